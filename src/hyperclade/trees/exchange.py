@@ -1,0 +1,421 @@
+"""Trees to and from other formats: SciPy linkage, Newick, JSON; out to networkx and GraphML.
+
+Everything here turns a `Tree` into a string, array or graph, or back; writing files is the caller's concern.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike
+
+from hyperclade.trees.tree import FloatArray, IntArray, Tree
+
+if TYPE_CHECKING:
+    import networkx
+
+JSON_FORMAT = "hyperclade-tree"
+JSON_VERSION = 1
+
+# Letters and digits of any script, and signs without a meaning in Newick. An unquoted underscore would mean a
+# blank, and an unquoted number is read as a leaf id.
+_PLAIN_LABEL = re.compile(r"(?![0-9]+\Z)(?:(?!_)[\w.+\-*/|@#%&!?$^~<>])+\Z")
+_TOKEN = re.compile(r"[(),:;]|'(?:[^']|'')*'|[^\s()\[\]:;,']+|\S")
+_LABEL = re.compile(r"'.|[^()\[\]:;,']", re.DOTALL)
+_BRACKET = re.compile(r"[\[\]]")
+_QUOTED_OR_BRACKET = re.compile(r"'(?:[^']|'')*'|[\[\]]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_HINTS = {
+    "start": "a name or '(' is due",
+    "label": "check the brackets and commas, and quote names with blanks",
+    "end": "the text must hold one tree",
+}
+_REPLACEMENT = "\ufffd"
+_ENTITIES = {"\r": "&#13;"}  # bare, it would be read as a line feed
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def to_linkage(tree: Tree) -> FloatArray:
+    """SciPy linkage with rows in order of height.
+
+    A node with k children becomes k-1 merges of its height, its children joined one after the other; a node
+    with one child vanishes. Leaves keep their ids.
+
+    Returns
+    -------
+    (n-1, 4) float64: two clusters, height, number of leaves, valid for `scipy.cluster.hierarchy`
+
+    Examples
+    --------
+    >>> to_linkage(Tree([3, 3, 4, 4, -1], height=[0, 0, 0, 0.5, 2])).tolist()
+    [[0.0, 1.0, 0.5, 2.0], [2.0, 3.0, 2.0, 3.0]]
+    """
+    if np.diff(tree.child_pointer)[tree.n_leaves :].min(initial=2) < 2:
+        tree = tree.collapse()
+    n = tree.n_leaves
+    order = np.r_[np.arange(n), n + np.argsort(tree.height[n:], kind="stable")]
+    rank = np.empty(tree.n_nodes, dtype=np.int64)
+    rank[order] = np.arange(tree.n_nodes)
+    tree = Tree(np.r_[rank[tree.parent[order[:-1]]], -1], tree.height[order])
+
+    # child_index lists the children by ascending parent, that is, in the order of the merges
+    first = np.zeros(tree.n_nodes - 1, dtype=bool)
+    first[tree.child_pointer[n:-1]] = True
+    cluster = np.r_[
+        np.arange(n), n - 1 + np.cumsum(np.diff(tree.child_pointer)[n:] - 1)
+    ]  # final id of a node
+    merge = np.cumsum(~first) - 1  # row of every child but the first of its parent
+    rows = np.flatnonzero(~first)
+    joined = np.where(first[rows - 1], cluster[tree.child_index[rows - 1]], n - 1 + merge[rows])
+    sizes = np.cumsum(tree.size[tree.child_index])
+    before = (sizes - tree.size[tree.child_index])[tree.child_pointer[tree.parent[tree.child_index[rows]]]]
+    pairs = np.sort(np.column_stack([joined, cluster[tree.child_index[rows]]]), axis=1)
+    return np.column_stack([pairs, tree.height[tree.parent[tree.child_index[rows]]], sizes[rows] - before])
+
+
+def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree:
+    """Binary tree from a SciPy linkage; row i becomes node n+i.
+
+    Where a merge lies below one of its clusters (an inversion, as centroid linkage gives) it is lifted to the
+    cluster's height.
+
+    Parameters
+    ----------
+    linkage : (n-1, 4) float
+    names : n str, optional
+
+    Raises
+    ------
+    ValueError
+        If the shape, ids, heights or counts are not those of a linkage.
+
+    Examples
+    --------
+    >>> from_linkage([[0, 1, 0.5, 2], [2, 3, 2.0, 3]]).parent.tolist()
+    [3, 3, 4, 4, -1]
+    """
+    linkage = np.asarray(linkage, dtype=np.float64)
+    if linkage.ndim != 2 or linkage.shape[1] != 4 or len(linkage) == 0:
+        raise ValueError(f"a linkage has shape (n-1, 4) with at least one row, got {linkage.shape}")
+    if not np.isfinite(linkage).all():
+        raise ValueError("the linkage holds NaN or infinite values")
+    merges = linkage[:, :2].astype(np.int64)
+    if (merges != linkage[:, :2]).any():
+        raise ValueError("the first two columns of a linkage must be whole numbers, the ids of clusters")
+    if (linkage[:, 2] < 0).any():
+        raise ValueError("the heights (third column) of a linkage must not be negative")
+    tree = Tree.from_merges(merges, names=names)
+    wrong = np.flatnonzero(linkage[:, 3] != tree.size[tree.n_leaves :])
+    if wrong.size:
+        row = int(wrong[0])
+        raise ValueError(
+            f"row {row} of the linkage counts {linkage[row, 3]:g} leaves (fourth column), but joins "
+            f"{tree.size[tree.n_leaves + row]}"
+        )
+    height = linkage[:, 2]
+    if (np.r_[np.zeros(tree.n_leaves), height][merges] > height[:, None]).any():
+        height = _lifted(tree.parent, np.r_[np.zeros(tree.n_leaves), height])[tree.n_leaves :]
+    return Tree.from_merges(merges, height, names)
+
+
+def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str:
+    """Newick text, branch lengths being the differences of heights.
+
+    Names with blanks, underscores, brackets and the like, and names that are whole numbers, are quoted. A
+    tree without names has its leaf ids as labels.
+
+    Parameters
+    ----------
+    tree : Tree
+    node_names : m str or None, optional
+        Names of all nodes; they label internal nodes too. Default: the names of the leaves.
+
+    Examples
+    --------
+    >>> to_newick(Tree([3, 3, 4, 4, -1], names=["cat", "big dog", "oak"]))
+    "(oak:2.0,(cat:1.0,'big dog':1.0):1.0);"
+    """
+    labels = [_newick_label(name) for name in _all_names(tree, node_names)]
+    if tree.names is None and node_names is None:
+        labels[: tree.n_leaves] = map(str, range(tree.n_leaves))
+    length = tree.height[tree.parent] - tree.height
+    length_of = length.tolist()
+    pointer, children = tree.child_pointer.tolist(), tree.child_index.tolist()
+    pieces: list[str] = []
+    stack = [tree.root]
+    while stack:
+        node = stack.pop()
+        if node < 0:  # the way back up: ~node has all its children written
+            node = ~node
+            pieces.append(")")
+        elif node >= tree.n_leaves:
+            pieces.append("(")
+            stack.append(~node)
+            stack.extend(reversed(children[pointer[node] : pointer[node + 1]]))
+            continue
+        pieces.append(labels[node])
+        if node != tree.root:
+            pieces.append(f":{length_of[node]!r}")
+            if stack[-1] >= 0:
+                pieces.append(",")
+    return "".join(pieces) + ";"
+
+
+def from_newick(text: str) -> Tree:
+    """Tree from Newick text of one tree.
+
+    Leaves are numbered in the order of the text, unless all are labelled with the unquoted numbers
+    ``0..n-1``: these are taken for leaf ids, as `to_newick` writes them. Unquoted underscores are kept.
+    Comments in square brackets (nested too) are skipped, and so are labels of internal nodes, which belong to
+    a `Taxonomy`. The height of a node is the length of the longest path down to a leaf; without any branch
+    length it is the number of levels, and where only some are missing those are 0.
+
+    Raises
+    ------
+    ValueError
+        Naming the position (from 0) of the character where the text breaks the format.
+
+    Examples
+    --------
+    >>> tree = from_newick("((cat:1,'big dog':1):1[a comment],oak:2e0);")
+    >>> tree.names, tree.height.tolist()
+    (('cat', 'big dog', 'oak'), [0.0, 0.0, 0.0, 1.0, 2.0])
+    """
+    parents, labels, lengths = _parse_newick(text)
+    heights = None if np.isnan(lengths).all() else _path_heights(parents, np.nan_to_num(lengths))
+    leaves = np.flatnonzero(np.bincount(parents[1:], minlength=len(parents)) == 0)
+    found = [labels[leaf] for leaf in leaves.tolist()]
+    names = None
+    if set(found) == set(map(str, range(len(found)))):
+        ids = np.array(found, dtype=np.int64)
+        parents[leaves[ids]] = parents[leaves]
+    elif any(label is not None for label in found):
+        names = ["" if label is None else _unquoted(label) for label in found]
+    return Tree.from_parents(parents, heights, names)
+
+
+def to_json(tree: Tree) -> str:
+    """JSON object of the arrays ``parent``, ``height`` and ``names`` with ``format`` and ``version``.
+
+    `from_json` gives back an equal tree, heights to the last bit.
+
+    Examples
+    --------
+    >>> to_json(Tree([2, 2, -1]))
+    '{"format":"hyperclade-tree","version":1,"parent":[2,2,-1],"height":[0.0,0.0,1.0],"names":null}'
+    """
+    content = {
+        "format": JSON_FORMAT,
+        "version": JSON_VERSION,
+        "parent": tree.parent.tolist(),
+        "height": tree.height.tolist(),
+        "names": tree.names,
+    }
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
+
+
+def from_json(text: str) -> Tree:
+    """Tree from the JSON text of `to_json`.
+
+    Raises
+    ------
+    ValueError
+        If the text is not JSON, is of another format or version, or lacks or adds a field.
+
+    Examples
+    --------
+    >>> from_json(to_json(Tree([2, 2, -1], names=["a", "b"]))).names
+    ('a', 'b')
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
+        raise ValueError(f'this is not a tree: "format" must be "{JSON_FORMAT}"')
+    if content.get("version") != JSON_VERSION:
+        raise ValueError(f"tree of version {content.get('version')!r}; this release reads {JSON_VERSION}")
+    fields = {"format", "version", "parent", "height", "names"}
+    if content.keys() != fields:
+        raise ValueError(f"fields missing or unknown: {', '.join(sorted(content.keys() ^ fields))}")
+    names = content["names"]
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError('"names" must be null or a list of strings')
+    for field, kinds in (("parent", {int}), ("height", {int, float})):
+        if not isinstance(content[field], list) or not {type(value) for value in content[field]} <= kinds:
+            raise ValueError(f'"{field}" must be a list of numbers')
+    try:
+        return Tree(content["parent"], content["height"], names)
+    except OverflowError as error:
+        raise ValueError(f"a number is too large: {error}") from error
+
+
+def to_networkx(tree: Tree, node_names: Sequence[str | None] | None = None) -> networkx.DiGraph:
+    """Directed graph with edges from parents to children.
+
+    Nodes are the ids, with attributes ``size``, ``height`` and, where known, ``name``.
+
+    Parameters
+    ----------
+    tree : Tree
+    node_names : m str or None, optional
+        Names of all nodes. Default: the names of the leaves.
+
+    Raises
+    ------
+    ImportError
+        If networkx is not installed.
+
+    Examples
+    --------
+    >>> graph = to_networkx(Tree([2, 2, -1], names=["a", "b"]))
+    >>> sorted(graph.edges), graph.nodes[0]
+    ([(2, 0), (2, 1)], {'size': 1, 'height': 0.0, 'name': 'a'})
+    """
+    try:
+        import networkx
+    except ImportError as error:
+        raise ImportError("to_networkx needs networkx: pip install networkx") from error
+    graph = networkx.DiGraph()
+    for node, (size, height, name) in enumerate(_attributes(tree, node_names)):
+        graph.add_node(node, size=size, height=height, **({} if name is None else {"name": name}))
+    graph.add_edges_from(zip(tree.parent[:-1].tolist(), range(tree.n_nodes - 1), strict=True))
+    return graph
+
+
+def to_graphml(tree: Tree, node_names: Sequence[str | None] | None = None) -> str:
+    """GraphML text of the graph of `to_networkx`; characters that XML cannot hold become U+FFFD.
+
+    Examples
+    --------
+    >>> print(to_graphml(Tree([2, 2, -1], names=["a", "b & c"])).splitlines()[-4])
+    <edge source="2" target="0"/>
+    """
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
+        '<key id="size" for="node" attr.name="size" attr.type="long"/>',
+        '<key id="height" for="node" attr.name="height" attr.type="double"/>',
+        '<key id="name" for="node" attr.name="name" attr.type="string"/>',
+        '<graph edgedefault="directed">',
+    ]
+    for node, (size, height, name) in enumerate(_attributes(tree, node_names)):
+        data = f'<data key="size">{size}</data><data key="height">{height!r}</data>'
+        if name is not None:
+            data += f'<data key="name">{escape(_NOT_IN_XML.sub(_REPLACEMENT, name), _ENTITIES)}</data>'
+        lines.append(f'<node id="{node}">{data}</node>')
+    lines += [
+        f'<edge source="{above}" target="{node}"/>' for node, above in enumerate(tree.parent[:-1].tolist())
+    ]
+    return "\n".join([*lines, "</graph>", "</graphml>", ""])
+
+
+def _all_names(tree: Tree, node_names: Sequence[str | None] | None) -> list[str | None]:
+    if node_names is None:
+        return [*(tree.names or [None] * tree.n_leaves), *[None] * (tree.n_nodes - tree.n_leaves)]
+    if len(node_names) != tree.n_nodes:
+        raise ValueError(f"node_names must name all {tree.n_nodes} nodes, got {len(node_names)}")
+    return list(node_names)
+
+
+def _attributes(
+    tree: Tree, node_names: Sequence[str | None] | None
+) -> Iterator[tuple[int, float, str | None]]:
+    return zip(tree.size.tolist(), tree.height.tolist(), _all_names(tree, node_names), strict=True)
+
+
+def _newick_label(name: str | None) -> str:
+    if name is None or _PLAIN_LABEL.match(name):
+        return name or ""
+    return "'" + name.replace("'", "''") + "'"
+
+
+def _unquoted(label: str) -> str:
+    return label[1:-1].replace("''", "'") if label.startswith("'") else label
+
+
+def _parse_newick(text: str) -> tuple[IntArray, list[str | None], FloatArray]:
+    """Parents (nodes numbered from the root in preorder), labels as written, and branch lengths or NaN."""
+    text = _without_comments(text)
+    parents, labels, lengths = [-1], [None], [np.nan]  # type: tuple[list[int], list[str | None], list[float]]
+    node, inside = 0, False
+    last = (
+        "start"  # what the current node got last: start, children, label, colon, length; or end of the tree
+    )
+    for match in _TOKEN.finditer(text):
+        token = match.group()
+        if last == "colon":
+            length = float(token) if _NUMBER.match(token) else np.nan
+            if not 0 <= length < np.inf:
+                raise _newick_error(match, "a finite branch length, not negative, is due")
+            lengths[node], last = length, "length"
+        elif token == ":" and last in ("start", "children", "label"):
+            last = "colon"
+        elif (token == "," and inside) or (token == "(" and last == "start"):
+            parents.append(parents[node] if token == "," else node)
+            labels.append(None)
+            lengths.append(np.nan)
+            node, inside, last = len(parents) - 1, True, "start"
+        elif token == ")" and inside:
+            node, last = parents[node], "children"
+            inside = node > 0
+        elif token == ";" and not inside and last not in ("start", "end"):
+            last = "end"
+        elif last in ("start", "children") and _LABEL.match(token):
+            labels[node], last = token, "label"
+        else:
+            raise _newick_error(match, _HINTS.get(last, "check the brackets and commas"))
+    if last != "end":
+        raise ValueError(f"Newick: the text ends at character {len(text)} without the ';' that closes a tree")
+    return np.array(parents), labels, np.array(lengths)
+
+
+def _newick_error(match: re.Match[str], hint: str) -> ValueError:
+    if match.group() == "'":
+        return ValueError(f"Newick: the quote at character {match.start()} is never closed")
+    return ValueError(f"Newick: unexpected {match.group()!r} at character {match.start()}; {hint}")
+
+
+def _without_comments(text: str) -> str:
+    """Blanks in the place of comments, so that positions stay."""
+    if "[" not in text:
+        return text
+    pieces = []
+    kept, opened, depth = 0, 0, 0  # end of the last comment, start of this one, open brackets
+    position = 0
+    while match := (_BRACKET if depth else _QUOTED_OR_BRACKET).search(text, position):
+        position = match.end()
+        if match.group() == "[":
+            if depth == 0:
+                opened = match.start()
+                pieces.append(text[kept:opened])
+            depth += 1
+        elif match.group() == "]" and depth:
+            depth -= 1
+            if depth == 0:
+                pieces.append(" " * (position - opened))
+                kept = position
+    if depth:
+        raise ValueError(f"Newick: the comment at character {opened} is never closed")
+    return "".join(pieces) + text[kept:]
+
+
+@njit(cache=True)
+def _path_heights(parent, length):
+    """Longest path from each node down to a leaf; parents come before children."""
+    height = np.zeros(len(parent))
+    for node in range(len(parent) - 1, 0, -1):
+        height[parent[node]] = max(height[parent[node]], height[node] + length[node])
+    return height
+
+
+@njit(cache=True)
+def _lifted(parent, height):
+    """Heights raised to those of the children; children come before parents."""
+    lifted = height.copy()
+    for node in range(len(parent) - 1):
+        lifted[parent[node]] = max(lifted[parent[node]], lifted[node])
+    return lifted
