@@ -1,0 +1,250 @@
+"""Real data at hand: two samples without a download, and readers for the data of tests and benchmarks."""
+
+import csv
+import os
+import re
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Features with names and labels of every kind that the source has.
+
+    features : (n, d) float array or memory map.
+    names : (n,) str, unique for the bundled nouns.
+    labels : (n,) integer codes into `label_names`.
+    label_names : (k,) str.
+    other_labels : further labellings of the rows by name, each (n,) str.
+    description : what it is, its source and licence.
+    """
+
+    features: np.ndarray
+    names: np.ndarray
+    labels: np.ndarray
+    label_names: np.ndarray
+    description: str
+    other_labels: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def load_nouns() -> Sample:
+    """About 2,300 everyday nouns (birds, fruit, tools, colours …) with embeddings of their definitions.
+
+    Returns
+    -------
+    Sample of (2337, 256) float16 features. `labels` are 49 hand-made categories ("bird", "tool");
+    `other_labels` has "lexname" (WordNet's coarse groups: "animal", "artifact") and "hypernyms" (the path
+    from WordNet's root, "entity > … > bird > owl").
+
+    Examples
+    --------
+    >>> sample = load_nouns()
+    >>> i = sample.names.tolist().index("owl")
+    >>> sample.features.dtype, sample.label_names[sample.labels[i]], sample.other_labels["lexname"][i]
+    (dtype('float16'), np.str_('bird'), np.str_('animal'))
+    """
+    with (files("hyperclade.data") / "bundled" / "nouns.npz").open("rb") as file:
+        arrays = dict(np.load(file, allow_pickle=False))
+    text = {key: np.char.decode(array, "utf-8") for key, array in arrays.items() if array.dtype.kind == "S"}
+    paths: list[str] = []
+    for name, parent in zip(text["node_names"], arrays["node_parent"], strict=True):
+        paths.append(f"{paths[parent]} > {name}" if parent >= 0 else str(name))
+    hypernyms = [f"{paths[p]} > {name}" for p, name in zip(arrays["leaf_parent"], text["names"], strict=True)]
+    return Sample(
+        features=arrays["features"],
+        names=text["names"],
+        labels=arrays["labels"].astype(np.int64),
+        label_names=text["label_names"],
+        description="Everyday nouns of WordNet 3.0 (Princeton University; licence beside the file), embedded "
+        "with their definitions by all-MiniLM-L6-v2 (Apache-2.0), 256 principal components.",
+        other_labels={
+            "lexname": text["lexname_names"][arrays["lexnames"]],
+            "hypernyms": np.array(hypernyms),
+        },
+    )
+
+
+def load_digits() -> Sample:
+    """Scikit-learn's 1,797 handwritten digits of 8 × 8 pixels.
+
+    Returns
+    -------
+    Sample of (1797, 64) float64 features, 0 … 16. Names are the digit and a running number: "7 #12".
+
+    Examples
+    --------
+    >>> load_digits().names[:3].tolist()
+    ['0 #0', '1 #1', '2 #2']
+    """
+    from sklearn.datasets import load_digits as load
+
+    data = load()
+    names = np.array([f"{digit} #{row}" for row, digit in enumerate(data.target)])
+    return Sample(
+        features=data.data,
+        names=names,
+        labels=data.target.astype(np.int64),
+        label_names=np.array([str(name) for name in data.target_names]),
+        description="Optical recognition of handwritten digits (UCI, CC BY 4.0), 8 × 8 pixels.",
+    )
+
+
+def data_home() -> Path | None:
+    """The folder of real data for tests and benchmarks, or None where there is none.
+
+    `HYPERCLADE_DATA`, else `../shared/data` seen from the working directory or from the checkout that this
+    package lies in.
+
+    Raises
+    ------
+    ValueError : `HYPERCLADE_DATA` is set to something that is no folder.
+
+    Examples
+    --------
+    >>> home = data_home()
+    >>> home is None or home.is_dir()
+    True
+    """
+    named = os.environ.get("HYPERCLADE_DATA")
+    if named:
+        if not Path(named).is_dir():
+            raise ValueError(f"HYPERCLADE_DATA is {named!r}, which is not a folder")
+        return Path(named)
+    for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
+        folder = root.parent / "shared" / "data"
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def read_arff(path: str | os.PathLike) -> pd.DataFrame:
+    """Read a dense ARFF file: numeric columns as float64, nominal ones as text; "?" as missing.
+
+    Raises
+    ------
+    ValueError : not ARFF, sparse rows or other attribute types, or a row of the wrong length; names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "x.arff")
+    ...     _ = path.write_text("@attribute size real\\n@attribute kind {a, b}\\n@data\\n1.5,b\\n")
+    ...     read_arff(path).to_dict("records")
+    [{'size': 1.5, 'kind': 'b'}]
+    """
+
+    names: list[str] = []
+    numeric: list[bool] = []
+    rows: list[list[str]] = []
+    in_data = False
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            line = line.strip()
+            if not line or line.startswith("%"):
+                continue
+            if in_data:
+                if line.startswith("{"):
+                    raise ValueError(f"{path}: line {number}: sparse ARFF rows are not supported")
+                row = next(csv.reader([line], quotechar="'", skipinitialspace=True))
+                if len(row) != len(names):
+                    raise ValueError(
+                        f"{path}: line {number} has {len(row)} values for {len(names)} attributes"
+                    )
+                rows.append([cell.strip() for cell in row])
+            elif attribute := re.match(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", line, re.IGNORECASE):
+                kind = attribute[2].split()[0].lower()
+                if not kind.startswith("{") and kind not in ("real", "numeric", "integer"):
+                    raise ValueError(f"{path}: line {number}: attribute type {kind!r} is not supported")
+                names.append(attribute[1].strip("'\""))
+                numeric.append(not kind.startswith("{"))
+            elif line.lower().startswith("@data"):
+                in_data = True
+    if not in_data or not names:
+        raise ValueError(f"{path}: not an ARFF file (no @attribute or no @data)")
+    frame = pd.DataFrame(rows, columns=names).replace("?", None)
+    for name, is_numeric in zip(names, numeric, strict=True):
+        if is_numeric:
+            frame[name] = pd.to_numeric(frame[name]).astype(np.float64)
+    return frame
+
+
+def load_uci(name: str) -> Sample:
+    """One of UCI's small sets ("zoo", "iris", "glass"; CC BY 4.0) from the data folder, true/false as 1/0.
+
+    Raises
+    ------
+    FileNotFoundError : no data folder, or it lacks the set.
+    """
+    frame = read_arff(_data_file("uci", f"{name}.arff"))
+    label = frame.columns[-1]
+    names = (
+        frame.pop("animal")
+        if "animal" in frame
+        else pd.Series([f"{v} #{k}" for k, v in frame[label].items()])
+    )
+    codes, label_names = pd.factorize(frame.pop(label), sort=True)
+    features = frame.replace({"true": 1.0, "false": 0.0}).to_numpy(np.float64)
+    return Sample(
+        features=features,
+        names=names.to_numpy(dtype=str),
+        labels=codes.astype(np.int64),
+        label_names=np.asarray(label_names, dtype=str),
+        description=f"UCI {name} (CC BY 4.0)",
+    )
+
+
+def load_wordnet() -> tuple[Sample, np.ndarray]:
+    """All 82,115 noun synsets of WordNet 3.0 from the data folder, and their hypernym edges.
+
+    Returns
+    -------
+    Sample : (82115, 256) float16 memory map, first words as names, lexnames as labels.
+    edges : (m, 2) int64 rows (child, parent), instance hypernyms included: an acyclic graph, not a tree.
+
+    Raises
+    ------
+    FileNotFoundError : no data folder, or it lacks WordNet.
+    """
+    nouns = pd.read_parquet(_data_file("wordnet", "nouns.parquet"))
+    path = _data_file("wordnet", "nouns_minilm_pca256.npy")
+    row_of = pd.Series(np.arange(len(nouns)), index=nouns["offset"])
+    parents = pd.concat([nouns["hypernyms"].explode(), nouns["instance_hypernyms"].explode()]).dropna()
+    edges = np.stack([parents.index.to_numpy(np.int64), row_of[parents].to_numpy(np.int64)], axis=1)
+    codes, lexnames = pd.factorize(nouns["lexname"], sort=True)
+    sample = Sample(
+        features=np.load(path, mmap_mode="r", allow_pickle=False),
+        names=np.array([words[0] for words in nouns["words"]]),
+        labels=codes.astype(np.int64),
+        label_names=np.asarray(lexnames, dtype=str),
+        description="WordNet 3.0 nouns (Princeton University), embedded by all-MiniLM-L6-v2, 256 components",
+    )
+    return sample, edges
+
+
+def load_cifar100(split: str) -> pd.DataFrame:
+    """CIFAR-100 from the data folder, 100 images a class: columns image (encoded bytes), label, superclass.
+
+    Raises
+    ------
+    ValueError : `split` is neither "train" nor "test".
+    FileNotFoundError : no data folder, or it lacks CIFAR-100.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    return pd.read_parquet(_data_file("cifar100", f"{split}.parquet"))
+
+
+def _data_file(*parts: Any) -> Path:
+    home = data_home()
+    if home is None:
+        raise FileNotFoundError("no data folder: set HYPERCLADE_DATA to it")
+    path = home.joinpath(*parts)
+    if not path.exists():
+        raise FileNotFoundError(f"the data folder lacks {'/'.join(parts)}: no {path}")
+    return path
