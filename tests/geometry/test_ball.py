@@ -1,0 +1,90 @@
+"""The ball's maps against geoopt and numerical integration, and their laws at extreme points."""
+
+import geoopt
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+
+from hyperclade.geometry import ball
+
+CURVATURES = [0.3, 1.0, 2.5]
+
+
+def points(c, n=40, d=3, seed=0, reach=0.95):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, d))
+    return torch.tensor(
+        x / np.linalg.norm(x, axis=1, keepdims=True) * reach * rng.random((n, 1)) / np.sqrt(c)
+    )
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_maps_agree_with_geoopt(c):
+    manifold = geoopt.PoincareBall(c=torch.tensor(c, dtype=torch.float64))
+    x, y, v = points(c, seed=1), points(c, seed=2), points(c, seed=3)
+    for ours, theirs in (
+        (ball.distance(x, y, c), manifold.dist(x, y)),
+        (ball.mobius_add(x, y, c), manifold.mobius_add(x, y)),
+        (ball.expmap(x, v, c), manifold.expmap(x, v)),
+        (ball.exp0(v, c), manifold.expmap0(v)),
+        (ball.log0(x, c), manifold.logmap0(x)),
+        (ball.norm_to_radius(x.norm(dim=-1), c), manifold.dist0(x)),
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_radius_is_the_integral_of_the_metric(c):
+    for norm in (0.1, 0.9, 0.999):
+        norm = norm / np.sqrt(c)
+        length, _ = quad(lambda r: 2 / (1 - c * r * r), 0, norm, epsabs=1e-12)
+        assert ball.norm_to_radius(norm, c).item() == pytest.approx(length, rel=1e-9)
+
+
+@given(radius=st.floats(0, 30), angle=st.floats(0, 2 * np.pi), c=st.sampled_from(CURVATURES))
+@settings(max_examples=60, deadline=None)
+def test_round_trips_hold_up_to_the_boundary(radius, angle, c):
+    norm = ball.radius_to_norm(radius, c)
+    assert ball.norm_to_radius(norm, c).item() == pytest.approx(
+        min(radius, 32 / np.sqrt(c)), rel=1e-2, abs=1e-12
+    )
+    x = norm * torch.tensor([np.cos(angle), np.sin(angle)])
+    torch.testing.assert_close(
+        ball.klein_to_poincare(ball.poincare_to_klein(x, c), c), x, rtol=1e-6, atol=1e-12
+    )
+    torch.testing.assert_close(ball.exp0(ball.log0(x, c), c), x, rtol=1e-9, atol=1e-12)
+
+
+@given(
+    v=st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=5),
+    c=st.sampled_from(CURVATURES),
+)
+@settings(max_examples=60, deadline=None)
+def test_exp0_never_reaches_the_boundary(v, c):
+    x = ball.exp0(v, c)
+    assert torch.isfinite(x).all()
+    assert c * x.square().sum() < 1
+
+
+def test_distances_stay_exact_where_geoopt_saturates():
+    # Two points on one diameter, 30 from the origin each: their distance is the sum of their radii.
+    x = ball.radius_to_norm(30.0) * torch.tensor([1.0, 0.0], dtype=torch.float64)
+    assert ball.distance(x, -x).item() == pytest.approx(60, abs=1e-2)
+    assert ball.distance(x, x).item() == 0
+
+
+def test_results_are_double_and_gradients_finite():
+    x = torch.zeros(3, 2, dtype=torch.float32, requires_grad=True)
+    y = ball.distance(ball.exp0(x), torch.tensor([0.0, 0.5])) + ball.log0(x).sum(-1)
+    assert y.dtype == torch.float64
+    y.sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("c", [0.0, -1.0, float("nan"), float("inf")])
+def test_curvature_must_be_negative(c):
+    with pytest.raises(ValueError, match="c > 0"):
+        ball.distance([0.0], [0.1], c)
