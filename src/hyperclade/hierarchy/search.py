@@ -1,0 +1,560 @@
+"""Tree search on the exact Dasgupta cost: nearest-neighbour interchange, subtree prune-and-regraft.
+
+A tree over items with pairwise similarities costs ``Σ_v n_v · w(A_v, B_v)``, the sum over internal nodes v
+with children A_v, B_v (Dasgupta 2016). Moving a subtree X changes only terms of the nodes above its old and
+its new place, so a move's exact change is a sum along two root paths.
+
+- **SPR** (subtree prune-and-regraft) cuts X off and regrafts it on the edge where the tree becomes
+  cheapest. The cost of a graft above node u grows along the way from the root to u, so a depth-first search
+  bounded by the best graft so far finds the optimum over *all* edges while it visits few. The bound: the
+  leaves below u are separated from X at a node with at least ``n_x`` + (leaves nearer to X) rows, and no pair
+  is more similar than ``peak``; so a total similarity t of X to u's leaves costs at least
+  ``t·n_x + t²/(2·peak·n_x)``.
+- **NNI** (nearest-neighbour interchange) lets X change places with its aunt, a graft tested in O(d).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse
+from numba import njit
+from numpy.typing import NDArray
+
+from hyperclade.hierarchy.similarity import Similarity
+
+_ROUNDING = 1e-9  # a move must gain this share of its own cost, or rounding errors could cycle
+
+
+def improve(
+    merges: NDArray[np.int64],
+    similarity: Similarity,
+    *,
+    method: str = "spr",
+    max_passes: int = 20,
+    tolerance: float = 1e-6,
+    only: NDArray[np.int64] | None = None,
+    after_pass: Callable[[], None] | None = None,
+) -> NDArray[np.int64]:
+    """Improve a binary tree by local moves until a pass over all its subtrees gains too little.
+
+    Parameters
+    ----------
+    merges : (n-1, 2) int
+        The tree to start from; row i makes node n+i.
+    similarity : Similarity
+        Of the n items.
+    method : {"spr", "nni"}
+    max_passes : int
+    tolerance : float
+        Stop when a pass lowers the cost by less than this fraction.
+    only : (b,) int, optional
+        Items to move; all other subtrees stay where they are, relative to one another.
+    after_pass : callable, optional
+        Called after every pass.
+
+    Returns
+    -------
+    (n-1, 2) int64
+        Merges of a tree that costs no more, up to rounding.
+
+    Examples
+    --------
+    >>> from hyperclade.hierarchy.similarity import cosine
+    >>> rows = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]]
+    >>> caterpillar = np.array([[0, 1], [4, 2], [5, 3]])
+    >>> improve(caterpillar, cosine(np.array(rows))).tolist()
+    [[1, 3], [0, 2], [5, 4]]
+    """
+    if method not in ("spr", "nni"):
+        raise ValueError(f'method must be "spr" or "nni", got {method!r}')
+    n = len(similarity)
+    if n < 3:
+        return merges
+    left, right, parent = _links(merges)
+    root = 2 * n - 2
+    edges = _edge_arrays(similarity.edges)
+    for _ in range(max_passes):
+        order = _preorder(left, right, root)[::-1]
+        size, sums, cross = _totals(
+            left, right, parent, order, similarity.sizes, similarity.features, similarity.constant, *edges
+        )
+        before = float(cross @ size)
+        root, gained = _pass(
+            left, right, parent, size, sums, cross, root, order if only is None else only,
+            *edges, similarity.constant, similarity.peak, method == "nni",
+        )  # fmt: skip
+        if after_pass is not None:
+            after_pass()
+        if gained <= tolerance * before:
+            break
+    return _merges(left, right, root)
+
+
+def best_grafts(
+    merges: NDArray[np.int64],
+    similarity: Similarity,
+    features: NDArray[np.float32],
+    ties: scipy.sparse.csr_matrix,
+) -> NDArray[np.int64]:
+    """For each new row alone, the node above which it makes the tree cheapest.
+
+    Parameters
+    ----------
+    merges : (n-1, 2) int
+    similarity : Similarity
+        Of the tree's n items.
+    features : (b, d) float32
+        Feature vectors of the new rows; d as in `similarity`.
+    ties : (b, n) CSR
+        Graph similarity of new rows to items; (0, 0) if the similarity has no graph.
+
+    Returns
+    -------
+    (b,) int64
+        Node ids.
+    """
+    if len(similarity) == 1:
+        return np.zeros(len(features), dtype=np.int64)
+    left, right, parent = _links(merges)
+    order = _preorder(left, right, len(left) - 1)[::-1]
+    size, sums, cross = _totals(
+        left, right, parent, order, similarity.sizes, similarity.features, similarity.constant,
+        *_edge_arrays(similarity.edges),
+    )  # fmt: skip
+    return _grafts(
+        left,
+        right,
+        parent,
+        size,
+        sums,
+        cross,
+        features,
+        *_edge_arrays(ties),
+        similarity.constant,
+        similarity.peak,
+    )
+
+
+def merge_costs(
+    merges: NDArray[np.int64], similarity: Similarity
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Size and cross similarity ``w(A, B)`` of each merge, `(n-1,) float64`: the cost is their product."""
+    left, right, parent = _links(merges)
+    n = len(similarity)
+    order = _preorder(left, right, 2 * n - 2)[::-1]
+    size, _, cross = _totals(
+        left, right, parent, order, similarity.sizes, similarity.features, similarity.constant,
+        *_edge_arrays(similarity.edges),
+    )  # fmt: skip
+    return size[n:], cross[n:]
+
+
+def _edge_arrays(edges: scipy.sparse.csr_matrix) -> tuple[NDArray, NDArray, NDArray]:
+    indptr = edges.indptr.astype(np.int64) if edges.nnz else np.zeros(1, np.int64)
+    return indptr, edges.indices.astype(np.int64), edges.data.astype(np.float32)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _dot(a, b):
+    total = np.float32(0.0)
+    for k in range(a.shape[0]):
+        total += a[k] * b[k]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _links(merges):
+    n = merges.shape[0] + 1
+    left = np.full(2 * n - 1, -1, np.int64)
+    right = np.full(2 * n - 1, -1, np.int64)
+    parent = np.full(2 * n - 1, -1, np.int64)
+    for i in range(n - 1):
+        left[n + i], right[n + i] = merges[i, 0], merges[i, 1]
+        parent[left[n + i]] = parent[right[n + i]] = n + i
+    return left, right, parent
+
+
+@njit(cache=True, nogil=True)
+def _preorder(left, right, root):
+    """Nodes in depth-first order: neighbours in the order are neighbours in the tree, and in the cache."""
+    order = np.empty(left.shape[0], np.int64)
+    stack = np.empty(left.shape[0], np.int64)
+    stack[0] = root
+    top, count = 1, 0
+    while top > 0:
+        top -= 1
+        node = stack[top]
+        order[count] = node
+        count += 1
+        if left[node] >= 0:
+            stack[top], stack[top + 1] = right[node], left[node]
+            top += 2
+    return order
+
+
+@njit(cache=True, nogil=True)
+def _merges(left, right, root):
+    n = (left.shape[0] + 1) // 2
+    number = np.arange(left.shape[0])
+    merges = np.empty((n - 1, 2), np.int64)
+    count = 0
+    for node in _preorder(left, right, root)[::-1]:
+        if left[node] >= 0:
+            a, b = number[left[node]], number[right[node]]
+            merges[count, 0], merges[count, 1] = min(a, b), max(a, b)
+            number[node] = n + count
+            count += 1
+    return merges
+
+
+@njit(cache=True, nogil=True)
+def _totals(left, right, parent, children_first, sizes, features, constant, indptr, indices, weights):
+    """Size, feature sum and cross similarity of every node."""
+    m = left.shape[0]
+    d = features.shape[1]
+    size = np.empty(m)
+    sums = np.empty((m, d), np.float32)
+    cross = np.zeros(m)
+    for node in children_first:
+        if left[node] < 0:
+            size[node] = sizes[node]
+            sums[node] = features[node]
+        else:
+            a, b = left[node], right[node]
+            size[node] = size[a] + size[b]
+            for k in range(d):
+                sums[node, k] = sums[a, k] + sums[b, k]
+            cross[node] = constant * size[a] * size[b] + _dot(sums[a], sums[b])
+    if indptr.shape[0] > 1:
+        _add_graph_cross(left, right, parent, children_first, cross, indptr, indices, weights)
+    return size, sums, cross
+
+
+@njit(cache=True, nogil=True)
+def _add_graph_cross(left, right, parent, children_first, cross, indptr, indices, weights):
+    """Add each edge's weight to the cross similarity of its end points' lowest common ancestor."""
+    m = left.shape[0]
+    n = (m + 1) // 2
+    # Depth-first entry and exit times turn "is j below a?" into two comparisons.
+    first = np.full(m, m, np.int64)
+    last = np.full(m, -1, np.int64)
+    time = 0
+    for node in children_first:
+        if left[node] < 0:
+            first[node] = last[node] = time
+            time += 1
+        else:
+            first[node] = min(first[left[node]], first[right[node]])
+            last[node] = max(last[left[node]], last[right[node]])
+    for i in range(n):
+        for e in range(indptr[i], indptr[i + 1]):
+            j = indices[e]
+            if j > i:
+                a = parent[i]
+                while first[j] < first[a] or first[j] > last[a]:
+                    a = parent[a]
+                cross[a] += weights[e]
+
+
+@njit(cache=True, nogil=True)
+def _pass(
+    left,
+    right,
+    parent,
+    size,
+    sums,
+    cross,
+    root,
+    order,
+    indptr,
+    indices,
+    weights,
+    constant,
+    peak,
+    local,
+):
+    """One pass over the subtrees in `order`; each goes to its best place. Changes the tree in place."""
+    m = left.shape[0]
+    has_graph = indptr.shape[0] > 1
+    mark = np.zeros(m, np.int64)  # == stamp: an ancestor of x
+    linked = np.zeros(m, np.int64)  # == stamp: holds neighbours of x in the graph
+    edge = np.zeros(m)  # graph similarity of x to a linked node
+    known = np.zeros(m)  # similarity of x to the siblings of its ancestors
+    stack = np.empty(m, np.int64)
+    stack_cost = np.empty(m)
+    stack_sim = np.empty(m)
+    gained = 0.0
+    stamp = 0
+    for x in order:
+        p = parent[x]
+        if p < 0:
+            continue
+        stamp += 1
+        n_x = size[x]
+        x_sum = sums[x]
+        if has_graph:
+            _link(x, left, parent, right, indptr, indices, weights, stack, mark, linked, edge, stamp)
+
+        # The cost of where x is: the terms that x adds along its root path.
+        s = left[p] if right[p] == x else right[p]
+        sim_s = _similarity(n_x, x_sum, s, size, sums, constant, linked, edge, stamp)
+        now = (size[s] + n_x) * sim_s
+        mark[p] = stamp
+        child, a = p, parent[p]
+        while a >= 0:
+            mark[a] = stamp
+            b = left[a] if right[a] == child else right[a]
+            sim = known[b] = _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+            now += n_x * (cross[a] - sim) + size[a] * sim
+            child, a = a, parent[a]
+            if local:
+                break
+        best = now * (1.0 - _ROUNDING)
+        target = -1
+
+        if local:
+            g = parent[p]
+            if g < 0:
+                continue
+            b = left[g] if right[g] == p else right[g]
+            swapped = (size[b] + n_x) * known[b] + n_x * (cross[g] - known[b]) + size[g] * sim_s
+            if swapped < best:
+                best, target = swapped, b
+        else:
+            sim = constant * n_x * (size[root] - n_x) + _dot(x_sum, sums[root]) - _dot(x_sum, x_sum)
+            if linked[root] == stamp:
+                sim += edge[root]
+            best, target = _best_graft(
+                s if p == root else root, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
+                constant, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+            )  # fmt: skip
+        if target < 0 or target == s:
+            continue
+        gained += now - best
+        root = _regraft(
+            x, p, s, target, left, right, parent, size, sums, cross, root,
+            constant, mark, linked, edge, known, stamp,
+        )  # fmt: skip
+    return root, gained
+
+
+@njit(cache=True, nogil=True)
+def _best_graft(
+    start, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
+    constant, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+):  # fmt: skip
+    """Cheapest edge for a subtree x of n_x rows, if cheaper than `best`: (cost, node below the edge or -1).
+
+    Where x is still in the tree its ancestors are marked, and looked at as they will be without x: p, its
+    parent, is skipped in favour of s, its sibling. For a new x, p and s are -1 and nothing is marked.
+    """
+    target = -1
+    stack[0] = start
+    stack_cost[0] = 0.0
+    stack_sim[0] = sim
+    top = 1
+    while top > 0:
+        top -= 1
+        u, above, sim = stack[top], stack_cost[top], stack_sim[top]
+        n_u = size[u]
+        on_path = mark[u] == stamp
+        if on_path:
+            n_u -= n_x
+        cost = above + (n_u + n_x) * sim
+        if cost < best:
+            best, target = cost, u
+        if left[u] < 0 or above + sim * n_x + sim * sim / (2 * peak * n_x) >= best:
+            continue
+        a, b = left[u], right[u]
+        cross_u = cross[u]
+        if on_path:
+            if mark[b] == stamp:
+                a, b = b, a
+            sim_b = known[b]
+            cross_u -= sim_b
+            sim_a = sim - sim_b
+            if a == p:
+                a, sim_a = s, sim_s
+        elif n_u > 512:
+            # Large sums are far apart in memory: one product is enough, the other is the difference.
+            if size[a] > size[b]:
+                a, b = b, a
+            sim_a = _similarity(n_x, x_sum, a, size, sums, constant, linked, edge, stamp)
+            sim_b = sim - sim_a
+        else:
+            sim_a = _similarity(n_x, x_sum, a, size, sums, constant, linked, edge, stamp)
+            sim_b = _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+        base = above + n_x * cross_u
+        cost_a = base + (n_u + n_x) * sim_b
+        cost_b = base + (n_u + n_x) * sim_a
+        bound_a = cost_a + sim_a * n_x + sim_a * sim_a / (2 * peak * n_x)
+        bound_b = cost_b + sim_b * n_x + sim_b * sim_b / (2 * peak * n_x)
+        if bound_a < bound_b:  # the more promising child is pushed last and so looked at first
+            a, cost_a, sim_a, bound_a, b, cost_b, sim_b, bound_b = (
+                b, cost_b, sim_b, bound_b, a, cost_a, sim_a, bound_a
+            )  # fmt: skip
+        if bound_a < best and sim_a > 0:
+            stack[top], stack_cost[top], stack_sim[top] = a, cost_a, sim_a
+            top += 1
+        if bound_b < best and sim_b > 0:
+            stack[top], stack_cost[top], stack_sim[top] = b, cost_b, sim_b
+            top += 1
+    return best, target
+
+
+@njit(cache=True, nogil=True)
+def _grafts(left, right, parent, size, sums, cross, features, indptr, indices, weights, constant, peak):
+    m = left.shape[0]
+    root = m - 1
+    mark = np.zeros(m, np.int64)
+    linked = np.zeros(m, np.int64)
+    edge = np.zeros(m)
+    known = np.zeros(m)
+    stack = np.empty(m, np.int64)
+    stack_cost = np.empty(m)
+    stack_sim = np.empty(m)
+    targets = np.empty(features.shape[0], np.int64)
+    for i in range(features.shape[0]):
+        if indptr.shape[0] > 1:
+            _climb(
+                indices[indptr[i] : indptr[i + 1]],
+                weights[indptr[i] : indptr[i + 1]],
+                parent,
+                linked,
+                edge,
+                i + 1,
+            )
+        sim = _similarity(1.0, features[i], root, size, sums, constant, linked, edge, i + 1)
+        _, target = _best_graft(
+            root, sim, np.inf, 1.0, features[i], -1, -1, 0.0, left, right, size, sums, cross,
+            constant, peak, mark, linked, edge, known, i + 1, stack, stack_cost, stack_sim,
+        )  # fmt: skip
+        targets[i] = target
+    return targets
+
+
+@njit(cache=True, nogil=True)
+def _link(x, left, parent, right, indptr, indices, weights, stack, inside, linked, edge, stamp):
+    """Sum the edges that leave subtree x at every node that holds their other ends."""
+    # `inside` marks x's own leaves and `linked` their ancestors-to-be: they share the caller's stamp.
+    stack[0] = x
+    top = 1
+    while top > 0:
+        top -= 1
+        u = stack[top]
+        if left[u] < 0:
+            inside[u] = stamp
+        else:
+            stack[top], stack[top + 1] = left[u], right[u]
+            top += 2
+    stack[0] = x
+    top = 1
+    while top > 0:
+        top -= 1
+        u = stack[top]
+        if left[u] >= 0:
+            stack[top], stack[top + 1] = left[u], right[u]
+            top += 2
+            continue
+        for e in range(indptr[u], indptr[u + 1]):
+            if inside[indices[e]] != stamp:
+                _climb(indices[e : e + 1], weights[e : e + 1], parent, linked, edge, stamp)
+
+
+@njit(cache=True, nogil=True)
+def _climb(leaves, weights, parent, linked, edge, stamp):
+    for i in range(leaves.shape[0]):
+        a = leaves[i]
+        while a >= 0:
+            if linked[a] != stamp:
+                linked[a] = stamp
+                edge[a] = 0.0
+            edge[a] += weights[i]
+            a = parent[a]
+
+
+@njit(cache=True, nogil=True)
+def _similarity(n_x, x_sum, u, size, sums, constant, linked, edge, stamp):
+    total = constant * n_x * size[u] + _dot(x_sum, sums[u])
+    if linked[u] == stamp:
+        total += edge[u]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _regraft(
+    x,
+    p,
+    s,
+    u,
+    left,
+    right,
+    parent,
+    size,
+    sums,
+    cross,
+    root,
+    constant,
+    mark,
+    linked,
+    edge,
+    known,
+    stamp,
+):
+    """Move subtree x (parent p, sibling s) onto the edge above u; update the nodes on the way."""
+    n_x = size[x]
+    x_sum = sums[x]
+    d = sums.shape[1]
+    above_p = parent[p]
+    # `meet`: the lowest node above both places. x changes sides there, unless u is above x or below s.
+    same_side = mark[u] == stamp
+    entry, meet = u, parent[u]
+    while meet >= 0 and (mark[meet] != stamp or meet == p):
+        same_side = same_side or meet == p
+        entry, meet = meet, parent[meet]
+
+    parent[s] = above_p
+    if above_p < 0:
+        root = s
+    elif left[above_p] == p:
+        left[above_p] = s
+    else:
+        right[above_p] = s
+    child, a = s, above_p
+    while a != meet:
+        size[a] -= n_x
+        for k in range(d):
+            sums[a, k] -= x_sum[k]
+        b = left[a] if right[a] == child else right[a]
+        cross[a] -= known[b]
+        child, a = a, parent[a]
+    if meet >= 0 and not same_side:
+        cross[meet] += (
+            _similarity(n_x, x_sum, child, size, sums, constant, linked, edge, stamp) - known[entry]
+        )
+
+    above_u = parent[u]
+    parent[p] = above_u
+    if above_u < 0:
+        root = p
+    elif left[above_u] == u:
+        left[above_u] = p
+    else:
+        right[above_u] = p
+    left[p], right[p] = u, x
+    parent[u] = parent[x] = p
+    size[p] = size[u] + n_x
+    for k in range(d):
+        sums[p, k] = sums[u, k] + x_sum[k]
+    cross[p] = _similarity(n_x, x_sum, u, size, sums, constant, linked, edge, stamp)
+    child, a = p, above_u
+    while a != meet:
+        b = left[a] if right[a] == child else right[a]
+        cross[a] += _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+        size[a] += n_x
+        for k in range(d):
+            sums[a, k] += x_sum[k]
+        child, a = a, parent[a]
+    return root

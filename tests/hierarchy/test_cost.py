@@ -1,0 +1,111 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trial_trees import brute_cost, dense, random_merges
+
+from hyperclade.hierarchy.cost import (
+    cohen_addad_value,
+    cost_lower_bound,
+    dasgupta_cost,
+    moseley_wang_reward,
+    normalised_score,
+    random_cost,
+    similarity_total,
+    unit_cost,
+)
+from hyperclade.hierarchy.linkage import random_tree
+from hyperclade.hierarchy.similarity import similarity_of
+from hyperclade.trees.tree import Tree
+
+NAMES = ["cosine", "softmax", "knn"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 30), st.sampled_from(NAMES), st.integers(0, 10**6))
+def test_cost_is_the_definition(n, name, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))
+    weights = similarity_of(X, name, n_neighbors=3)
+    tree = Tree.from_merges(random_merges(n, rng))
+    assert dasgupta_cost(tree, X, weights) == pytest.approx(brute_cost(tree, dense(weights)), rel=1e-10)
+
+
+def test_cost_reads_many_blocks(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 4))
+    tree = Tree.from_merges(random_merges(50, rng))
+    weights = similarity_of(X, "cosine")
+    from hyperclade.hierarchy import cost
+
+    assert cost._feature_cost(tree, weights, block_rows=7) == pytest.approx(
+        brute_cost(tree, dense(weights)), rel=1e-10
+    )
+
+
+def test_cost_of_a_tree_with_many_children_at_a_node():
+    X = np.random.default_rng(0).normal(size=(9, 3))
+    weights = similarity_of(X, "cosine")
+    for tree in (Tree([9] * 9 + [-1]), Tree([9, 9, 9, 9, 10, 10, 11, 11, 11, 11, 11, -1])):
+        assert dasgupta_cost(tree, X) == pytest.approx(brute_cost(tree, dense(weights)), rel=1e-10)
+
+
+def test_long_chains_need_no_recursion():
+    n = 20_000
+    chain = np.stack([np.r_[0, np.arange(n, 2 * n - 2)], np.arange(1, n)], axis=1)
+    X = np.ones((n, 2))
+    assert dasgupta_cost(Tree.from_merges(chain), X) == pytest.approx((n**3 - n) / 3, rel=1e-10)
+
+
+def test_unit_cost_of_every_binary_tree_is_the_same():
+    for seed in range(5):
+        assert unit_cost(random_tree(13, seed)) == (13**3 - 13) / 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_totals_rewards_and_bound_against_all_pairs_and_triples(name):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(17, 4))
+    weights = similarity_of(X, name, n_neighbors=3)
+    w = dense(weights)
+    tree = Tree.from_merges(random_merges(17, rng))
+    cost = brute_cost(tree, w)
+    total = w.sum() / 2
+    triples = [(w[i, j], w[i, k], w[j, k]) for i, j, k in combinations(range(17), 3)]
+    bound = 2 * total + sum(sum(t) - max(t) for t in triples)
+    assert similarity_total(weights) == pytest.approx(total, rel=1e-10)
+    assert moseley_wang_reward(tree, X, weights) == pytest.approx(17 * total - cost, rel=1e-9)
+    assert cohen_addad_value(tree, X, weights) == pytest.approx(brute_cost(tree, 1 - w), rel=1e-9)
+    assert cost_lower_bound(weights) == pytest.approx(bound, rel=1e-9)
+    expected = (random_cost(weights) - cost) / (random_cost(weights) - bound)
+    assert normalised_score(cost, weights) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_random_cost_is_the_mean_over_random_trees(name):
+    X = np.random.default_rng(0).normal(size=(12, 4))
+    weights = similarity_of(X, name, n_neighbors=3)
+    costs = [dasgupta_cost(random_tree(12, seed), X, weights) for seed in range(400)]
+    standard_error = np.std(costs) / np.sqrt(len(costs))
+    assert abs(np.mean(costs) - random_cost(weights)) < 4 * standard_error
+
+
+def test_sampled_lower_bound_is_near_the_exact_one(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    weights = similarity_of(X, "softmax")
+    exact = cost_lower_bound(weights)
+    monkeypatch.setattr("hyperclade.hierarchy.cost._EXACT_TRIPLES", 50)
+    assert cost_lower_bound(weights) == pytest.approx(exact, rel=0.01)
+
+
+def test_equal_similarities_leave_nothing_to_score():
+    X = np.ones((6, 2))
+    weights = similarity_of(X, "cosine")
+    assert normalised_score(dasgupta_cost(random_tree(6, 0), X, weights), weights) == 0
+
+
+def test_a_tree_of_other_rows_is_refused():
+    with pytest.raises(ValueError, match="6 leaves but there are 5 rows"):
+        dasgupta_cost(random_tree(6, 0), np.eye(5))

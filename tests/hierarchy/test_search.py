@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits, load_wine
+from trial_trees import random_merges
+
+from hyperclade.hierarchy.bisection import bisect
+from hyperclade.hierarchy.cost import dasgupta_cost
+from hyperclade.hierarchy.linkage import Linkage
+from hyperclade.hierarchy.search import best_grafts, improve, merge_costs
+from hyperclade.hierarchy.similarity import similarity_of
+from hyperclade.trees.tree import Tree
+
+NAMES = ["cosine", "softmax", "knn"]
+
+
+def cost_of(merges, items):
+    size, cross = merge_costs(merges, items)
+    return float(size @ cross)
+
+
+def regrafts(parent, n):
+    """Parents arrays of every tree one prune-and-regraft away, built naively."""
+    m = 2 * n - 1
+    for x in range(m - 1):
+        below = {x}
+        for node in range(x, -1, -1):
+            if parent[node] in below:
+                below.add(node)
+        p = parent[x]
+        sibling = next(c for c in range(m) if parent[c] == p and c != x)
+        for u in range(m):
+            if u in below or u in (p, sibling):
+                continue
+            moved = parent.copy()
+            moved[sibling] = parent[p]
+            moved[p] = moved[u]
+            moved[u] = p
+            yield Tree.from_parents(moved)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(3, 9), st.sampled_from(NAMES), st.integers(0, 10**6))
+def test_no_prune_and_regraft_betters_the_result(n, name, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3))
+    weights = similarity_of(X, name, n_neighbors=2)
+    start = random_merges(n, rng)
+    merges = improve(start, weights.items(), tolerance=0.0, max_passes=100)
+    tree = Tree.from_merges(merges)
+    cost = dasgupta_cost(tree, X, weights)
+    assert cost <= dasgupta_cost(Tree.from_merges(start), X, weights) * (1 + 1e-6) + 1e-6
+    best = min(dasgupta_cost(other, X, weights) for other in regrafts(tree.parent, n))
+    assert cost <= best * (1 + 1e-5) + 1e-5
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(3, 25), st.sampled_from(NAMES), st.sampled_from(["spr", "nni"]), st.integers(0, 10**6))
+def test_the_change_a_pass_reports_is_that_of_recomputation(n, name, method, seed):
+    from hyperclade.hierarchy import search
+
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3))
+    weights = similarity_of(X, name, n_neighbors=3)
+    items = weights.items()
+    left, right, parent = search._links(random_merges(n, rng))
+    order = search._preorder(left, right, 2 * n - 2)[::-1]
+    edges = search._edge_arrays(items.edges)
+    size, sums, cross = search._totals(
+        left, right, parent, order, items.sizes, items.features, items.constant, *edges
+    )
+    before = dasgupta_cost(Tree.from_merges(search._merges(left, right, 2 * n - 2)), X, weights)
+    root, gained = search._pass(
+        left, right, parent, size, sums, cross, 2 * n - 2, order, *edges, items.constant, 1.0, method == "nni"
+    )
+    after = dasgupta_cost(Tree.from_merges(search._merges(left, right, root)), X, weights)
+    assert before - gained == pytest.approx(after, rel=1e-4, abs=1e-4)
+    assert float(size @ cross) == pytest.approx(after, rel=1e-4, abs=1e-4)
+    # The sums kept on the way are those of the new tree.
+    fresh_order = search._preorder(left, right, root)[::-1]
+    fresh = search._totals(
+        left, right, parent, fresh_order, items.sizes, items.features, items.constant, *edges
+    )
+    for kept, new in zip((size, sums, cross), fresh, strict=True):
+        np.testing.assert_allclose(kept, new, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nni_ends_where_no_exchange_with_an_aunt_helps(name):
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(40, 4))
+    items = similarity_of(X, name, n_neighbors=4).items()
+    start = random_merges(40, rng)
+    merges = improve(start, items, method="nni", tolerance=0.0, max_passes=200)
+    assert cost_of(merges, items) < cost_of(start, items)
+    parent = Tree.from_merges(merges).parent
+    cost = cost_of(merges, items)
+    children = {v: np.flatnonzero(parent == v) for v in range(40, 79)}
+    for p in range(40, 78):
+        aunt = next(c for c in children[parent[p]] if c != p)
+        for x in children[p]:
+            moved = parent.copy()
+            moved[x], moved[aunt] = parent[p], p
+            swapped = Tree.from_parents(moved)
+            assert cost <= cost_of(swapped.merges, items) * (1 + 1e-5) + 1e-5
+
+
+def test_different_starts_end_at_nearly_the_same_cost():
+    X = load_digits().data
+    items = similarity_of((X - X.mean(0)) / np.where(X.std(0) > 0, X.std(0), 1), "cosine").items()
+    starts = [bisect(items, seed=seed) for seed in range(3)] + [Linkage("average").fit(X).tree_.merges]
+    costs = [cost_of(improve(start, items), items) for start in starts]
+    assert max(costs) < min(costs) * 1.005
+
+
+def test_bisection_beats_agglomeration_and_search_beats_both():
+    X = load_wine().data
+    X = (X - X.mean(0)) / X.std(0)
+    items = similarity_of(X, "cosine").items()
+    split = bisect(items)
+    agglomerated = min(
+        cost_of(Linkage(m).fit(X).tree_.merges, items) for m in ("average", "complete", "ward")
+    )
+    assert cost_of(improve(split, items), items) < cost_of(split, items) < agglomerated
+
+
+def test_bisection_of_equal_rows_is_balanced():
+    tree = Tree.from_merges(bisect(similarity_of(np.ones((1024, 3)), "cosine").items()))
+    assert tree.depth.max() <= 20
+
+
+def test_weighted_items_are_treated_as_the_rows_they_stand_for():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(6, 4))
+    X = np.repeat(centres, 5, axis=0)
+    weights = similarity_of(X, "cosine")
+    groups = weights.groups(np.repeat(np.arange(6), 5), 6)
+    merges = improve(bisect(groups), groups)
+    rows_in = [f"({','.join(str(5 * k + i) for i in range(5))})" for k in range(6)]
+    nodes = list(rows_in)
+    for a, b in merges:
+        nodes.append(f"({nodes[a]},{nodes[b]})")
+    tree = Tree.from_newick(nodes[-1] + ";")
+    inside = sum(5 * 10.0 for _ in range(6))  # ten pairs of equal rows in each group of five
+    assert dasgupta_cost(tree, X, weights) == pytest.approx(cost_of(merges, groups) + inside, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_best_graft_is_the_best_of_all_edges(name):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(21, 4))
+    weights = similarity_of(X[:20], name, n_neighbors=4)
+    merges = random_merges(20, rng)
+    if name == "knn":
+        from hyperclade.hierarchy.similarity import GraphSimilarity, ties_to
+
+        ties = ties_to(weights, X[20:], 4)
+        features = np.zeros((1, 0), np.float32)
+        both = scipy.sparse.bmat([[weights.edges, ties.T], [ties, None]], format="csr")
+        extended = GraphSimilarity(both)
+    else:
+        ties = scipy.sparse.csr_matrix((0, 0), dtype=np.float32)
+        features = weights.of(X[20:]).features(slice(None))
+        extended = weights.of(X)
+    (found,) = best_grafts(merges, weights.items(), features, ties)
+    parent = Tree.from_merges(merges).parent
+    costs = []
+    for u in range(39):
+        grafted = np.r_[parent, -1, -1]
+        grafted[39], grafted[40] = 40, parent[u]
+        grafted[u] = 40
+        # The new row is the last leaf: from_parents keeps the leaves' order.
+        costs.append(dasgupta_cost(Tree.from_parents(grafted), X, extended))
+    assert costs[found] == pytest.approx(min(costs), rel=1e-6)
+
+
+def test_unknown_method():
+    with pytest.raises(ValueError, match="spr"):
+        improve(np.array([[0, 1]]), similarity_of(np.eye(2), "cosine").items(), method="tbr")
