@@ -1,0 +1,1 @@
+"""The commands of `hyperclade`: each reads files, calls the library and writes files."""
