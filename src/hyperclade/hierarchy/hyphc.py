@@ -10,16 +10,15 @@ of leaves takes part in a step, with gradient, in one pass over the block's matr
 
 Two things decide whether the optimum of the loss decodes to a good tree. A *small* τ makes the softmax hard
 for any leaves; then triples may contradict each other, and the decoded tree is worse than its loss. With a
-large τ (about .6 at radius 7.6) the choice gets hard only if depths differ by much, which forces leaves into
+large τ (about .7 at radius 7.6) the choice gets hard only if depths differ by much, which forces leaves into
 clusters within clusters. And in the plane leaves cannot pass one another, so descent gets stuck where it
-starts; in eight dimensions it ends near the same cost from any start.
+starts; in sixteen dimensions it ends near the same cost from any start.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 from numbers import Integral
 from typing import Self
 
@@ -47,8 +46,9 @@ from hyperclade.trees.tree import Tree
 NORM_RANGE = (1e-2, 1 - 1e-3)
 
 _BLOCK = 256  # leaves whose 2.7 million triples make one step
-_LIFT = 8
+_LIFT = 16
 _SLAB = 2**24  # entries of the largest array of a pass on another device
+_PARALLEL_FROM = 400  # leaves; smaller blocks take milliseconds, less than busy cores take to join threads
 _EVALUATIONS = 50  # of the exact cost
 _STEPS = 200
 _MAX_EXPONENT = 300.0  # products of two powers stay within float64
@@ -65,7 +65,7 @@ class Directions:
     >>> from hyperclade.hierarchy.similarity import similarity_of
     >>> rows = similarity_of(np.eye(4), "cosine").items()
     >>> fit_directions(rows, n_iterations=5, random_state=0).directions.shape
-    (4, 8)
+    (4, 16)
     """
 
     directions: FloatArray
@@ -105,7 +105,7 @@ class HypHC(TreeEstimator):
     learning_rate : float or "auto"
         Of Adam, at the first step; falls geometrically to a hundredth. "auto": .1, and .01 from a tree.
     n_iterations : int or "auto"
-        "auto": 200, more for more than 1000 rows.
+        "auto": 200, and in proportion to n above 512 rows.
     n_clusters : int, optional
         Number of flat clusters for `labels_`; None: the tree's coarsest layer (`Tree.layers`).
     random_state : int, RandomState or None
@@ -145,7 +145,7 @@ class HypHC(TreeEstimator):
         similarity: str = "cosine",
         init: str | Tree = "random",
         n_triples: str | int = "auto",
-        temperature: float = 0.6,
+        temperature: float = 0.7,
         learning_rate: float | str = "auto",
         n_iterations: int | str = "auto",
         n_clusters: int | None = None,
@@ -218,7 +218,7 @@ def fit_directions(
     start: FloatArray | None = None,
     dim: int = _LIFT,
     n_triples: str | int = "auto",
-    temperature: float = 0.6,
+    temperature: float = 0.7,
     learning_rate: float = 0.1,
     n_iterations: int | str = "auto",
     random_state: int | np.random.RandomState | None = None,
@@ -336,8 +336,12 @@ def triple_loss(
     np.fill_diagonal(power, _NEVER)
     product = power * similarity
     np.fill_diagonal(product, 0)
-    third = _third_sums if device == "cpu" else partial(_third_sums_on, device)
-    share, mean = third(power, product, weight)
+    if device != "cpu":
+        share, mean = _third_sums_on(device, power, product, weight)
+    elif m < _PARALLEL_FROM:
+        share, mean = _third_sums_serial(power, product, weight)
+    else:
+        share, mean = _third_sums_parallel(power, product, weight)
     pairs = np.outer(weight, weight)
     np.fill_diagonal(pairs, 0)
     s1, s2, s3 = (float((weight**p).sum()) for p in (1, 2, 3))
@@ -433,7 +437,7 @@ def _block_size(n: int, n_triples: str | int) -> int:
 
 def _n_steps(n_iterations: str | int, n: int, block: int) -> int:
     if n_iterations == "auto":
-        steps = _STEPS * max(1, math.ceil(n / (4 * block)))
+        steps = _STEPS * max(1, round(n / (2 * block)))
     elif isinstance(n_iterations, Integral) and n_iterations >= 1:
         steps = int(n_iterations)
     else:
@@ -441,14 +445,14 @@ def _n_steps(n_iterations: str | int, n: int, block: int) -> int:
     return steps if n > 2 else 0  # two leaves make one tree
 
 
-@njit(cache=True, parallel=True)
+@njit(cache=True)
 def _depths(gram, radius):
     """LCA depths `(m, m)` as `geometry.lca.gram_lca_depth`, with slopes in Gram entry and radius."""
     m = len(gram)
     depth, by_gram, by_radius = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, m))
     klein = np.tanh(radius)
     boundary = 2 / (np.exp(2 * radius) + 1)
-    for i in prange(m):
+    for i in range(m):
         for j in range(i):
             g = min(max(gram[i, j], -1.0), 1.0)
             cosine = np.sqrt((1 + g) / 2)
@@ -461,16 +465,19 @@ def _depths(gram, radius):
     return depth, by_gram, by_radius
 
 
-@njit(cache=True, parallel=True, fastmath=True)
 def _third_sums(power, product, weight):
     """For each pair the sums over third leaves of weight·r and of weight·r·mean, see `triple_loss`.
 
-    Pairs do not share sums, so the result does not depend on the number of threads. A third leaf that is one
+    In compiled form only. Pairs do not share sums, so the result does not depend on the number of threads. A third leaf that is one
     of the pair meets `power`'s diagonal, so large that r vanishes.
     """
     m = len(power)
     share, mean = np.zeros((m, m)), np.zeros((m, m))
-    for i in prange(m):
+    # Short and long rows of the triangle in turns, so that threads get equal work.
+    order = np.arange(m) // 2
+    order[1::2] = m - 1 - order[1::2]
+    for turn in prange(m):
+        i = order[turn]
         power1, product1 = power[i], product[i]
         for j in range(i):
             power2, product2 = power[j], product[j]
@@ -484,6 +491,10 @@ def _third_sums(power, product, weight):
             share[i, j] = share[j, i] = total
             mean[i, j] = mean[j, i] = total_mean
     return share, mean
+
+
+_third_sums_serial = njit(cache=True, fastmath=True)(_third_sums)
+_third_sums_parallel = njit(cache=True, fastmath=True, parallel=True)(_third_sums)
 
 
 def _third_sums_on(

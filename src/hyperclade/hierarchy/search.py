@@ -61,11 +61,11 @@ def improve(
 
     Examples
     --------
-    >>> from hyperclade.hierarchy.similarity import cosine
-    >>> rows = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]]
-    >>> caterpillar = np.array([[0, 1], [4, 2], [5, 3]])
-    >>> improve(caterpillar, cosine(np.array(rows))).tolist()
-    [[1, 3], [0, 2], [5, 4]]
+    >>> from hyperclade.hierarchy.similarity import FeatureSimilarity
+    >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]])
+    >>> caterpillar = np.array([[0, 1], [2, 4], [3, 5]])
+    >>> sorted(improve(caterpillar, FeatureSimilarity(rows).items()).tolist())
+    [[0, 2], [1, 3], [4, 5]]
     """
     if method not in ("spr", "nni"):
         raise ValueError(f'method must be "spr" or "nni", got {method!r}')

@@ -38,6 +38,7 @@ IntArray = NDArray[np.int64]
 T = TypeVar("T")
 
 _FULL_RESOLUTION = 100_000  # rows up to which "auto" gives every row its own leaf from the start
+_THOROUGH = 5_000  # items up to which the search runs to the end, from several starts
 _ROWS_PER_CLUSTER = 200  # of the pre-clusters that "auto" makes above that
 _NO_EDGES = scipy.sparse.csr_matrix((0, 0), dtype=np.float32)
 
@@ -68,7 +69,7 @@ class SHHC(TransformerMixin, TreeEstimator):
     temperature : float
         τ, for "softmax".
     n_init : int or "auto"
-        Starts of the tree search, of which the best is kept. "auto": 8 up to 2,000 items, 2 up to 10,000,
+        Starts of the tree search, of which the best is kept. "auto": 8 up to 2,000 items, 2 up to 5,000,
         else 1.
     device : str
         Where the pre-clusters and HypHC are computed: "auto", "cpu", "cuda".
@@ -295,8 +296,8 @@ class SHHC(TransformerMixin, TreeEstimator):
         if not self.search:
             return self._hyperbolic(items, features, None)
         n = len(items)
-        n_init = (8 if n <= 2000 else 2 if n <= 10_000 else 1) if self.n_init == "auto" else self.n_init
-        tolerance = 1e-6 if n <= 10_000 else 3e-5
+        n_init = (8 if n <= 2000 else 2 if n <= _THOROUGH else 1) if self.n_init == "auto" else self.n_init
+        tolerance = 1e-6 if n <= _THOROUGH else 1e-4
         done = [0]
 
         def report() -> None:
