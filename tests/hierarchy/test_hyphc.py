@@ -64,7 +64,9 @@ def test_devices_agree():
     np.fill_diagonal(power, hyphc._NEVER)
     product = power * similarity
     np.fill_diagonal(product, 0)
-    ours = hyphc._third_sums(power, product, weight)
+    ours = hyphc._third_sums_serial(power, product, weight)
+    for one, other in zip(ours, hyphc._third_sums_parallel(power, product, weight), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
         for one, other in zip(ours, hyphc._third_sums_on(device, power, product, weight), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-290)

@@ -89,11 +89,14 @@ def _klein_foot(x: ArrayLike, y: ArrayLike, c: float) -> tuple[Tensor, Tensor]:
     pp, qq = p.square().sum(-1, keepdim=True), q.square().sum(-1, keepdim=True)
     a, b = _klein_gap(p, pp), _klein_gap(q, qq)
     step = q - p
-    along = (step * (p + q)).sum(-1, keepdim=True)
-    e = 2 * ((1 + pp) * step - p * along) / ((1 + pp) * (1 + qq))
+    drift = (step * (p + q)).sum(-1, keepdim=True)
+    e = 2 * ((1 + pp) * step - p * drift) / ((1 + pp) * (1 + qq))
     ee = e.square().sum(-1, keepdim=True)
     apart = ee > 1e-300
-    s = (0.5 + (b - a) / (2 * torch.where(apart, ee, 1))).clamp(0, 1)
+    # Twice the same: a difference of gaps is exact near the boundary, an inner product near the origin.
+    inner = 2 * (p * e).sum(-1, keepdim=True) / (1 + pp)
+    along = torch.where(a + b > 0.5, -inner, (ee + b - a) / 2)
+    s = (along / torch.where(apart, ee, 1)).clamp(0, 1)
     s = torch.where(apart, s, 0.5)
     foot = 2 * p / (1 + pp) + s * e
     gap = (1 - s) * a + s * b + s * (1 - s) * ee

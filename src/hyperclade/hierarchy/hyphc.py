@@ -28,6 +28,7 @@ from numba import njit, prange
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
+from threadpoolctl import threadpool_limits
 
 from hyperclade.hierarchy.cost import dasgupta_cost
 from hyperclade.hierarchy.linkage import (
@@ -212,6 +213,8 @@ class HypHC(TreeEstimator):
         raise ValueError(f'init={self.init!r} is not "random", "exponential", "tree" or a Tree')
 
 
+# The matrix products here are too small for threads, which would spin and wait for one another.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def fit_directions(
     similarity: Similarity,
     *,
@@ -468,8 +471,8 @@ def _depths(gram, radius):
 def _third_sums(power, product, weight):
     """For each pair the sums over third leaves of weight·r and of weight·r·mean, see `triple_loss`.
 
-    In compiled form only. Pairs do not share sums, so the result does not depend on the number of threads. A third leaf that is one
-    of the pair meets `power`'s diagonal, so large that r vanishes.
+    To be compiled, see below. Pairs do not share sums, so the result does not depend on the number of
+    threads. A third leaf that is one of the pair meets `power`'s diagonal, so large that r vanishes.
     """
     m = len(power)
     share, mean = np.zeros((m, m)), np.zeros((m, m))
