@@ -100,6 +100,12 @@ def test_common_radius_extremes(radius, half):
     assert all(torch.isfinite(g).all() for g in (u.grad, v.grad, r.grad))
 
 
+def test_tiny_points_keep_their_digits():
+    # Regression: 1 − ‖k‖² of points this near the origin is 1 in float64, and the foot was put half-way.
+    assert lca_depth([0.0, 0.0], [5e-9, 0.0]).item() < 1e-15
+    assert lca_depth([1e-9, 0.0], [0.0, 1e-9]).item() == pytest.approx(2e-9 * np.sqrt(0.5), rel=1e-6)
+
+
 def test_special_points():
     zero, x = torch.zeros(2), torch.tensor([0.0, 0.7])
     assert lca_depth(zero, x).item() == 0

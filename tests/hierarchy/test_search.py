@@ -9,16 +9,11 @@ from trial_trees import random_merges
 from hyperclade.hierarchy.bisection import bisect
 from hyperclade.hierarchy.cost import dasgupta_cost
 from hyperclade.hierarchy.linkage import Linkage
-from hyperclade.hierarchy.search import best_grafts, improve, merge_costs
+from hyperclade.hierarchy.search import best_grafts, improve, merge_cost
 from hyperclade.hierarchy.similarity import similarity_of
 from hyperclade.trees.tree import Tree
 
 NAMES = ["cosine", "softmax", "knn"]
-
-
-def cost_of(merges, items):
-    size, cross = merge_costs(merges, items)
-    return float(size @ cross)
 
 
 def regrafts(parent, n):
@@ -94,9 +89,9 @@ def test_nni_ends_where_no_exchange_with_an_aunt_helps(name):
     items = similarity_of(X, name, n_neighbors=4).items()
     start = random_merges(40, rng)
     merges = improve(start, items, method="nni", tolerance=0.0, max_passes=200)
-    assert cost_of(merges, items) < cost_of(start, items)
+    assert merge_cost(merges, items) < merge_cost(start, items)
     parent = Tree.from_merges(merges).parent
-    cost = cost_of(merges, items)
+    cost = merge_cost(merges, items)
     children = {v: np.flatnonzero(parent == v) for v in range(40, 79)}
     for p in range(40, 78):
         aunt = next(c for c in children[parent[p]] if c != p)
@@ -104,14 +99,14 @@ def test_nni_ends_where_no_exchange_with_an_aunt_helps(name):
             moved = parent.copy()
             moved[x], moved[aunt] = parent[p], p
             swapped = Tree.from_parents(moved)
-            assert cost <= cost_of(swapped.merges, items) * (1 + 1e-5) + 1e-5
+            assert cost <= merge_cost(swapped.merges, items) * (1 + 1e-5) + 1e-5
 
 
 def test_different_starts_end_at_nearly_the_same_cost():
     X = load_digits().data
     items = similarity_of((X - X.mean(0)) / np.where(X.std(0) > 0, X.std(0), 1), "cosine").items()
     starts = [bisect(items, seed=seed) for seed in range(3)] + [Linkage("average").fit(X).tree_.merges]
-    costs = [cost_of(improve(start, items), items) for start in starts]
+    costs = [merge_cost(improve(start, items), items) for start in starts]
     assert max(costs) < min(costs) * 1.005
 
 
@@ -121,9 +116,9 @@ def test_bisection_beats_agglomeration_and_search_beats_both():
     items = similarity_of(X, "cosine").items()
     split = bisect(items)
     agglomerated = min(
-        cost_of(Linkage(m).fit(X).tree_.merges, items) for m in ("average", "complete", "ward")
+        merge_cost(Linkage(m).fit(X).tree_.merges, items) for m in ("average", "complete", "ward")
     )
-    assert cost_of(improve(split, items), items) < cost_of(split, items) < agglomerated
+    assert merge_cost(improve(split, items), items) < merge_cost(split, items) < agglomerated
 
 
 def test_bisection_of_equal_rows_is_balanced():
@@ -144,7 +139,7 @@ def test_weighted_items_are_treated_as_the_rows_they_stand_for():
         nodes.append(f"({nodes[a]},{nodes[b]})")
     tree = Tree.from_newick(nodes[-1] + ";")
     inside = sum(5 * 10.0 for _ in range(6))  # ten pairs of equal rows in each group of five
-    assert dasgupta_cost(tree, X, weights) == pytest.approx(cost_of(merges, groups) + inside, rel=1e-6)
+    assert dasgupta_cost(tree, X, weights) == pytest.approx(merge_cost(merges, groups) + inside, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -23,7 +23,6 @@ from numbers import Integral
 from typing import Self
 
 import numpy as np
-import scipy.sparse
 from numba import njit, prange
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
@@ -39,6 +38,7 @@ from hyperclade.hierarchy.linkage import (
     check_positive,
 )
 from hyperclade.hierarchy.rows import UnitRows
+from hyperclade.hierarchy.search import merge_cost
 from hyperclade.hierarchy.similarity import Similarity, similarity_of
 from hyperclade.trees.layout import ball_layout, decode_ball
 from hyperclade.trees.tree import Tree
@@ -355,21 +355,6 @@ def triple_loss(
     return float(loss), slope
 
 
-def merge_cost(merges: IntArray, similarity: Similarity) -> float:
-    """Dasgupta cost of a binary tree `(n-1, 2)` over n items, without the pairs inside items.
-
-    >>> from hyperclade.hierarchy.similarity import similarity_of
-    >>> merge_cost(np.array([[0, 1], [2, 3]]), similarity_of(np.eye(3), "cosine").items())  # ½·2 + 2·½·3
-    4.0
-    """
-    cost, size = _merge_cost(merges, similarity.sizes, similarity.features, similarity.constant)
-    if similarity.edges.nnz:
-        edges = scipy.sparse.triu(similarity.edges, 1, format="coo")
-        meet = Tree.from_merges(merges).lca(edges.row.astype(np.int64), edges.col.astype(np.int64))
-        cost += size[meet] @ edges.data.astype(np.float64)
-    return float(cost)
-
-
 def principal_directions(X: FloatArray, dim: int) -> FloatArray:
     """Unit directions `(n, dim)` of the rows of X `(n, d)` in their leading principal components.
 
@@ -514,22 +499,3 @@ def _third_sums_on(
         share[rows] = r @ w
         mean[rows] = r.square_().mul_(q[rows, :, None] + q[rows, None, :] + q) @ w
     return share.cpu().numpy(), mean.cpu().numpy()
-
-
-@njit(cache=True)
-def _merge_cost(merges, sizes, features, constant):
-    n, dim = features.shape
-    sums = np.empty((2 * n - 1, dim))
-    size = np.empty(2 * n - 1)
-    sums[:n] = features
-    size[:n] = sizes
-    cost = 0.0
-    for i in range(n - 1):
-        a, b = merges[i]
-        size[n + i] = size[a] + size[b]
-        cross = constant * size[a] * size[b]
-        for d in range(dim):
-            cross += sums[a, d] * sums[b, d]
-            sums[n + i, d] = sums[a, d] + sums[b, d]
-        cost += size[n + i] * cross
-    return cost, size

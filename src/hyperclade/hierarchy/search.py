@@ -137,6 +137,17 @@ def best_grafts(
     )
 
 
+def merge_cost(merges: NDArray[np.int64], similarity: Similarity) -> float:
+    """Dasgupta cost of a binary tree `(n-1, 2)` over n items, without the pairs inside items.
+
+    >>> from hyperclade.hierarchy.similarity import similarity_of
+    >>> merge_cost(np.array([[0, 1], [2, 3]]), similarity_of(np.eye(3), "cosine").items())  # ½·2 + 2·½·3
+    4.0
+    """
+    size, cross = merge_costs(merges, similarity)
+    return float(size @ cross)
+
+
 def merge_costs(
     merges: NDArray[np.int64], similarity: Similarity
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

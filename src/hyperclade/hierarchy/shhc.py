@@ -22,7 +22,7 @@ from hyperclade.hierarchy.bisection import bisect
 from hyperclade.hierarchy.cost import AnySimilarity, dasgupta_cost, normalised_score
 from hyperclade.hierarchy.linkage import TreeEstimator
 from hyperclade.hierarchy.rows import as_array
-from hyperclade.hierarchy.search import best_grafts, improve, merge_costs
+from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs
 from hyperclade.hierarchy.similarity import (
     FeatureSimilarity,
     GraphSimilarity,
@@ -313,13 +313,13 @@ class SHHC(TransformerMixin, TreeEstimator):
             merges = improve(
                 bisect(features, seed=seed % 2**30 + i), items, tolerance=tolerance, after_pass=after_pass
             )
-            return _cost(merges, items), merges
+            return merge_cost(merges, items), merges
 
         cost, merges = min(_in_threads(attempt, n_init), key=lambda found: found[0])
         if self.refine:
             refined = self._hyperbolic(items, features, merges)
             refined = improve(refined, items, tolerance=tolerance)
-            if _cost(refined, items) < cost:
+            if merge_cost(refined, items) < cost:
                 merges = refined
         return merges
 
@@ -451,11 +451,6 @@ def _device(name: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _cost(merges: IntArray, items: Similarity) -> float:
-    size, cross = merge_costs(merges, items)
-    return float(size @ cross)
 
 
 def _parts(labels: IntArray, k: int) -> list[IntArray]:

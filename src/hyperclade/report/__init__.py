@@ -1,13 +1,8 @@
 """What people look at: the static picture of a hierarchy."""
 
-from importlib import import_module
-from typing import Any
+from hyperclade._lazy import lazy_exports
 
-_EXPORTS = {"draw_hierarchy": "picture", "main_branches": "picture", "named_nodes": "picture"}
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {"draw_hierarchy": "picture", "main_branches": "picture", "named_nodes": "picture"},
+)

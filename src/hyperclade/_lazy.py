@@ -1,0 +1,34 @@
+"""Names that packages export but load only on first use, so that imports cost next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def lazy_exports(
+    package: str, home: dict[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` (PEP 562) for a package that exports names of its modules.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    home : dict of str to str
+        Module, relative to the package, that each exported name comes from.
+
+    Examples
+    --------
+    >>> load, names, _ = lazy_exports("hyperclade.metrics", {"nmi": "partitions"})
+    >>> load("nmi").__module__, names()
+    ('hyperclade.metrics.partitions', ['nmi'])
+    """
+
+    def load(name: str) -> Any:
+        if name in home:
+            return getattr(import_module(f"{package}.{home[name]}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return load, lambda: sorted(home), list(home)
