@@ -6,10 +6,11 @@ its new place, so a move's exact change is a sum along two root paths.
 
 - **SPR** (subtree prune-and-regraft) cuts X off and regrafts it on the edge where the tree becomes
   cheapest. The cost of a graft above node u grows along the way from the root to u, so a depth-first search
-  bounded by the best graft so far finds the optimum over *all* edges while it visits few. The bound: the
-  leaves below u are separated from X at a node with at least ``n_x`` + (leaves nearer to X) rows, and no pair
-  is more similar than ``peak``; so a total similarity t of X to u's leaves costs at least
-  ``t·n_x + t²/(2·peak·n_x)``.
+  bounded by the best graft so far finds the best of *all* edges while it visits few. The bound below u has
+  two parts. A similarity that all pairs share (`floor`) costs every binary tree alike, so it adds
+  ``floor·n_u·n_x·(n_u + n_x)`` wherever x goes. Of the rest, t in total, leaves are separated from x at a
+  node with at least ``n_x`` + (leaves nearer to x) rows, and no pair exceeds ``peak``: at least
+  ``t·n_x + t²/(2·(peak − floor)·n_x)``.
 - **NNI** (nearest-neighbour interchange) lets X change places with its aunt, a graft tested in O(d).
 """
 
@@ -83,7 +84,7 @@ def improve(
         before = float(cross @ size)
         root, gained = _pass(
             left, right, parent, size, sums, cross, root, order if only is None else only,
-            *edges, similarity.constant, similarity.peak, method == "nni",
+            *edges, similarity.constant, similarity.floor, similarity.peak, method == "nni",
         )  # fmt: skip
         if after_pass is not None:
             after_pass()
@@ -133,6 +134,7 @@ def best_grafts(
         features,
         *_edge_arrays(ties),
         similarity.constant,
+        similarity.floor,
         similarity.peak,
     )
 
@@ -283,6 +285,7 @@ def _pass(
     indices,
     weights,
     constant,
+    floor,
     peak,
     local,
 ):
@@ -339,7 +342,7 @@ def _pass(
                 sim += edge[root]
             best, target = _best_graft(
                 s if p == root else root, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
-                constant, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+                constant, floor, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
             )  # fmt: skip
         if target < 0 or target == s:
             continue
@@ -354,7 +357,7 @@ def _pass(
 @njit(cache=True, nogil=True)
 def _best_graft(
     start, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
-    constant, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+    constant, floor, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
 ):  # fmt: skip
     """Cheapest edge for a subtree x of n_x rows, if cheaper than `best`: (cost, node below the edge or -1).
 
@@ -376,7 +379,7 @@ def _best_graft(
         cost = above + (n_u + n_x) * sim
         if cost < best:
             best, target = cost, u
-        if left[u] < 0 or above + sim * n_x + sim * sim / (2 * peak * n_x) >= best:
+        if left[u] < 0 or _bound(above, sim, n_u, n_x, floor, peak) >= best:
             continue
         a, b = left[u], right[u]
         cross_u = cross[u]
@@ -400,8 +403,9 @@ def _best_graft(
         base = above + n_x * cross_u
         cost_a = base + (n_u + n_x) * sim_b
         cost_b = base + (n_u + n_x) * sim_a
-        bound_a = cost_a + sim_a * n_x + sim_a * sim_a / (2 * peak * n_x)
-        bound_b = cost_b + sim_b * n_x + sim_b * sim_b / (2 * peak * n_x)
+        n_a = size[a] - n_x if mark[a] == stamp else size[a]
+        bound_a = _bound(cost_a, sim_a, n_a, n_x, floor, peak)
+        bound_b = _bound(cost_b, sim_b, n_u - n_a, n_x, floor, peak)
         if bound_a < bound_b:  # the more promising child is pushed last and so looked at first
             a, cost_a, sim_a, bound_a, b, cost_b, sim_b, bound_b = (
                 b, cost_b, sim_b, bound_b, a, cost_a, sim_a, bound_a
@@ -416,7 +420,17 @@ def _best_graft(
 
 
 @njit(cache=True, nogil=True)
-def _grafts(left, right, parent, size, sums, cross, features, indptr, indices, weights, constant, peak):
+def _bound(above, sim, n_u, n_x, floor, peak):
+    """Least cost of a graft at or below a node of n_u rows, as the module's docstring derives it."""
+    even = floor * n_u * n_x
+    rest = max(sim - even, 0.0)
+    return above + even * (n_u + n_x) + rest * n_x + rest * rest / (2 * (peak - floor) * n_x)
+
+
+@njit(cache=True, nogil=True)
+def _grafts(
+    left, right, parent, size, sums, cross, features, indptr, indices, weights, constant, floor, peak
+):
     m = left.shape[0]
     root = m - 1
     mark = np.zeros(m, np.int64)
@@ -440,7 +454,7 @@ def _grafts(left, right, parent, size, sums, cross, features, indptr, indices, w
         sim = _similarity(1.0, features[i], root, size, sums, constant, linked, edge, i + 1)
         _, target = _best_graft(
             root, sim, np.inf, 1.0, features[i], -1, -1, 0.0, left, right, size, sums, cross,
-            constant, peak, mark, linked, edge, known, i + 1, stack, stack_cost, stack_sim,
+            constant, floor, peak, mark, linked, edge, known, i + 1, stack, stack_cost, stack_sim,
         )  # fmt: skip
         targets[i] = target
     return targets

@@ -57,6 +57,9 @@ class SHHC(TransformerMixin, TreeEstimator):
         rows, else one pre-cluster per 200 rows.
     similarity : {"knn", "cosine", "softmax"}
         What the tree keeps together; see `hyperclade.hierarchy.similarity`.
+    balanced : bool
+        Pre-clusters of equal size (sHHC Eq. 4); False: plain spherical k-means, for trees of a little less
+        cost.
     search : bool
         False is the paper's plain procedure: HypHC over the pre-clusters, from the exponential map of their
         features (sHHC Eq. 10 and 12), and bisection inside them.
@@ -119,6 +122,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         n_clusters: int | Literal["auto"] | None = "auto",
         *,
         similarity: Literal["knn", "cosine", "softmax"] = "knn",
+        balanced: bool = True,
         search: bool = True,
         refine: bool = False,
         dim: int = 2,
@@ -131,6 +135,7 @@ class SHHC(TransformerMixin, TreeEstimator):
     ) -> None:
         self.n_clusters = n_clusters  # type: ignore[assignment]
         self.similarity = similarity
+        self.balanced = balanced
         self.search = search
         self.refine = refine
         self.dim = dim
@@ -181,7 +186,12 @@ class SHHC(TransformerMixin, TreeEstimator):
             with _Stage(self, "pre-clusters"):
                 from hyperclade.hierarchy.precluster import precluster
 
-                labels = precluster(X, k, random_state=seed, device=_device(self.device)).labels
+                found = precluster(
+                    X, k, balanced=self.balanced, random_state=seed, device=_device(self.device)
+                )
+                # Without balance a pre-cluster may end up empty.
+                used, labels = np.unique(found.labels, return_inverse=True)
+                k = len(used)
                 self._parts = _parts(labels, k)
             with _Stage(self, "tree"):
                 items = self._weights.groups(labels, k)

@@ -20,9 +20,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from hyperclade.hierarchy.cost import dasgupta_cost
-from hyperclade.hierarchy.search import merge_cost
 from hyperclade.hierarchy.linkage import FloatArray, IntArray, TreeEstimator, check_positive
 from hyperclade.hierarchy.rows import UnitRows
+from hyperclade.hierarchy.search import merge_cost
 from hyperclade.hierarchy.similarity import NeighbourIndex, similarity_of
 from hyperclade.trees.tree import Tree
 
