@@ -277,7 +277,12 @@ def started(folder, *arguments):
     rng = np.random.default_rng(0)
     np.save(folder / "X.npy", rng.normal(size=(3000, 32)).astype(np.float32))
     run = subprocess.Popen(
-        [*COMMAND, "X.npy", "--out", "out", *arguments], cwd=folder, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "X.npy", "--out", "out", *arguments],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs ignore Ctrl-C, and hand that on: the tests may run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     for _ in range(6000):
         if any(path.name.startswith(".out.") for path in folder.iterdir()):

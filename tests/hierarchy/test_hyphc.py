@@ -99,7 +99,7 @@ def test_cost_of_items_is_the_definition():
     edges = (edges + edges.T).tocsr()
     features = rng.random((n, 3)).astype(np.float32)
     sizes = rng.integers(1, 6, n).astype(float)
-    items = Similarity(sizes, features, 0.25, edges, 1.0)
+    items = Similarity(sizes, features, 0.25, edges, 0.0, 1.0)
     tree = random_tree(n, 3)
     expected = 0.0
     for i, j in combinations(range(n), 2):

@@ -68,7 +68,19 @@ def test_the_change_a_pass_reports_is_that_of_recomputation(n, name, method, see
     )
     before = dasgupta_cost(Tree.from_merges(search._merges(left, right, 2 * n - 2)), X, weights)
     root, gained = search._pass(
-        left, right, parent, size, sums, cross, 2 * n - 2, order, *edges, items.constant, 1.0, method == "nni"
+        left,
+        right,
+        parent,
+        size,
+        sums,
+        cross,
+        2 * n - 2,
+        order,
+        *edges,
+        items.constant,
+        0.0,
+        1.0,
+        method == "nni",
     )
     after = dasgupta_cost(Tree.from_merges(search._merges(left, right, root)), X, weights)
     assert before - gained == pytest.approx(after, rel=1e-4, abs=1e-4)
