@@ -14,7 +14,6 @@ from clustering_methods import METHODS, link
 from hyperclade import SHHC, Tree, dasgupta_cost
 from hyperclade.hierarchy.cost import cost_lower_bound, normalised_score, random_cost
 from hyperclade.hierarchy.linkage import random_tree
-from hyperclade.hierarchy.precluster import precluster
 from hyperclade.hierarchy.search import improve
 from hyperclade.hierarchy.similarity import FeatureSimilarity, similarity_of
 from hyperclade.metrics.dendrograms import dendrogram_purity
@@ -169,14 +168,14 @@ def ablation(
     """One combination of SHHC's parts. What no option reaches is put in place of the part it stands for."""
     loaded = load(data)
     options, search = STAGES[stage]
-    parts = mock.patch("hyperclade.hierarchy.precluster.precluster", _PRECLUSTERS[preclusters])
     moves = mock.patch("hyperclade.hierarchy.shhc.improve", improve if search else _unimproved)
 
     def fit(X: np.ndarray, k: int | None, seed: int) -> SHHC:
-        return SHHC(k, similarity=similarity, random_state=seed, **options).fit(X)
+        balanced = preclusters != "k-means"
+        return SHHC(k, similarity=similarity, balanced=balanced, random_state=seed, **options).fit(X)
 
     runs = []
-    with parts, moves:
+    with moves:
         fit(loaded.X[:_WARM_ROWS], n_clusters and 16, 0)
         for seed in seeds:
             model, run = measured(partial(fit, loaded.X, n_clusters, seed))
@@ -225,10 +224,3 @@ def _purities(tree: Tree, labels: dict[str, np.ndarray]) -> dict[str, float]:
 
 def _unimproved(merges: np.ndarray, *_: Any, **__: Any) -> np.ndarray:
     return merges
-
-
-_PRECLUSTERS = {
-    "none": precluster,
-    "sinkhorn": precluster,
-    "k-means": partial(precluster, balanced=False),
-}
