@@ -5,6 +5,8 @@ from hyperclade._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "block_score": "blocks",
+        "block_score_spread": "blocks",
         "ami": "partitions",
         "ari": "partitions",
         "cluster_entropy": "partitions",

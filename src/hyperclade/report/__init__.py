@@ -1,8 +1,21 @@
-"""What people look at: the static picture of a hierarchy."""
+"""What people look at: static pictures of a hierarchy and of its clusters."""
 
 from hyperclade._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
-    {"draw_hierarchy": "picture", "main_branches": "picture", "named_nodes": "picture"},
+    {
+        "BlockScores": "similarity",
+        "HierarchyPanel": "exemplars",
+        "cluster_similarity": "similarity",
+        "describe_clusters": "exemplars",
+        "draw_cluster_similarity": "similarity",
+        "draw_hierarchies": "exemplars",
+        "draw_hierarchy": "picture",
+        "main_branches": "picture",
+        "named_nodes": "picture",
+        "nearest_exemplars": "exemplars",
+        "sound_pictures": "exemplars",
+        "upper_tree": "dendrogram",
+    },
 )

@@ -1,0 +1,212 @@
+"""What figures of small trees share: the upper part of a tree, dendrograms, rotated and coloured branches."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from hyperclade.data.atomic import atomic_write
+from hyperclade.report.picture import BRANCH_COLOURS, main_branches
+from hyperclade.trees.tree import Tree
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+INK, QUIET, TRUNK = "#22222A", "#66666F", "#55555F"
+DPI = 150
+_FORMATS = (".png", ".pdf", ".svg")
+
+
+def upper_tree(tree: Tree, k: int) -> Tree:
+    """The tree above a cut into k clusters; its leaf c is the cluster that `Tree.cut` labels c.
+
+    Parameters
+    ----------
+    tree : Tree
+    k : int from 1 to n
+        Where a node has more than two children there may be fewer clusters, as in `Tree.cut`.
+
+    Returns
+    -------
+    Tree over k leaves, with the heights of the old one above them.
+
+    Examples
+    --------
+    >>> tree = Tree([4, 4, 5, 6, 5, 6, -1])
+    >>> tree.cut(3).tolist(), upper_tree(tree, 3).parent.tolist()
+    ([2, 2, 1, 0], [4, 3, 3, 4, -1])
+    """
+    clusters = tree.cut_nodes(k)
+    cluster_at = np.repeat(clusters, tree.size[clusters])  # by position in the order of the leaves
+    above = np.flatnonzero(np.arange(tree.n_nodes) > cluster_at[tree.leaf_interval[:, 0]])
+    kept = np.concatenate([clusters, above])
+    rank = np.full(tree.n_nodes + 1, -1, dtype=np.int64)  # the root's parent, -1, indexes the last entry
+    rank[kept] = np.arange(len(kept))
+    return Tree(rank[tree.parent[kept]], np.r_[np.zeros(len(clusters)), tree.height[above]])
+
+
+def dendrogram(tree: Tree, position: ArrayLike) -> FloatArray:
+    """The edges of a tree drawn with right angles, from the root at depth 0 to the leaves at depth 1.
+
+    A node lies in the middle of its leaves, at a depth that falls with the logarithm of its number of leaves:
+    so every split is legible, whatever the scale of the heights.
+
+    Parameters
+    ----------
+    tree : Tree
+    position : (n,) float
+        Where each leaf stands; the leaves of every node must be neighbours.
+
+    Returns
+    -------
+    (m-1, 3, 2) float64
+        Row v is the edge above node v: (depth, position) at its parent, at the corner, and at v.
+
+    Examples
+    --------
+    >>> dendrogram(Tree([2, 2, -1]), [0, 1]).tolist()
+    [[[0.0, 0.5], [0.0, 0.0], [1.0, 0.0]], [[0.0, 0.5], [0.0, 1.0], [1.0, 1.0]]]
+    """
+    middle = mean_positions(tree, position)
+    depth = 1 - np.log(tree.size) / np.log(max(tree.n_leaves, 2))
+    parent = tree.parent[:-1]
+    start = np.column_stack([depth[parent], middle[parent]])
+    corner = np.column_stack([depth[parent], middle[:-1]])
+    return np.stack([start, corner, np.column_stack([depth[:-1], middle[:-1]])], axis=1)
+
+
+def mean_positions(tree: Tree, position: ArrayLike) -> FloatArray:
+    """Mean over the leaves under each node of a number given for every leaf, ``(m,) float64``.
+
+    >>> mean_positions(Tree([3, 3, 4, 4, -1]), [0, 1, 5]).tolist()
+    [0.0, 1.0, 5.0, 0.5, 2.0]
+    """
+    values = np.asarray(position, dtype=np.float64)
+    if values.shape != (tree.n_leaves,):
+        raise ValueError(f"there must be one position a leaf, {tree.n_leaves}; got shape {values.shape}")
+    total = np.concatenate([[0.0], np.cumsum(values[tree.leaf_order])])
+    start, stop = tree.leaf_interval.T
+    return (total[stop] - total[start]) / tree.size
+
+
+def rotate_to(tree: Tree, position: ArrayLike) -> IntArray:
+    """The leaves in an order that follows given positions as far as turning children round allows.
+
+    The children of every node are sorted by the mean position of their leaves.
+
+    Parameters
+    ----------
+    tree : Tree
+    position : (n,) float
+        Where each leaf stands elsewhere, in another tree for instance.
+
+    Returns
+    -------
+    (n,) int64
+        Leaves by position; those under any node are neighbours, as in `Tree.leaf_order`.
+
+    Examples
+    --------
+    >>> rotate_to(Tree([4, 4, 5, 5, 6, 6, -1]), [3, 2, 0, 1]).tolist()
+    [2, 3, 1, 0]
+    """
+    wish = mean_positions(tree, position)
+    start = np.zeros(tree.n_nodes, dtype=np.int64)
+    for node in range(tree.root, tree.n_leaves - 1, -1):
+        children = tree.children(node)
+        children = children[np.argsort(wish[children], kind="stable")]
+        start[children] = start[node] + np.cumsum(tree.size[children]) - tree.size[children]
+    return np.argsort(start[: tree.n_leaves])
+
+
+def leaf_branches(tree: Tree, count: int = 8) -> IntArray:
+    """Number of the main branch that each leaf is in, in the order of the leaves, −1 outside, ``(n,) int64``.
+
+    >>> leaf_branches(Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])).tolist()  # leaf 4 is too small for a branch
+    [1, 1, 0, 0, -1]
+    """
+    branch = np.full(tree.n_leaves, -1, dtype=np.int64)
+    for number, node in enumerate(main_branches(tree, count).tolist()):
+        branch[tree.leaves(node)] = number
+    return branch
+
+
+def common_value(tree: Tree, values: ArrayLike) -> IntArray:
+    """The number that all leaves under a node have, −1 where they differ, ``(m,) int64``.
+
+    >>> common_value(Tree([4, 4, 5, 5, 6, 6, -1]), [7, 7, 7, 8]).tolist()
+    [7, 7, 7, 8, 7, -1, -1]
+    """
+    ordered = np.asarray(values, dtype=np.int64)[tree.leaf_order]
+    changes = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])
+    start, stop = tree.leaf_interval.T
+    return np.where(changes[start] == changes[stop - 1], ordered[start], -1)
+
+
+def draw_dendrogram(axes: Axes, tree: Tree, edges: FloatArray, branch: ArrayLike, linewidth: float) -> None:
+    """Add the edges of a dendrogram to axes: in a branch's colour where all leaves below are in the branch.
+
+    Parameters
+    ----------
+    axes : Axes
+    tree : Tree
+    edges : (m-1, 3, 2) float
+        Those of `dendrogram`, moved to where they are to stand.
+    branch : (n,) int
+        Number of the branch of each leaf, −1 for none.
+    linewidth : float, in points
+    """
+    colour = branch_colours(common_value(tree, branch))
+    lines = np.concatenate([edges[:, :2], edges[:, 1:]])  # across from the parent, then along to the node
+    order = np.argsort(-tree.parent[:-1], kind="stable")
+    of_parent, of_node = colour[tree.parent[:-1]], colour[:-1]
+    axes.add_collection(
+        LineCollection(
+            list(lines[np.r_[order, len(edges) + order]]),
+            colors=[*of_parent[order], *of_node[order]],
+            linewidths=linewidth,
+            capstyle="projecting",
+            zorder=2,
+        )
+    )
+
+
+def branch_colours(branch: ArrayLike) -> NDArray[np.object_]:
+    """Colours of branches by number, that of the trunk for −1."""
+    number = np.asarray(branch, dtype=np.int64)
+    colours = np.array([*BRANCH_COLOURS, TRUNK], dtype=object)
+    return colours[np.where(number >= 0, number % len(BRANCH_COLOURS), len(BRANCH_COLOURS))]
+
+
+def check_format(path: str | os.PathLike) -> str:
+    """The format that the suffix of a path names, "png", "pdf" or "svg"; `ValueError` for another."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _FORMATS:
+        raise ValueError(f"the name of a figure must end in .png, .pdf or .svg, got {os.fspath(path)!r}")
+    return suffix[1:]
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure, all of it or nothing, in the format that the suffix names."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=check_format(path))
+    with atomic_write(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def text_inches(texts: list[str], fontsize: float) -> float:
+    """Width of the widest of some texts (lines of one text apart), 0 for none."""
+    figure = Figure(dpi=DPI)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    widths = [
+        figure.text(0, 0, text, fontsize=fontsize, parse_math=False).get_window_extent(renderer).width
+        for text in texts
+        if text
+    ]
+    return max(widths, default=0.0) / DPI
