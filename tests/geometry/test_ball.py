@@ -88,3 +88,54 @@ def test_results_are_double_and_gradients_finite():
 def test_curvature_must_be_negative(c):
     with pytest.raises(ValueError, match="c > 0"):
         ball.distance([0.0], [0.1], c)
+
+
+@given(
+    radii=st.lists(st.floats(0, 30), min_size=2, max_size=6),
+    c=st.sampled_from(CURVATURES),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_pairwise_distances_are_distances_of_all_pairs(radii, c, seed):
+    rng = np.random.default_rng(seed)
+    directions = torch.nn.functional.normalize(torch.tensor(rng.standard_normal((2, len(radii), 4))), dim=-1)
+    x = directions * ball.radius_to_norm(radii, c)[:, None]
+    y = torch.cat([x[:, 1:], -x], dim=1)  # some coincide, some lie opposite
+    found = ball.pairwise_distance(x, y, c)
+    assert found.shape == (2, len(radii), 2 * len(radii) - 1) and found.dtype == torch.float64
+    torch.testing.assert_close(found, ball.distance(x[:, :, None], y[:, None], c), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-4, 1e-2])
+def test_pairwise_distances_by_inner_products_keep_their_tolerance(tolerance):
+    rng = np.random.default_rng(0)
+    x = torch.nn.functional.normalize(torch.tensor(rng.standard_normal((300, 50))), dim=-1)
+    for radius in (0.5, 2.0, 5.0, 8.0, 12.0):
+        points = x * ball.radius_to_norm(radius)
+        # Pairs that coincide, or nearly so, are where inner products cancel most.
+        others = torch.cat([points[:100], points[100:200] * (1 - 1e-9), points[200:] * 0.9])
+        found = ball.pairwise_distance(points, others, tolerance=tolerance)
+        torch.testing.assert_close(found, ball.pairwise_distance(points, others), rtol=0, atol=tolerance)
+
+
+def test_pairwise_distance_stays_accurate_near_the_boundary():
+    # Opposite points lie twice their radius apart; neighbours on a sphere of radius r, by the half-angle law,
+    # 2 arsinh(sinh r · sin(angle/2)).
+    angle = 1e-6
+    for radius in (1.0, 10.0, 17.0):
+        length = ball.radius_to_norm(radius)
+        x = length * torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+        y = length * torch.tensor([[-1.0, 0.0], [np.cos(angle), np.sin(angle)]], dtype=torch.float64)
+        near = 2 * np.arcsinh(np.sinh(radius) * np.sin(angle / 2))
+        # 1 − ‖x‖ is 8e-8 at radius 17, so that rounding of x itself limits what can be asked.
+        np.testing.assert_allclose(ball.pairwise_distance(x, y)[0], [2 * radius, near], rtol=1e-8)
+
+
+def test_pairwise_distance_has_a_finite_gradient_where_points_coincide():
+    x = torch.tensor([[0.3, 0.4], [0.0, 0.0], [0.3, 0.4]], dtype=torch.float64, requires_grad=True)
+    ball.pairwise_distance(x, x.detach()).sum().backward()
+    assert x.grad.isfinite().all()
+    # At x the pairs (x, x) add nothing; what is left is the gradient of the distance to the origin.
+    alone = torch.tensor([0.3, 0.4], dtype=torch.float64, requires_grad=True)
+    ball.distance(alone, torch.zeros(2)).backward()
+    torch.testing.assert_close(x.grad[0], alone.grad)

@@ -76,7 +76,7 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
     ValueError: encoder 'absent-folder/': no such folder
     """
     name = os.fspath(name)
-    target = _device(device)
+    target = pick_device(device)
     if name == "efficientnet-lite0":
         return Encoder(name, _checked_kind(name, kind, "image"), _efficientnet_lite0(target))
     if name == "all-minilm-l6-v2":
@@ -300,7 +300,12 @@ def _require(encoder: str, packages: str, *modules: str) -> None:
         )
 
 
-def _device(device: str) -> torch.device:
+def pick_device(device: str) -> torch.device:
+    """The device that "auto", "cpu", "cuda" or "cuda:N" names. Raises ValueError where it cannot be used.
+
+    >>> pick_device("cpu")
+    device(type='cpu')
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "log0": "ball",
         "mobius_add": "ball",
         "norm_to_radius": "ball",
+        "pairwise_distance": "ball",
         "poincare_to_klein": "ball",
         "radius_to_norm": "ball",
         "gram_lca_depth": "lca",

@@ -1,0 +1,227 @@
+"""Pretrained vision and audio networks as towers: trainable, from frames or spectrograms to features."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from hyperclade.encoders.pretrained import _image_rows, _require
+
+Modality = Literal["vision", "audio"]
+
+
+def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Backbone":
+    """Load a `transformers` model with its weights as a tower, in training mode and on the CPU.
+
+    Parameters
+    ----------
+    name : a name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
+        "MIT/ast-finetuned-audioset-10-10-0.4593") or a local folder with a config, weights and a processor.
+    modality : "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the
+        Audio Spectrogram Transformer, as other models read waveforms.
+
+    Raises
+    ------
+    ModuleNotFoundError : transformers is missing; says which command installs it.
+    ValueError : no such model, weights missing from the checkpoint, or not a model of that modality.
+
+    Examples
+    --------
+    >>> load_backbone("absent-folder/")
+    Traceback (most recent call last):
+    ...
+    ValueError: backbone 'absent-folder/': no such folder
+    """
+    name = os.fspath(name)
+    if modality not in ("vision", "audio"):
+        raise ValueError(f"modality must be 'vision' or 'audio', got {modality!r}")
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
+        raise ValueError(f"backbone {name!r}: no such folder")
+    _require(name, "'hyperclade[learn]'", "transformers")
+    return _load(name, str(folder) if folder.is_dir() else name, modality)
+
+
+class Backbone(nn.Module):
+    """A network with the input that it was trained for in front of it; made by `load_backbone`.
+
+    modality : "vision": (b, c, h, w) float images of values 0 … 1, grey ones (c = 1) or with the network's
+        channels, are resized to the size that its processor makes and normalised as it says.
+        "audio": (b, 1, bins, steps) float natural logarithms of mel power are resized to the network's bins
+        and steps and normalised as its feature extractor says.
+    out_features : length d of a feature vector: the pooled output, the class token if the checkpoint lacks
+        the pooler's weights, or the mean over positions if the network has no pooler.
+
+    Parameters that do not reach the features (mask tokens, an untrained pooler) are frozen.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        modality: Modality,
+        *,
+        channels: int,
+        size: tuple[int, int] | None,
+        mean: float | list[float],
+        std: float | list[float],
+        resample: str = "bilinear",
+        reverse_channels: bool = False,
+        pooler_is_trained: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.modality = modality
+        self.channels = channels
+        self.size = size
+        self.resample = resample
+        self.reverse_channels = reverse_channels
+        self.pooler_is_trained = pooler_is_trained
+        for key, value in (("mean", mean), ("std", std)):
+            self.register_buffer(key, torch.tensor(value).view(-1, 1, 1), persistent=False)
+        self.out_features = self._probe()
+        self.train()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(b, out_features) features; ValueError for inputs of another shape."""
+        inputs = self._prepared(inputs)
+        if self.modality == "audio":
+            output = self.network(input_values=inputs[:, 0].mT)  # time first
+        else:
+            output = self.network(pixel_values=inputs)
+        return _image_rows(output, pooler_is_trained=self.pooler_is_trained)
+
+    def _prepared(self, inputs: Tensor) -> Tensor:
+        allowed = {1, self.channels}
+        if inputs.ndim != 4 or inputs.shape[1] not in allowed or not inputs.is_floating_point():
+            raise ValueError(
+                f"{self.modality} backbones take floating-point (b, c, height, width) with c of "
+                f"{sorted(allowed)}, got {inputs.dtype} of shape {tuple(inputs.shape)}"
+            )
+        if self.size is not None and inputs.shape[2:] != self.size:
+            inputs = nn.functional.interpolate(inputs, self.size, mode=self.resample, antialias=True)
+        if self.reverse_channels:
+            inputs = inputs.flip(1)
+        inputs = inputs.expand(-1, self.channels, -1, -1)
+        return (inputs - self.mean) / self.std
+
+    def _probe(self) -> int:
+        """Length of the features; freezes what they do not depend on, which distributed training minds."""
+        self.eval()
+        with torch.enable_grad():
+            features = self(torch.zeros(1, self.channels, *(self.size or (64, 64))))
+            features.sum().backward()
+        for parameter in self.parameters():
+            parameter.requires_grad_(parameter.grad is not None)
+            parameter.grad = None
+        return features.shape[1]
+
+
+def _load(name: str, source: str, modality: Modality) -> Backbone:
+    from transformers import AutoConfig, AutoModel
+
+    check, settings_of = (
+        (_check_vision, _vision_settings) if modality == "vision" else (_check_audio, _audio_settings)
+    )
+    with _told(name):
+        config = AutoConfig.from_pretrained(source)
+    check(name, config)
+    with _told(name):
+        settings = settings_of(source, config)
+        model, info = AutoModel.from_pretrained(source, output_loading_info=True)
+    missing = {key for key in info["missing_keys"] if ".pooler." not in f".{key}"}
+    if missing:
+        raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
+    network = model.vision_model if hasattr(config, "vision_config") else model
+    return Backbone(network, modality, pooler_is_trained=not info["missing_keys"], **settings)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"backbone {name!r} cannot be loaded: {error}. Give a folder with a config, weights and an image "
+            "processor or feature extractor, or the name of such a model on the Hugging Face hub"
+        ) from error
+
+
+def _check_audio(name: str, config: Any) -> None:
+    if config.model_type != "audio-spectrogram-transformer":
+        raise ValueError(
+            f"backbone {name!r} is a {config.model_type!r} model, which does not read log-mel spectrograms "
+            "(wav2vec2, HuBERT and their like read waveforms): give an Audio Spectrogram Transformer"
+        )
+
+
+def _check_vision(name: str, config: Any) -> None:
+    has_image_half = hasattr(config, "vision_config") and hasattr(config, "text_config")
+    if not has_image_half and (
+        getattr(config, "vocab_size", None)
+        or config.model_type == "audio-spectrogram-transformer"
+        or not any(hasattr(config, key) for key in ("image_size", "num_channels"))
+    ):
+        raise ValueError(f"backbone {name!r} is a {config.model_type!r} model, which does not read images")
+
+
+def _audio_settings(source: str, config: Any) -> dict[str, Any]:
+    from transformers import AutoFeatureExtractor
+
+    extractor = AutoFeatureExtractor.from_pretrained(source)
+    return {
+        "channels": 1,
+        "size": (config.num_mel_bins, config.max_length),
+        "mean": float(extractor.mean) if extractor.do_normalize else 0.0,
+        "std": 2 * float(extractor.std) if extractor.do_normalize else 1.0,  # AST's own convention
+    }
+
+
+def _vision_settings(source: str, config: Any) -> dict[str, Any]:
+    _require(source, "'hyperclade[learn]'", "PIL")
+    import transformers
+
+    # The processors that compute with Pillow and numpy; the others need torchvision.
+    option: dict[str, Any] = {"use_fast": False}
+    if int(transformers.__version__.split(".")[0]) >= 5:
+        option = {"backend": "pil"}
+    processor = transformers.AutoImageProcessor.from_pretrained(source, **option)
+    size = None
+    if getattr(processor, "do_center_crop", False):
+        size = _height_and_width(processor.crop_size)
+    elif getattr(processor, "do_resize", False):
+        size = _height_and_width(processor.size)
+    # In units of values 0 … 1, whatever the network's own are.
+    scale = 255.0
+    if getattr(processor, "do_rescale", False):
+        scale *= processor.rescale_factor
+    mean, std = [0.0], [1.0]
+    if getattr(processor, "do_normalize", False):
+        mean, std = (
+            [value] if isinstance(value, float | int) else list(value)
+            for value in (processor.image_mean, processor.image_std)
+        )
+    return {
+        "channels": getattr(getattr(config, "vision_config", config), "num_channels", 3),
+        "size": size,
+        "mean": [value / scale for value in mean],
+        "std": [value / scale for value in std],
+        "resample": "bicubic" if int(getattr(processor, "resample", None) or 2) == 3 else "bilinear",
+        "reverse_channels": bool(getattr(processor, "do_flip_channel_order", False)),
+    }
+
+
+def _height_and_width(size: Any) -> tuple[int, int] | None:
+    """Of a processor's size in any of its forms; None where it keeps the image's own."""
+    if isinstance(size, int):
+        return size, size
+    sizes = dict(size)
+    side = sizes.get("shortest_edge")
+    height, width = sizes.get("height") or side, sizes.get("width") or side
+    return (int(height), int(width)) if height and width else None
