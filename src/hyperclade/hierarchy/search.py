@@ -164,6 +164,28 @@ def merge_costs(
     return size[n:], cross[n:]
 
 
+@njit(cache=True)
+def merge_heights(merges, cross, least):
+    """−log of the mean similarity between the sides of each merge, `(n-1,) float64`; never below the
+    children's.
+
+    `cross` is the similarity of all pairs across each merge, from `merge_costs`, `least` what sides without
+    any similarity count as sharing, so that such a merge has a height too.
+
+    >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([1.0, 0.5]), 1e-9).round(3)
+    array([0.   , 1.386])
+    """
+    n = merges.shape[0] + 1
+    size = np.ones(2 * n - 1)
+    height = np.zeros(2 * n - 1)
+    for i in range(n - 1):
+        a, b = merges[i]
+        size[n + i] = size[a] + size[b]
+        pairs = size[a] * size[b]
+        height[n + i] = max(-np.log(max(cross[i], least) / pairs), height[a], height[b], 0.0)
+    return height[n:]
+
+
 def _edge_arrays(edges: scipy.sparse.csr_matrix) -> tuple[NDArray, NDArray, NDArray]:
     indptr = edges.indptr.astype(np.int64) if edges.nnz else np.zeros(1, np.int64)
     return indptr, edges.indices.astype(np.int64), edges.data.astype(np.float32)

@@ -22,7 +22,7 @@ from hyperclade.hierarchy.bisection import bisect
 from hyperclade.hierarchy.cost import AnySimilarity, dasgupta_cost, normalised_score
 from hyperclade.hierarchy.linkage import TreeEstimator
 from hyperclade.hierarchy.rows import as_array
-from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs
+from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs, merge_heights
 from hyperclade.hierarchy.similarity import (
     FeatureSimilarity,
     GraphSimilarity,
@@ -383,7 +383,7 @@ class SHHC(TransformerMixin, TreeEstimator):
                 if len(m)
             ]
             cross = np.concatenate([*inner, top_cross])
-        self.tree_ = Tree.from_merges(merges, _heights(merges, cross, 0.25 if self._is_graph else 1e-9))
+        self.tree_ = Tree.from_merges(merges, merge_heights(merges, cross, 0.25 if self._is_graph else 1e-9))
         self.node_embedding_ = ball_layout(self.tree_, self.dim)
         self.embedding_ = self.node_embedding_[:n]
         if self._parts is None:
@@ -492,23 +492,6 @@ def _composed(
         roots[k] = made - 1 if len(inner) else rows[0]
     nodes = np.r_[roots, np.arange(made, made + len(top))]
     return np.concatenate([*merges, nodes[top]]).reshape(-1, 2), nodes
-
-
-@njit(cache=True)
-def _heights(merges, cross, least):
-    """−log of the mean similarity between the sides of each merge, `(n-1,)`; never below the children's.
-
-    Sides without any similarity count as sharing `least`, so that such a merge has a height too.
-    """
-    n = merges.shape[0] + 1
-    size = np.ones(2 * n - 1)
-    height = np.zeros(2 * n - 1)
-    for i in range(n - 1):
-        a, b = merges[i]
-        size[n + i] = size[a] + size[b]
-        pairs = size[a] * size[b]
-        height[n + i] = max(-np.log(max(cross[i], least) / pairs), height[a], height[b], 0.0)
-    return height[n:]
 
 
 @njit(cache=True)

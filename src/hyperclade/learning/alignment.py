@@ -1,0 +1,39 @@
+"""Making the clusters of two modalities mean the same: one assignment problem (SeLaVi, "aligning
+modalities")."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from hyperclade.learning.shards import sum_over_processes
+
+
+def matching_columns(blocks: Iterable[Sequence[Tensor]]) -> np.ndarray:
+    """Columns of the second posterior matched to those of the first, so that they agree on the most mass.
+
+    Args:
+        blocks: pairs `(b, k), (b, k) float` of log-posteriors of the same rows; under `torch.distributed`
+            each
+            process passes its own rows.
+
+    Returns:
+        `(k,) int64`: column i of the first belongs to column `result[i]` of the second; maximises
+        Σ_rows Σ_i p(row, i) q(row, result[i]).
+
+    Raises:
+        ValueError: no blocks.
+
+    >>> import torch
+    >>> first = torch.eye(3)
+    >>> matching_columns([(first.log(), first[:, [2, 0, 1]].log())])
+    array([1, 2, 0])
+    """
+    agreement: Tensor | None = None
+    for first, second in blocks:
+        part = first.exp().double().T @ second.exp().double()
+        agreement = part if agreement is None else agreement + part
+    if agreement is None:
+        raise ValueError("no rows to match columns on")
+    return linear_sum_assignment(-sum_over_processes(agreement).cpu().numpy())[1]

@@ -1,0 +1,102 @@
+"""Classes placed in space by their hierarchy: similarity between clusters → tree → positions (sHHC §3.2)."""
+
+from typing import Literal
+
+import fastcluster
+import numpy as np
+import scipy.sparse
+import torch
+from scipy.spatial.distance import squareform
+
+from hyperclade.geometry.ball import log0
+from hyperclade.hierarchy.search import improve, merge_costs, merge_heights
+from hyperclade.hierarchy.similarity import Similarity
+from hyperclade.learning.shards import sum_over_processes
+from hyperclade.trees.tree import Tree
+
+
+def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Mean similarity (1 + cos)/2 between the rows of two clusters, for centred rows: `(k, k) float64`.
+
+    Args:
+        features: `(n, d) float`; under `torch.distributed` those of this process.
+        labels: `(n,) int`, the clusters of these rows.
+        n_clusters: k. Empty clusters are as similar to all as a right angle is: ½.
+
+    >>> rows = np.array([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
+    >>> centroid_similarity(rows, np.array([0, 0, 1, 1]), 2).round(6)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    rows = torch.as_tensor(np.asarray(features), dtype=torch.float64)
+    count = sum_over_processes(torch.tensor([float(len(rows))], dtype=torch.float64))
+    rows = rows - sum_over_processes(rows.sum(0)) / count
+    rows = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-12)
+    clusters = torch.as_tensor(labels)
+    sums = torch.zeros(n_clusters, rows.shape[1], dtype=torch.float64).index_add_(0, clusters, rows)
+    sizes = clusters.bincount(minlength=n_clusters).double()
+    sums, sizes = sum_over_processes(sums), sum_over_processes(sizes)
+    means = sums / sizes.clamp_min(1)[:, None]
+    return ((1 + means @ means.T) / 2).clamp(0, 1).numpy()
+
+
+def class_tree(similarity: np.ndarray) -> Tree:
+    """Binary tree over k classes of low Dasgupta cost in a given similarity: average linkage, then search.
+
+    Args:
+        similarity: `(k, k) float` in [0, 1], symmetric, between the rows of two classes on average.
+
+    >>> similarity = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.2], [0.1, 0.2, 1.0]])
+    >>> class_tree(similarity).parent.tolist()
+    [3, 3, 4, 4, -1]
+    """
+    similarity = (similarity + similarity.T) / 2
+    k = len(similarity)
+    if k == 1:
+        return Tree([-1])
+    distance = squareform(1 - similarity, checks=False)
+    start = fastcluster.linkage(np.maximum(distance, 0), method="average")
+    edges = scipy.sparse.csr_matrix((similarity - np.diag(np.diag(similarity))).astype(np.float32))
+    items = Similarity(np.ones(k), np.zeros((k, 0), np.float32), 0.0, edges, 0.0, 1.0)
+    merges = improve(start[:, :2].astype(np.int64), items)
+    return Tree.from_merges(merges, merge_heights(merges, merge_costs(merges, items)[1], 1e-9))
+
+
+def class_positions(
+    tree: Tree, dim: int, *, geometry: Literal["ball", "euclidean"] = "ball", radius: float = 5.0
+) -> np.ndarray:
+    """Positions ψ(k) of the leaves of a tree: `(k, dim) float64`, all at one distance from the origin.
+
+    Two leaves whose lowest common ancestor has s leaves are as far apart as if it lay at distance
+    r = radius · (1 − log 2s / log 2k) from the origin: their directions have cosine 1 − exp(−2r). Such
+    cosines are a Gram matrix G for every tree, and the directions are the rows of its root √G, which
+    changes little
+    where a tree changes little: heads need not learn renewed positions from the start. Exact for k ≤ dim;
+    more classes are projected at random, which keeps distances up to a factor of about 1 ± 1/√dim.
+
+    Args:
+        tree: over the k classes.
+        dim: of the space.
+        geometry: the Poincaré ball of curvature −1, or Euclidean space (its logarithm at the origin).
+        radius: distance from the origin.
+
+    >>> np.linalg.norm(class_positions(Tree([2, 2, -1]), 4, radius=2.0), axis=1).round(4)
+    array([0.7616, 0.7616])
+    """
+    k = tree.n_leaves
+    if k == 1:
+        return np.zeros((1, dim))
+    first, second = np.triu_indices(k, 1)
+    ancestor_size = tree.size[tree.lca(first, second)]
+    depth = radius * (1 - np.log(2 * ancestor_size) / np.log(2 * k))
+    cosine = np.eye(k)
+    cosine[first, second] = cosine[second, first] = -np.expm1(-2 * depth)
+    values, vectors = np.linalg.eigh(cosine)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    if k <= dim:
+        directions = np.pad(root, ((0, 0), (0, dim - k)))
+    else:
+        directions = root @ np.random.default_rng(0).normal(size=(k, dim))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    points = directions * np.tanh(radius / 2)
+    return points if geometry == "ball" else log0(points).numpy()
