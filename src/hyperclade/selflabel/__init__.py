@@ -1,0 +1,27 @@
+"""Self-labelling of sound and vision: DeepCluster, XDC, SeLa, SeLaVi, L3 and sHHC as presets of one loop."""
+
+from hyperclade._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Comparison": "reproduce",
+        "Encoders": "config",
+        "Media": "sources",
+        "Recipe": "config",
+        "SelfLabelling": "module",
+        "System": "config",
+        "Training": "config",
+        "cluster_labels": "evaluation",
+        "cluster_trees": "evaluation",
+        "compare": "reproduce",
+        "evaluate_clusters": "evaluation",
+        "fine_tune": "evaluation",
+        "linear_probe": "evaluation",
+        "load": "training",
+        "load_pairs": "sources",
+        "preset": "recipes",
+        "preset_names": "recipes",
+        "train": "training",
+    },
+)

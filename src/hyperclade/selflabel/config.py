@@ -1,0 +1,179 @@
+"""What a self-labelling run is: the system, its encoders, and how it is trained; presets are YAML files of
+these."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hyperclade.encoders.l3net import FULL
+
+Modality = Literal["vision", "audio"]
+LabelSet = Literal["vision", "audio", "joint"]
+MODALITIES: tuple[Modality, Modality] = ("vision", "audio")
+
+
+@dataclass
+class System:
+    """Where labels come from, who learns them, and in which space (one row of the table of systems).
+
+    Attributes:
+        labeller: "none" (correspondence alone, L3), "kmeans", "sinkhorn", or "hierarchy": a tree over all
+            samples cut into clusters.
+        teacher: whose labels a modality learns: its "own", the "other"'s, or "joint" labels of both.
+        hierarchy: classes lie where the trees of both modalities over the clusters place them, and each
+            modality learns the positions by its own and by the other's tree.
+        geometry: of the heads' outputs: "simplex" (plain softmax), "euclidean" or "ball"; without hierarchy
+            the last two learn class positions freely.
+        dim: of the Euclidean space or the ball.
+        n_clusters: K.
+        n_heads: H; the k-means labeller has one, whatever is given.
+        hidden: width of a head's hidden layer.
+        dropout: in the heads.
+        sharpness: λ of the Sinkhorn labeller.
+        marginal: cluster sizes: "uniform", "gaussian" or "zipf".
+        marginal_sd: standard deviation of "gaussian", relative to the mean size.
+        first_labels: "posterior" of the untrained heads, or pre-clusters of the "features".
+        radius: distance of classes from the ball's centre.
+        temperature: that distances are divided by.
+        n_relabellings: over the run.
+        schedule_power: exponent of the relabelling schedule; larger is denser at the start.
+    """
+
+    labeller: Literal["none", "kmeans", "sinkhorn", "hierarchy"] = "sinkhorn"
+    teacher: Literal["own", "other", "joint"] = "joint"
+    hierarchy: bool = False
+    geometry: Literal["simplex", "euclidean", "ball"] = "simplex"
+    dim: int = 50
+    n_clusters: int = 100
+    n_heads: int = 10
+    hidden: int = 512
+    dropout: float = 0.3
+    sharpness: float = 20.0
+    marginal: Literal["uniform", "gaussian", "zipf"] = "uniform"
+    marginal_sd: float = 0.1
+    first_labels: Literal["posterior", "features"] = "posterior"
+    radius: float = 5.0
+    temperature: float = 1.0
+    n_relabellings: int = 100
+    schedule_power: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.hierarchy and self.geometry == "simplex":
+            raise ValueError(
+                'hierarchy: true needs geometry "ball" or "euclidean", where trees have positions'
+            )
+        if self.hierarchy and self.teacher != "joint":
+            raise ValueError('hierarchy: true needs teacher "joint": both trees are over the same clusters')
+        if self.hierarchy and self.labeller == "sinkhorn" and self.first_labels != "features":
+            raise ValueError(
+                'hierarchy: true needs first_labels "features": without a tree, classes have no positions'
+            )
+        if self.labeller == "kmeans" and self.teacher == "joint":
+            raise ValueError('labeller "kmeans" needs teacher "own" or "other": it labels modalities apart')
+        if self.labeller == "hierarchy" and self.teacher != "joint":
+            raise ValueError('labeller "hierarchy" needs teacher "joint"')
+        if self.labeller == "kmeans":
+            self.n_heads = 1
+        for name in ("dim", "n_clusters", "n_heads", "hidden", "n_relabellings"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("sharpness", "radius", "temperature", "schedule_power"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def label_sets(self) -> tuple[LabelSet, ...]:
+        """Names of the label sets: one a modality, or "joint"."""
+        if self.labeller == "none":
+            return ()
+        return ("joint",) if self.teacher == "joint" else MODALITIES
+
+    @property
+    def lessons(self) -> tuple[tuple[Modality, str], ...]:
+        """Who learns what: (student, label set), or (student, modality whose tree places the joint
+        labels)."""
+        if self.labeller == "none":
+            return ()
+        other: dict[Modality, Modality] = {"vision": "audio", "audio": "vision"}
+        if self.hierarchy:
+            return tuple((student, tree) for student in MODALITIES for tree in MODALITIES)
+        if self.teacher == "joint":
+            return tuple((student, "joint") for student in MODALITIES)
+        return tuple((m, m if self.teacher == "own" else other[m]) for m in MODALITIES)
+
+
+@dataclass
+class Encoders:
+    """The network of each modality.
+
+    Attributes:
+        channels: of L3-Net's blocks.
+        vision: instead of L3-Net for frames, a `transformers` model by hub name or local folder.
+        audio: the same for sounds.
+    """
+
+    channels: list[int] = field(default_factory=lambda: list(FULL))
+    vision: str | None = None
+    audio: str | None = None
+
+
+@dataclass
+class Training:
+    """How long and how.
+
+    Attributes:
+        warmup_epochs: of correspondence learning (L3) before the first labels.
+        epochs: of learning from labels.
+        batch_size: pairs a step, on each device.
+        learning_rate: the highest; it rises for 5 % of the steps, then falls as a half cosine.
+        weight_decay: of AdamW.
+        flip: mirror frames at random.
+        crop: crop frames at random.
+        colour: change their colours at random.
+        area: range of a crop's area, as a share of the frame.
+        volume: range of the random gain of sounds.
+        shift: largest shift of a sound, as a share of its window.
+        precision: of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic distances stay in float64.
+        devices: processes or GPUs.
+        n_workers: that read batches; 0 reads in the main process.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    warmup_epochs: float = 2.0
+    epochs: float = 20.0
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    flip: bool = True
+    crop: bool = True
+    colour: bool = True
+    area: tuple[float, float] = (0.2, 1.0)
+    volume: tuple[float, float] = (0.9, 1.1)
+    shift: float = 0.1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    devices: int = 1
+    n_workers: int = 0
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        if self.warmup_epochs < 0 or self.epochs < 0 or not self.warmup_epochs + self.epochs > 0:
+            raise ValueError(
+                "warmup_epochs and epochs must not be negative nor both 0, got "
+                f"{self.warmup_epochs} and {self.epochs}"
+            )
+        for name in ("batch_size", "devices", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise ValueError("batch_size must be at least 2, as batch normalisation needs two rows")
+        if not self.learning_rate > 0 or self.weight_decay < 0 or self.n_workers < 0:
+            raise ValueError("learning_rate must be positive, weight_decay and n_workers not negative")
+
+
+@dataclass
+class Recipe:
+    """All of a run but its data."""
+
+    system: System = field(default_factory=System)
+    encoders: Encoders = field(default_factory=Encoders)
+    training: Training = field(default_factory=Training)
+    seed: int = 0

@@ -1,0 +1,391 @@
+"""The loop of all systems as a Lightning module: features of all pairs → labels → train on them."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Literal
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from hyperclade.data.paired import PairedSet
+from hyperclade.learning.alignment import matching_columns
+from hyperclade.learning.augment import augment_frames, augment_sounds, plain_frames
+from hyperclade.learning.class_positions import (
+    centroid_similarity,
+    class_positions,
+    class_tree,
+)
+from hyperclade.learning.labelling import (
+    ScoreBlocks,
+    hierarchy_labels,
+    kmeans_labels,
+    precluster_labels,
+    sinkhorn_labels,
+)
+from hyperclade.learning.schedule import StepBatches, cosine_rate, relabelling_steps, seed_step
+from hyperclade.learning.shards import gather_rows, own_rows, world
+from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
+from hyperclade.selflabel.network import CrossModalNet
+from hyperclade.trees.tree import Tree
+
+_BLOCK_ROWS = 4096
+_BN_BATCHES = 20  # that batch normalisation sees before the first labels
+_LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
+
+
+class SelfLabelling(lightning.LightningModule):
+    """Trains towers and heads on labels that it renews by the recipe's labeller and schedule.
+
+    All of its state lies in parameters and buffers, so a checkpoint resumes it exactly.
+
+    Args:
+        recipe: system, encoders, training, seed.
+        pairs: what to learn from. None to load a trained module.
+        frame_channels: of the frames, if there are no pairs.
+        n_pairs: number of pairs, if there are none.
+
+    Attributes:
+        net: the `CrossModalNet`.
+        labels_joint, or labels_vision and labels_audio: `(H, n) int32`, −1 before the first labelling.
+        merges_…: `(H, K−1, 2) int64`, trees over the clusters by vision, by audio and by both (joint).
+        head_loss: `(H,)` running training loss; its least names a head without looking at true classes.
+        sound_scale: mean and standard deviation of the log-mel values.
+    """
+
+    net: CrossModalNet
+    head_loss: Tensor
+    sound_scale: Tensor
+
+    def __init__(
+        self, recipe: Recipe, pairs: PairedSet | None = None, *, frame_channels: int = 3, n_pairs: int = 0
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.pairs = pairs
+        self.labelling_report: dict[str, float] = {}
+        system = recipe.system
+        if pairs is not None:
+            frame_channels, n_pairs = pairs.frames.shape[2], len(pairs)
+            if system.labeller != "none" and n_pairs < system.n_clusters:
+                raise ValueError(f"{n_pairs} pairs cannot make {system.n_clusters} clusters")
+            if n_pairs < 2:
+                raise ValueError(f"training needs at least 2 pairs, got {n_pairs}")
+        self.save_hyperparameters(
+            {"recipe": plain(asdict(recipe)), "frame_channels": int(frame_channels), "n_pairs": int(n_pairs)}
+        )
+        torch.manual_seed(recipe.seed)
+        self.net = CrossModalNet(system, recipe.encoders, frame_channels)
+        for name in system.label_sets:
+            self.register_buffer(
+                f"labels_{name}", torch.full((system.n_heads, n_pairs), -1, dtype=torch.int32)
+            )
+            self.register_buffer(
+                f"dual_{name}", torch.zeros(system.n_heads, system.n_clusters, dtype=torch.float64)
+            )
+        if system.label_sets == ("joint",):
+            for name in (*MODALITIES, "joint"):
+                shape = (system.n_heads, system.n_clusters - 1, 2)
+                self.register_buffer(f"merges_{name}", torch.zeros(shape, dtype=torch.int64))
+                self.register_buffer(f"heights_{name}", torch.zeros(shape[:2], dtype=torch.float64))
+        self.register_buffer("head_loss", torch.zeros(system.n_heads))
+        self.register_buffer("sound_scale", torch.tensor([0.0, 1.0]))
+        if pairs is not None:
+            sample = pairs.sounds[:: max(1, len(pairs.sounds) // 1000)].astype(np.float64)
+            self.sound_scale.copy_(torch.tensor([sample.mean(), max(float(sample.std()), 1e-6)]))
+            batch = min(recipe.training.batch_size, n_pairs // max(1, recipe.training.devices))
+            per_epoch = max(1, n_pairs // (batch * recipe.training.devices))
+            self.warmup_steps = math.ceil(recipe.training.warmup_epochs * per_epoch)
+            label_steps = math.ceil(recipe.training.epochs * per_epoch)
+            if system.labeller == "none":
+                self.warmup_steps, label_steps = self.warmup_steps + label_steps, 0
+            self.n_steps = self.warmup_steps + label_steps
+            self.relabel_at: set[int] = set()
+            if label_steps:
+                steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
+                self.relabel_at = set((steps + self.warmup_steps).tolist())
+
+    def train_dataloader(self) -> DataLoader:
+        assert self.pairs is not None
+        rank, size = world()
+        training = self.recipe.training
+        batches = StepBatches(
+            len(self.pairs),
+            training.batch_size,
+            self.n_steps,
+            seed=self.recipe.seed,
+            first_step=lambda: self.trainer.global_step,
+            rank=rank,
+            world_size=size,
+        )
+        return DataLoader(
+            self.pairs, batch_sampler=batches, collate_fn=_as_it_is, num_workers=training.n_workers
+        )
+
+    def configure_optimizers(self) -> Any:
+        training = self.recipe.training
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: cosine_rate(step, self.n_steps, max(1, self.n_steps // 20))
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        step = self.trainer.global_step
+        if step in self.relabel_at:
+            # Alike on all processes: heads start anew here, and dropout comes before normalisation.
+            seed_step(self.recipe.seed, step)
+            if step == self.warmup_steps:
+                self._settle_normalisation()
+            self.relabel(step)
+        seed_step(self.recipe.seed, step, world()[0])
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        training = self.recipe.training
+        frames = augment_frames(
+            batch["frames"],
+            crop=training.crop,
+            flip=training.flip,
+            colour=training.colour,
+            area=training.area,
+        )
+        sounds = augment_sounds(batch["sounds"], volume=training.volume, shift=training.shift)
+        vision = self.net.features("vision", frames)
+        audio = self.net.features("audio", self.scaled(sounds))
+        if self.trainer.global_step < self.warmup_steps:
+            loss = self._correspondence_loss(vision, audio)
+        else:
+            loss = self._lesson_loss({"vision": vision, "audio": audio}, batch["rows"])
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def on_train_end(self) -> None:
+        # New clusters of k-means have nothing to do with those that the heads have learned.
+        if self.recipe.system.labeller == "sinkhorn" and self.trainer.global_step >= self.n_steps:
+            self.relabel(self.n_steps)
+
+    @torch.no_grad()
+    def relabel(self, step: int) -> None:
+        """Renew the labels of all pairs, the trees over the clusters, and the class positions."""
+        system = self.recipe.system
+        assert self.pairs is not None
+        own = own_rows(len(self.pairs))
+        self._share_normalisation()
+        began = time.perf_counter()
+        features = self.extract(self.pairs, own)
+        extracted = time.perf_counter()
+        former = {name: getattr(self, f"labels_{name}").clone() for name in system.label_sets}
+        first = bool((former[system.label_sets[0]] < 0).any())
+        for head in range(system.n_heads):
+            seed = self.recipe.seed + 1000 * step + head
+            self._relabel_head(head, features, own, seed, first=first, last=step == self.n_steps)
+        if system.labeller in ("kmeans", "hierarchy") and step < self.n_steps:
+            self._reset_heads()
+        changed = [
+            (getattr(self, f"labels_{name}") != labels).float().mean() for name, labels in former.items()
+        ]
+        self.labelling_report = {
+            "changed_labels": round(float(torch.stack(changed).mean()), 4),
+            "extraction_seconds": round(extracted - began, 3),
+            "labelling_seconds": round(time.perf_counter() - extracted, 3),
+        }
+
+    @torch.no_grad()
+    def extract(self, pairs: PairedSet, rows: np.ndarray | None = None) -> dict[Modality, Tensor]:
+        """Features `(n, d) float32` by modality, of all pairs or those asked for; no augmentation,
+        evaluation mode."""
+        was_training = self.net.training
+        self.net.eval()
+        rows = np.arange(len(pairs)) if rows is None else rows
+        found: dict[Modality, Tensor] = {}
+        for modality in MODALITIES:
+            media = pairs.frames if modality == "vision" else pairs.sounds
+            index = (pairs.frame_rows if modality == "vision" else pairs.sound_rows)[rows]
+            used, place = np.unique(index, return_inverse=True)
+            parts = []
+            for start in range(0, len(used), 256):
+                block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + 256]])).to(
+                    self.device
+                )
+                inputs = plain_frames(block) if modality == "vision" else self.scaled(block.float()[:, None])
+                parts.append(self.net.features(modality, inputs).float())
+            found[modality] = torch.cat(parts)[torch.from_numpy(place).to(self.device)]
+        self.net.train(was_training)
+        return found
+
+    def _relabel_head(
+        self,
+        head: int,
+        features: dict[Modality, Tensor],
+        own: np.ndarray,
+        seed: int,
+        *,
+        first: bool,
+        last: bool,
+    ) -> None:
+        system = self.recipe.system
+        renew: Callable[..., np.ndarray] | None
+        renew = {"kmeans": kmeans_labels, "hierarchy": hierarchy_labels}.get(system.labeller)
+        if first and system.labeller == "sinkhorn" and system.first_labels == "features":
+            renew = precluster_labels
+        for name in system.label_sets:
+            if renew is None:
+                labels = self._transport_labels(head, name, features, first, seed)
+            else:
+                rows = both_features(features, own) if name == "joint" else features[name].cpu().numpy()
+                labels = renew(rows, system.n_clusters, random_state=seed)
+            stored = getattr(self, f"labels_{name}")
+            stored[head] = gather_rows(torch.from_numpy(labels).to(torch.int32)).to(stored.device)
+            if name == "joint":
+                self._grow_trees(head, features, labels)
+                if system.hierarchy and not last:  # no training follows that could teach new positions
+                    self._place_classes(head)
+
+    def _transport_labels(
+        self, head: int, name: LabelSet, features: dict[Modality, Tensor], first: bool, seed: int
+    ) -> np.ndarray:
+        system = self.recipe.system
+        modalities: tuple[Modality, ...] = (
+            MODALITIES if name == "joint" else tuple(m for m in MODALITIES if m == name)
+        )
+        n = len(features["vision"])
+
+        def posteriors(rows: slice) -> list[Tensor]:
+            return [self.net.head_log_posterior(m, features[m][rows], head) for m in modalities]
+
+        if first and name == "joint":
+            blocks = (posteriors(slice(start, start + _BLOCK_ROWS)) for start in range(0, n, _BLOCK_ROWS))
+            self.net.permute_clusters("audio", "joint", head, matching_columns(blocks))
+        dual = getattr(self, f"dual_{name}")
+        labels, dual[head] = sinkhorn_labels(
+            ScoreBlocks(
+                n,
+                system.n_clusters,
+                lambda rows: torch.stack(posteriors(rows)).mean(0),
+                block_rows=_BLOCK_ROWS,
+            ),
+            system.n_clusters,
+            sharpness=system.sharpness,
+            marginal=system.marginal,
+            marginal_sd=system.marginal_sd,
+            column_dual=None if first else dual[head],
+            random_state=seed,
+        )
+        return labels
+
+    def _grow_trees(self, head: int, features: dict[Modality, Tensor], labels: np.ndarray) -> None:
+        """Trees over the clusters by vision, by audio and by both."""
+        k = self.recipe.system.n_clusters
+        similarity = {m: centroid_similarity(features[m].cpu().numpy(), labels, k) for m in MODALITIES}
+        both = (similarity["vision"] + similarity["audio"]) / 2
+        for name, values in (*similarity.items(), ("joint", both)):
+            tree = class_tree(values)
+            getattr(self, f"merges_{name}")[head] = torch.from_numpy(tree.merges.copy())
+            getattr(self, f"heights_{name}")[head] = torch.from_numpy(tree.height[k:].copy())
+
+    def _place_classes(self, head: int) -> None:
+        """Positions ψ of the classes by the tree of each modality."""
+        system = self.recipe.system
+        geometry: Literal["ball", "euclidean"] = "ball" if system.geometry == "ball" else "euclidean"
+        for modality in MODALITIES:
+            tree = self.tree(modality, head)
+            places = class_positions(tree, system.dim, geometry=geometry, radius=system.radius)
+            stored = getattr(self.net, f"positions_{modality}")
+            stored[head] = torch.from_numpy(places).to(stored.device)
+
+    def tree(self, view: str, head: int) -> Tree:
+        """Tree over the clusters of a head, of systems with joint labels, by "vision", "audio" or "joint"."""
+        merges, heights = getattr(self, f"merges_{view}")[head], getattr(self, f"heights_{view}")[head]
+        return Tree.from_merges(merges.cpu().numpy(), heights.cpu().numpy())
+
+    def _reset_heads(self) -> None:
+        optimizer = self.trainer.optimizers[0]
+        for student, lesson in self.recipe.system.lessons:
+            module = self.net.head(student, lesson)
+            module.reset_output()
+            optimizer.state.pop(module.weight, None)
+            optimizer.state.pop(module.bias, None)
+
+    def _lesson_loss(self, features: dict[Modality, Tensor], rows: Tensor) -> Tensor:
+        system = self.recipe.system
+        per_head = torch.zeros(system.n_heads, device=self.device)
+        for student, lesson in system.lessons:
+            labels = getattr(self, f"labels_{'joint' if system.teacher == 'joint' else lesson}")
+            target = labels[:, rows].long()
+            log_posterior = self.net.log_posterior(student, lesson, features[student])
+            loss = -log_posterior.gather(2, target[:, :, None])[:, :, 0]
+            if system.labeller in ("kmeans", "hierarchy"):  # every cluster weighs the same (DeepCluster)
+                sizes = torch.stack([row.long().bincount(minlength=system.n_clusters) for row in labels])
+                weight = (labels.shape[1] / system.n_clusters) / sizes.clamp_min(1).gather(1, target)
+                loss = loss * weight
+            per_head = per_head + loss.mean(1).float() / len(system.lessons)
+        with torch.no_grad():
+            unset = self.head_loss == 0
+            self.head_loss.lerp_(per_head.detach(), _LOSS_MEMORY)
+            self.head_loss[unset] = per_head.detach()[unset]
+        return per_head.mean()
+
+    def _correspondence_loss(self, vision: Tensor, audio: Tensor) -> Tensor:
+        logits = torch.cat(
+            [self.net.corresponds(vision, audio), self.net.corresponds(vision, audio.roll(1, 0))]
+        )
+        answer = torch.ones(len(logits), dtype=torch.int64, device=self.device)
+        answer[len(vision) :] = 0
+        return torch.nn.functional.cross_entropy(logits.float(), answer)
+
+    def _share_normalisation(self) -> None:
+        """Give all processes the batch statistics of the first: each has seen other batches."""
+        if world()[1] > 1:
+            for buffer in self.net.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    @torch.no_grad()
+    def _settle_normalisation(self) -> None:
+        """Let batch normalisation see some batches, so that evaluation mode means something."""
+        assert self.pairs is not None
+        rng = np.random.default_rng(self.recipe.seed)
+        for _ in range(_BN_BATCHES):
+            size = min(self.recipe.training.batch_size, len(self.pairs))
+            batch = self.pairs.__getitems__(rng.choice(len(self.pairs), size, replace=False).tolist())
+            vision = self.net.features("vision", plain_frames(batch["frames"].to(self.device)))
+            audio = self.net.features("audio", self.scaled(batch["sounds"].to(self.device)))
+            for student, lesson in self.recipe.system.lessons:
+                self.net.head(student, lesson)(vision if student == "vision" else audio)
+
+    def scaled(self, sounds: Tensor) -> Tensor:
+        if self.recipe.encoders.audio is not None:  # a pretrained network scales its input itself
+            return sounds
+        return (sounds - self.sound_scale[0]) / self.sound_scale[1]
+
+
+def both_features(features: dict[Modality, Tensor], own: np.ndarray | None = None) -> np.ndarray:
+    """Features of both modalities side by side `(n, d_v + d_a)`, centred and scaled to weigh the same.
+
+    Where `own` names the rows of this process, which the features are of, all processes share one centre.
+    """
+    parts = []
+    for modality in MODALITIES:
+        rows = features[modality].cpu()
+        centre = (rows if own is None else gather_rows(rows)).double().mean(0)
+        rows = rows.double() - centre
+        parts.append(torch.nn.functional.normalize(rows, dim=1))
+    return torch.cat(parts, dim=1).float().numpy()
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def plain(value: Any) -> Any:
+    """Lists for tuples, so that checkpoints load with weights_only=True."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

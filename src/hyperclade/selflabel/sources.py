@@ -1,0 +1,143 @@
+"""Where pairs come from: AV digits by name, or a table or folder of clips, decoded once into a cache."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hyperclade.data.paired import PairedSet
+
+AVDIGITS = "avdigits"
+
+
+@dataclass
+class Media:
+    """What is decoded of each clip, and where it is kept.
+
+    Attributes:
+        n_frames: frames of a clip, spread over its window of sound.
+        frame_size: side of the square frames in pixels.
+        window: of sound, in seconds.
+        sample_rate: of sound, in Hz.
+        n_bins: mel bands.
+        every: seconds; clips without an end are cut into clips of this length.
+        cache: folder for what is decoded; default: beside the data, with ".cache" added to its name.
+        rebuild: replace a cache of other clips or settings.
+        n_workers: threads that decode; default: one a core.
+    """
+
+    n_frames: int = 1
+    frame_size: int = 224
+    window: float = 1.0
+    sample_rate: int = 24000
+    n_bins: int = 257
+    every: float | None = None
+    cache: str | None = None
+    rebuild: bool = False
+    n_workers: int | None = None
+
+
+def load_pairs(
+    data: str | os.PathLike,
+    split: str = "train",
+    *,
+    n_pairs: int | None = None,
+    wrong_pairs: float = 0.0,
+    noisy: Literal["vision", "audio"] | None = None,
+    noise: float = 1.0,
+    random_state: int = 0,
+    media: Media | None = None,
+    class_names: Sequence[str] = (),
+    progress: Callable[[str, float], None] | None = None,
+) -> PairedSet:
+    """Pairs of frames and sounds to learn from or to judge by.
+
+    Args:
+        data: "avdigits", a CSV file of clips (path, start, end, label), or a folder of media files.
+        split: "train" or "test" of AV digits. Clips have no splits: give each a table or folder of its own.
+        n_pairs: so many, drawn at random; None for all.
+        wrong_pairs, noisy, noise: of `load_avdigits`; for AV digits alone.
+        random_state: seed of all that is drawn.
+        media: how clips are decoded, and into which cache.
+        class_names: of the training pairs, to number the classes alike; classes beyond them come after them.
+        progress: called as `progress("decoding", fraction)`.
+
+    Raises:
+        ValueError: no such data, options that do not apply to it, or not one readable clip.
+
+    >>> load_pairs("nowhere.csv")
+    Traceback (most recent call last):
+    ...
+    ValueError: no data 'nowhere.csv': give "avdigits", a CSV file of clips, or a folder of media files
+    """
+    if str(data) == AVDIGITS:
+        from hyperclade.data.avdigits import load_avdigits
+
+        return load_avdigits(
+            split,
+            n_pairs=n_pairs,
+            wrong_pairs=wrong_pairs,
+            noisy=noisy,
+            noise=noise,
+            random_state=random_state,
+        )
+    if wrong_pairs or noisy is not None:
+        raise ValueError('wrong_pairs and noisy are options of the data "avdigits"')
+    if not Path(data).exists():
+        raise ValueError(
+            f'no data {str(data)!r}: give "avdigits", a CSV file of clips, or a folder of media files'
+        )
+    from hyperclade.data.clips import cache_clips, read_clip_table
+
+    media = media or Media()
+    pairs = cache_clips(
+        read_clip_table(data, every=media.every),
+        cache_folder(data, media),
+        n_frames=media.n_frames,
+        frame_size=media.frame_size,
+        window=media.window,
+        sample_rate=media.sample_rate,
+        n_bins=media.n_bins,
+        n_workers=media.n_workers,
+        rebuild=media.rebuild,
+        progress=progress,
+    )
+    pairs = with_classes(pairs, class_names)
+    if n_pairs is None:
+        return pairs
+    if not 1 <= n_pairs <= len(pairs):
+        raise ValueError(f"n_pairs must be 1 … {len(pairs)} for {data}, got {n_pairs}")
+    chosen = np.random.default_rng(random_state).permutation(len(pairs))[:n_pairs]
+    return pairs.subset(np.sort(chosen))
+
+
+def cache_folder(data: str | os.PathLike, media: Media) -> Path:
+    """Where the clips of `data` are kept: beside it, or in the folder that `media` names.
+
+    >>> cache_folder("clips/train.csv", Media()).as_posix()
+    'clips/train.csv.cache'
+    >>> cache_folder("clips/train.csv", Media(cache="/scratch")).as_posix()
+    '/scratch/train.csv.cache'
+    """
+    path = Path(os.path.abspath(data)) if Path(data).name in ("", "..") else Path(data)
+    return (path.parent if media.cache is None else Path(media.cache)) / f"{path.name}.cache"
+
+
+def with_classes(pairs: PairedSet, class_names: Sequence[str]) -> PairedSet:
+    """The pairs with their classes numbered as in `class_names`; classes it lacks come after those.
+
+    >>> frames, sounds = np.zeros((2, 1, 1, 8, 8), np.uint8), np.zeros((2, 4, 5), np.float32)
+    >>> pairs = PairedSet(frames, sounds, np.arange(2), np.arange(2), np.array([1, 0]), ("cello", "owl"))
+    >>> again = with_classes(pairs, ["dog", "owl"])
+    >>> again.labels.tolist(), again.class_names
+    ([1, 2], ('dog', 'owl', 'cello'))
+    """
+    if not class_names or pairs.labels is None:
+        return pairs
+    names = [*class_names, *(name for name in pairs.class_names if name not in class_names)]
+    number = {name: k for k, name in enumerate(names)}
+    to = np.array([*(number[name] for name in pairs.class_names), -1], dtype=np.int64)  # −1 stays −1
+    return replace(pairs, labels=to[pairs.labels], class_names=tuple(names))
