@@ -50,10 +50,10 @@ def test_help_of_a_command_describes_every_option(command, capsys):
     from importlib import import_module
 
     with pytest.raises(SystemExit) as stop:
-        entry.main([command, "--help"])
+        entry.main([*command.split(), "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    function = getattr(import_module(entry.COMMANDS[command][0]), command)
+    function = getattr(import_module(entry.COMMANDS[command][0]), command.replace(" ", "_"))
     assert " ".join(function.__doc__.split("\n\n")[0].split()) in " ".join(text.split())
     positional, *options = inspect.signature(function).parameters
     assert positional in text and all(f"--{option}" in text for option in options)

@@ -1,8 +1,11 @@
 """The entry point `hyperclade COMMAND …`: picks the command and turns errors of the user into one line.
 
-A command is a function with annotations and a docstring with an `Args:` section. Its first parameter is the
-positional argument, the others are options; jsonargparse makes the parser from them. The module of a command
-is imported only when that command runs, so that `hyperclade --help` answers at once.
+A command is a function with annotations and a docstring with an `Args:` section; one of two words, "train
+selflabel", is `train_selflabel` in the module of that name. Its first parameter is the positional argument,
+unless it is keyword-only; the others are options. Those of a dataclass have the options of its fields
+(`--training.epochs 5`), and the command then reads YAML files of all its options (`--config FILE`).
+jsonargparse makes the parser from them. The module of a command is imported only when that command runs, so
+that `hyperclade --help` answers at once.
 """
 
 import inspect
@@ -11,8 +14,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -21,8 +26,26 @@ if TYPE_CHECKING:
 COMMANDS = {
     "discover": ("hyperclade.cli.discover", "find the hierarchy in features, images or texts"),
     "embed": ("hyperclade.cli.embed", "compute features of images or texts with a pretrained encoder"),
+    "train selflabel": (
+        "hyperclade.cli.train_selflabel",
+        "train on sound and vision by labels they give each other",
+    ),
+    "evaluate selflabel": (
+        "hyperclade.cli.evaluate_selflabel",
+        "judge a trained system's clusters, features and hierarchies",
+    ),
+    "reproduce crossmodal": (
+        "hyperclade.cli.reproduce_crossmodal",
+        "compare the published systems on sound and vision",
+    ),
 }
 
+# options that take several values: annotation: type of each
+_ITEM_OF = {
+    str(kind): item
+    for item in (int, float, str)
+    for kind in (list[item], list[item] | None)  # type: ignore[valid-type]
+}
 _WRONG_USE, _INTERRUPTED, _TERMINATED = 2, 130, 143  # exit statuses, as shells have them
 
 
@@ -41,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    command, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
+    command, rest = _split(arguments)
     if command in ("-h", "--help"):
         print(_help())
         return 0
@@ -51,12 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"hyperclade {__version__}")
         return 0
     if command not in COMMANDS:
-        print(f"error: no command {command!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
-        return _WRONG_USE
+        return _no_such(command)
     if threading.current_thread() is threading.main_thread():  # others cannot handle signals
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        function = getattr(import_module(COMMANDS[command][0]), command)
+        function = getattr(import_module(COMMANDS[command][0]), command.replace(" ", "_"))
         function(**_parse(function, command, rest))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -69,9 +91,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _split(arguments: list[str]) -> tuple[str, list[str]]:
+    """The command, of one word or two, and its arguments."""
+    for words in (2, 1):
+        if " ".join(arguments[:words]) in COMMANDS:
+            return " ".join(arguments[:words]), arguments[words:]
+    return (arguments[0], arguments[1:]) if arguments else ("--help", [])
+
+
+def _no_such(command: str) -> int:
+    """Names what there is: the commands that begin with the word given, or else all."""
+    begun = [name for name in COMMANDS if name.startswith(f"{command} ")]
+    if begun:
+        print("\n".join([f"hyperclade {command} …", "", *_lines(begun)]))
+        return _WRONG_USE
+    print(f"error: no command {command!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    return _WRONG_USE
+
+
 def _help() -> str:
-    width = max(map(len, COMMANDS))
-    lines = [f"  {command:<{width}}  {summary}" for command, (_, summary) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: hyperclade COMMAND …",
@@ -79,7 +117,7 @@ def _help() -> str:
             "Find the hierarchy in unlabelled data, and learn from it.",
             "",
             "commands:",
-            *lines,
+            *_lines(list(COMMANDS)),
             "",
             "hyperclade COMMAND --help   options of a command",
             "hyperclade --version        version of this installation",
@@ -88,9 +126,25 @@ def _help() -> str:
     )
 
 
+def _lines(commands: list[str]) -> list[str]:
+    width = max(map(len, COMMANDS))
+    return [f"  {command:<{width}}  {COMMANDS[command][1]}" for command in commands]
+
+
 def _parse(function: Callable[..., None], command: str, arguments: list[str]) -> dict[str, Any]:
+    from jsonargparse import ArgumentError
+
     parser = _parser(function, command)
-    return parser.parse_args([_with_underscores(argument) for argument in arguments]).as_dict()
+    arguments = _with_preset_paths([_with_underscores(argument) for argument in arguments])
+    try:
+        values = parser.parse_args(arguments).as_dict()
+    except ArgumentError as error:
+        raise ValueError(f"{error} (hyperclade {command} --help lists the options)") from error
+    values.pop("config", None)
+    for name, parameter in inspect.signature(function).parameters.items():
+        if is_dataclass(parameter.annotation) and isinstance(values[name], dict):
+            values[name] = cast("Callable[..., Any]", parameter.annotation)(**values[name])
+    return values
 
 
 def _with_underscores(argument: str) -> str:
@@ -107,20 +161,57 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
 
     documented = docstring_parser.parse(inspect.getdoc(function) or "")
     about = {parameter.arg_name: parameter.description for parameter in documented.params}
-    parser = ArgumentParser(prog=f"hyperclade {command}", description=documented.short_description)
-    positional, *others = inspect.signature(function).parameters.values()
-    optional: dict[str, Any] = {}
-    if positional.default is not positional.empty:
-        optional = {"nargs": "?", "default": positional.default}
-    parser.add_argument(positional.name, type=str, help=about.get(positional.name), **optional)
-    flags = [parameter for parameter in others if parameter.annotation in (bool, "bool")]
-    handled: set[str | int] = {positional.name, *(flag.name for flag in flags)}
-    parser.add_function_arguments(function, as_group=False, skip=handled)
-    for flag in flags:
+    parser = ArgumentParser(
+        prog=f"hyperclade {command}", description=documented.description, exit_on_error=False
+    )
+    parameters = inspect.signature(function).parameters
+    handled: set[str | int] = set()
+    if any(is_dataclass(parameter.annotation) for parameter in parameters.values()):
         parser.add_argument(
-            f"--{flag.name}", action=ActionYesNo, default=flag.default, help=about.get(flag.name)
+            "--config",
+            action="config",
+            help="YAML file of options, or a shipped preset by its name; may be given several times, "
+            "later ones win",
         )
+    for name, parameter in parameters.items():
+        given: dict[str, Any] = {"help": about.get(name)}
+        if parameter.default is not parameter.empty:
+            given["default"] = parameter.default
+        if not handled and parameter.kind is not parameter.KEYWORD_ONLY:
+            if "default" in given:
+                given["nargs"] = "?"
+            parser.add_argument(name, type=str, **given)
+        elif parameter.annotation in (bool, "bool"):
+            parser.add_argument(f"--{name}", action=ActionYesNo, **given)
+        elif (item := _ITEM_OF.get(str(parameter.annotation))) is not None:
+            parser.add_argument(f"--{name}", type=item, nargs="*", **given)
+        else:
+            continue
+        handled.add(name)
+    parser.add_function_arguments(function, as_group=False, skip=handled)
     return parser
+
+
+def _with_preset_paths(arguments: list[str]) -> list[str]:
+    """`--config shhc` as `--config …/presets/shhc.yaml`; files and paths as they are."""
+    found = list(arguments)
+    for k, argument in enumerate(arguments):
+        if argument.startswith("--config="):
+            found[k] = "--config=" + _preset_path(argument.removeprefix("--config="))
+        elif argument == "--config" and k + 1 < len(arguments):
+            found[k + 1] = _preset_path(arguments[k + 1])
+    return found
+
+
+def _preset_path(name: str) -> str:
+    if Path(name).exists() or Path(name).name != name:
+        return name
+    presets = Path(__file__).parents[1] / "selflabel" / "presets"
+    path = presets / f"{name.removesuffix('.yaml')}.yaml"
+    if not path.exists():
+        there = ", ".join(sorted(file.stem for file in presets.glob("*.yaml")))
+        raise ValueError(f"--config {name}: no such file, nor a preset; the presets are {there}")
+    return str(path)
 
 
 def _terminate(signum: int, frame: Any) -> None:
