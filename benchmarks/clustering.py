@@ -16,8 +16,9 @@ from typing import Any
 from clustering_data import CACHE, cifar100_features, mixture
 from clustering_jobs import STAGES
 from clustering_methods import COMPLETE_GRAPH_ROWS, METHODS
-from clustering_report import OFFICIAL_HYPHC, rewrite, tables
+from clustering_report import OFFICIAL_HYPHC, tables
 from measure import in_process, load_sections, save_section, setting
+from report_text import rewrite
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "clustering.json"
@@ -179,7 +180,7 @@ def main(arguments: list[str] | None = None) -> None:
         save_section(out, name, section)
         print(f"\n{tables({name: section})[name]}\n")
     if options.report:
-        rewrite(options.document, tables(load_sections(out)))
+        rewrite(options.document, "clustering", tables(load_sections(out)))
 
 
 def _compared(data: str, method: str, seeds: list[int], cap: float, **arguments: Any) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from hyperclade.data.atomic import atomic_write
+from report_text import markdown, mean_sd, setting_line
 
 Record = dict[str, Any]
 
@@ -25,24 +24,9 @@ def tables(sections: dict[str, Any]) -> dict[str, str]:
     """Markdown by section, for those sections that are there."""
     made = {}
     for name, section in sections.items():
-        head = _setting_line(section)
+        head = setting_line(section)
         made[name] = f"{head}\n\n{_TABLES[name](section['records'])}"
     return made
-
-
-def rewrite(document: Path, made: dict[str, str]) -> None:
-    """Put the tables between their markers, `<!-- clustering:NAME -->` and `<!-- end -->`, of a document.
-
-    Raises ValueError if a section has no markers.
-    """
-    text = document.read_text(encoding="utf-8")
-    for name, table in made.items():
-        pattern = rf"(<!-- clustering:{name} -->\n).*?(<!-- end -->)"
-        text, found = re.subn(pattern, lambda m, t=table: f"{m[1]}\n{t}\n\n{m[2]}", text, flags=re.DOTALL)
-        if found != 1:
-            raise ValueError(f"{document} has {found} places for the tables of {name!r}, not one")
-    with atomic_write(document, "w") as file:
-        file.write(text)
 
 
 def title(data: str) -> str:
@@ -90,7 +74,7 @@ def _quality_cells(found: Any, references: Any, similarity: str, own: str) -> st
     grid = _Grid(found)
     for (row, column), runs in grid.cells(lambda data, run: (cost(data, run), cost(data, run) / ours[data])):
         values, ratios = zip(*runs, strict=True)
-        grid.put(row, column, f"{_mean_sd(values, 5)} ({fmean(ratios):.4f})")
+        grid.put(row, column, f"{mean_sd(values, 5)} ({fmean(ratios):.4f})")
     return grid.markdown("method")
 
 
@@ -99,7 +83,7 @@ def _scores(found: Any, references: Any) -> str:
         base = references[data]["cosine"]
         return (base["random"] - run["cost"]["cosine"]) / (base["random"] - base["bound"])
 
-    return _grid(found, score, lambda values: _mean_sd(values, 4))
+    return _grid(found, score, lambda values: mean_sd(values, 4))
 
 
 def _quality_checks(records: list[Record], found: Any, references: Any) -> str:
@@ -141,7 +125,7 @@ def _quality_checks(records: list[Record], found: Any, references: Any) -> str:
         "as low as in the prototype",
         "spread over starts",
     ]
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _labels(records: list[Record]) -> str:
@@ -159,7 +143,7 @@ def _labels(records: list[Record]) -> str:
                         run["purity"][labelling]
                     )
         for (method, column), purities in values.items():
-            grid.put(method, column, _mean_sd(purities, 4))
+            grid.put(method, column, mean_sd(purities, 4))
     parts = [f"Dendrogram purity:\n\n{grid.markdown('method')}"]
     parts.append(f"Seconds:\n\n{_grid(found, lambda data, run: run['seconds'], _seconds)}")
     flat = [r for r in records if "layers" in r]
@@ -191,7 +175,7 @@ def _labels(records: list[Record]) -> str:
         )
         text += "{}, {}, {} on the kept ones.".format(*wins[3:])
         head = ["data", "seed", "labels", "k", "noise", "rows", "NMI", "ARI", "AMI"]
-        parts.append(f"{text}\n\n{_markdown(head, rows)}")
+        parts.append(f"{text}\n\n{markdown(head, rows)}")
     return "\n\n".join(parts)
 
 
@@ -208,7 +192,7 @@ def _speed(records: list[Record]) -> str:
         rows.append(
             [title(data), _seconds([r["seconds"] for r in ours]), f"{b:.1f}",
              f"{b / a:.1f}× ({_yes(b >= 10 * a)})",
-             _mean_sd(costs[0], 5), f"{costs[1][0]:.5f}", _yes(max(costs[0]) < min(costs[1]))]
+             mean_sd(costs[0], 5), f"{costs[1][0]:.5f}", _yes(max(costs[0]) < min(costs[1]))]
         )  # fmt: skip
     head = [
         "data",
@@ -219,7 +203,7 @@ def _speed(records: list[Record]) -> str:
         "cost of average",
         "lower",
     ]
-    parts = [f"Full tree with search, costs over (n³ − n)/6:\n\n{_markdown(head, rows)}"]
+    parts = [f"Full tree with search, costs over (n³ − n)/6:\n\n{markdown(head, rows)}"]
     rows = []
     for method, limit in ((OURS, 90), ("SHHC (knn)", 180)):
         if runs := _runs(found, "wordnet", method):
@@ -229,13 +213,13 @@ def _speed(records: list[Record]) -> str:
             slowest = max(run["seconds"] for run in runs)
             rows.append(
                 [method, f"{_seconds([r['seconds'] for r in runs])} ({_yes(slowest < limit)}: < {limit})",
-                 f"{_mean(runs, 'cpu_seconds'):.0f}", _mean_sd(cost, 5) + reached,
+                 f"{_mean(runs, 'cpu_seconds'):.0f}", mean_sd(cost, 5) + reached,
                  f"{max(r['peak_mib'] for r in runs):.0f} ({reference['feature_mib']:.0f})"]
             )  # fmt: skip
     if rows:
         head = ["method", "s", "CPU s", "cosine cost / ((n³ − n)/6)", "peak MiB (of which features)"]
         parts.append(
-            f"All 82,115 nouns of WordNet, 256 components, every row a leaf:\n\n{_markdown(head, rows)}"
+            f"All 82,115 nouns of WordNet, 256 components, every row a leaf:\n\n{markdown(head, rows)}"
         )
     rows = []
     for method in (OURS, "SHHC (knn)"):
@@ -247,7 +231,7 @@ def _speed(records: list[Record]) -> str:
             growth = f"{seconds / times[i - 1]:.2f}× ({_yes(seconds <= 2.3 * times[i - 1])})" if i else "–"
             rows.append([method, f"{n:,}", f"{seconds:.1f}", growth])
     head = ["method", "n", "s", "growth as n doubles (≤ 2.3×)"]
-    parts.append(f"Random rows of WordNet, 256 components:\n\n{_markdown(head, rows)}")
+    parts.append(f"Random rows of WordNet, 256 components:\n\n{markdown(head, rows)}")
     return "\n\n".join(parts)
 
 
@@ -268,7 +252,7 @@ def _scale(records: list[Record]) -> str:
             else:
                 upper = sum(stages[key] for key in ("similarity", "pre-clusters", "tree"))
             rows.append(
-                [method, f"{upper:.1f}", rest, _mean_sd(cost, 5), f"{max(r['peak_mib'] for r in runs):.0f}"]
+                [method, f"{upper:.1f}", rest, mean_sd(cost, 5), f"{max(r['peak_mib'] for r in runs):.0f}"]
             )
             if method.startswith(OURS) and peer:
                 base = _mean(peer, "seconds")
@@ -292,7 +276,7 @@ def _scale(records: list[Record]) -> str:
         ]
         notes.insert(
             0,
-            f"{title(data)}; costs of the trees that stop at the clusters:\n\n{_markdown(head, rows)}\n",
+            f"{title(data)}; costs of the trees that stop at the clusters:\n\n{markdown(head, rows)}\n",
         )
     return "\n".join([notes[0], *(f"- {note}" for note in notes[1:])])
 
@@ -307,7 +291,7 @@ def _hyphc(records: list[Record]) -> str:
         seconds = [run["seconds"] for run in runs]
         official, limit = OFFICIAL_HYPHC[data]
         rows.append(
-            [title(data), str(len(runs)), _mean_sd(cost, 5), f"{max(cost):.5f}", f"{official:.5f}",
+            [title(data), str(len(runs)), mean_sd(cost, 5), f"{max(cost):.5f}", f"{official:.5f}",
              _yes(round(max(cost), 5) <= official), _seconds(seconds), str(limit),
              f"{limit / max(seconds):.0f}× ({_yes(max(seconds) <= limit / 10)})"]
         )  # fmt: skip
@@ -322,7 +306,7 @@ def _hyphc(records: list[Record]) -> str:
         "official, s",
         "faster (≥ 10×)",
     ]
-    return f"From random directions; costs on cosine over (n³ − n)/6:\n\n{_markdown(head, rows)}"
+    return f"From random directions; costs on cosine over (n³ − n)/6:\n\n{markdown(head, rows)}"
 
 
 def _ablation(records: list[Record]) -> str:
@@ -340,17 +324,17 @@ def _ablation(records: list[Record]) -> str:
         unit = references[r["data"]]["unit"]
         rows.append(
             [*cells, f"{fmean(run['cost'][own] for run in runs):.5g}",
-             _mean_sd([run["score"][own] for run in runs], 4),
-             _mean_sd([run["cost"]["cosine"] / unit for run in runs], 5),
-             _mean_sd([run["score"]["cosine"] for run in runs], 4),
-             _mean_sd([fmean(run["purity"].values()) for run in runs], 4),
+             mean_sd([run["score"][own] for run in runs], 4),
+             mean_sd([run["cost"]["cosine"] / unit for run in runs], 5),
+             mean_sd([run["score"]["cosine"] for run in runs], 4),
+             mean_sd([fmean(run["purity"].values()) for run in runs], 4),
              _seconds([run["seconds"] for run in runs])]
         )  # fmt: skip
     head = [
         "data", "pre-clusters", "similarity", "stage", "own cost", "own score", "cosine cost / ((n³ − n)/6)",
         "cosine score", "dendrogram purity", "s",
     ]  # fmt: skip
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 _TABLES: dict[str, Callable[[list[Record]], str]] = {
@@ -388,7 +372,7 @@ class _Grid:
     def markdown(self, corner: str) -> str:
         filled = [c for c in self.columns if any((row, c) in self.text for row in self.rows)]
         rows = [[row, *(self.text.get((row, c), "–") for c in filled)] for row in self.rows]
-        return _markdown([corner, *filled], rows)
+        return markdown([corner, *filled], rows)
 
 
 def _grid(found: Any, value: Callable[[str, Record], float], show: Callable[[list[float]], str]) -> str:
@@ -415,13 +399,6 @@ def _mean(runs: list[Record], key: str) -> float:
     return fmean(run[key] for run in runs)
 
 
-def _mean_sd(values: Iterable[float], digits: int) -> str:
-    values = list(values)
-    text = f"{fmean(values):.{digits}f}"
-    spread = stdev(values) if len(values) > 1 else 0.0
-    return f"{text} ± {spread:.{digits}f}" if spread >= 0.5 * 10**-digits else text
-
-
 def _seconds(values: list[float]) -> str:
     mean = fmean(values)
     digits = 2 if mean < 10 else 1 if mean < 100 else 0
@@ -430,20 +407,3 @@ def _seconds(values: list[float]) -> str:
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "**no**"
-
-
-def _setting_line(section: dict[str, Any]) -> str:
-    machine = section["machine"]
-    packages = ", ".join(f"{name} {number}" for name, number in section["versions"].items() if number)
-    notes = ["**A quick run at tiny sizes, not a result.** "] if section["quick"] else []
-    notes += [] if section["complete"] else ["**Not finished.** "]
-    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:.0f} GiB"
-    return (
-        f"{''.join(notes)}`{section['command']}` on {section['date'][:10]}: {where}; "
-        f"{section['threads']} threads. {packages}."
-    )
-
-
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,139 @@
+"""Jobs of the self-labelling benchmark that run in a process of their own: cost of relabelling, full-size
+run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hyperclade.selflabel.config import MODALITIES, Encoders
+from hyperclade.selflabel.module import SelfLabelling
+from hyperclade.selflabel.network import CrossModalNet
+from hyperclade.selflabel.recipes import preset
+from measure import measured
+
+_STEPS = 4  # of the full-size network that are timed for the length of an epoch
+
+
+def relabelling_cost(n_rows: int, n_clusters: int, n_heads: int, seed: int = 0) -> dict[str, Any]:
+    """Seconds and memory to renew all labels of the full-size sHHC from stored features, and of an epoch.
+
+    The features are a mixture of Gaussians, 512 numbers a modality, as L3-Net gives; the epoch is estimated
+    from a few training steps of the full-size towers on inputs of the full size.
+    """
+    torch.set_num_threads(os.cpu_count() or 1)
+    recipe = preset("shhc", seed=seed)
+    recipe.system.n_clusters, recipe.system.n_heads = n_clusters, n_heads
+    rng = np.random.default_rng(seed)
+    centre_of = rng.integers(0, n_clusters, n_rows)
+    features = {}
+    for modality in MODALITIES:
+        centres = rng.normal(size=(n_clusters, 512)).astype(np.float32)
+        rows = rng.normal(size=(n_rows, 512)).astype(np.float32)
+        rows += centres[centre_of]
+        features[modality] = torch.from_numpy(np.maximum(rows, 0, out=rows))
+    module = SelfLabelling(recipe, n_pairs=n_rows)
+    module.eval()
+    own = np.arange(n_rows)
+
+    def first() -> None:
+        for head in range(n_heads):
+            module._relabel_head(head, features, own, seed + head, first=True, last=False)
+
+    def later() -> None:
+        for head in range(n_heads):
+            module._relabel_head(head, features, own, seed + head, first=False, last=False)
+
+    with torch.no_grad():
+        _, cost_first = measured(first)
+        _, cost_later = measured(later)
+    sizes = torch.bincount(module.labels_joint[0].long(), minlength=n_clusters).numpy()
+    return {
+        "n_rows": n_rows,
+        "n_clusters": n_clusters,
+        "n_heads": n_heads,
+        "first": cost_first,
+        "later": cost_later,
+        "matrix_gib_float32": n_rows * n_clusters * 4 / 2**30,
+        "sizes": {"least": int(sizes.min()), "most": int(sizes.max())},
+        "epoch": epoch_seconds(n_rows),
+    }
+
+
+def epoch_seconds(n_rows: int, batch: int = 4) -> dict[str, float]:
+    """Seconds a pair, for training and for extraction alone, of the full-size towers; and of an epoch of
+    n_rows."""
+    net = CrossModalNet(preset("shhc").system, Encoders(), frame_channels=3)
+    frames, sounds = torch.rand(batch, 1, 3, 224, 224), torch.randn(batch, 1, 257, 99)
+
+    def step() -> None:
+        loss = net.features("vision", frames).square().mean() + net.features("audio", sounds).square().mean()
+        loss.backward()
+
+    def extract() -> None:
+        with torch.no_grad():
+            net.features("vision", frames), net.features("audio", sounds)
+
+    found = {}
+    for name, call in (("training", step), ("extraction", extract)):
+        call()
+        began = time.perf_counter()
+        for _ in range(_STEPS):
+            call()
+        found[f"{name}_seconds_a_pair"] = (time.perf_counter() - began) / _STEPS / batch
+    return found | {"training_epoch_seconds": found["training_seconds_a_pair"] * n_rows}
+
+
+def full_size_run(cache: str, copies: int = 2) -> dict[str, Any]:
+    """`train selflabel --config shhc` on media files, killed in the middle and resumed by the same
+    command."""
+    from hyperclade.data.samples import data_home
+
+    folder = Path(cache)
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "clips.csv"
+    clips = sorted((data_home() / "clips").glob("*.mp[g4]"))
+    lines = [
+        f"{clip},{start},{start + 1.5},{'grid' if clip.suffix == '.mpg' else clip.stem}"
+        for clip in clips
+        for start in np.linspace(0, 1.2, copies).round(2)
+    ]
+    table.write_text("\n".join(["path,start,end,label", *lines]) + "\n", encoding="utf-8")
+    out = folder / "run"
+    command = [
+        sys.executable, "-m", "hyperclade.cli.main", "train", "selflabel", "--config", "shhc",
+        "--data", str(table), "--cache", str(folder / "decoded"), "--out", str(out),
+        "--system.n_clusters", "4", "--system.n_relabellings", "3",
+        "--training.warmup_epochs", "1", "--training.epochs", "2", "--training.batch_size", "4",
+        "--training.checkpoint_every", "2",
+    ]  # fmt: skip
+    runs = []
+    for kill_at in (True, False):
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if kill_at:
+            while not (out / "last.ckpt").exists() and process.poll() is None:
+                time.sleep(0.5)
+            time.sleep(20)
+            process.send_signal(signal.SIGKILL)
+        said = process.communicate()[0]
+        usage = os.wait4(process.pid, os.WNOHANG)[2] if process.returncode is None else None
+        runs.append(
+            {
+                "killed": kill_at,
+                "exit": process.returncode,
+                "seconds": time.perf_counter() - began,
+                "resumed": "resum" in said.lower(),
+                "last_lines": said.strip().splitlines()[-3:],
+            }
+        )
+        del usage
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    return {"clips": len(lines), "settings": command[5:], "runs": runs, "history": history}
