@@ -34,7 +34,7 @@ class System:
         first_labels: "posterior" of the untrained heads, or pre-clusters of the "features".
         radius: distance of classes from the ball's centre.
         temperature: that distances are divided by.
-        n_relabellings: over the run.
+        n_relabellings: over the run; k-means labels are renewed at every epoch, whatever is given.
         schedule_power: exponent of the relabelling schedule; larger is denser at the start.
     """
 

@@ -26,14 +26,15 @@ def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> d
     """Clusters `(H, n) int64` of samples by vision, by audio and, where labels are joint, by both.
 
     Args:
-        module: trained; for L3, which has no clusters of its own, K-means clusters the features.
+        module: trained.
         features: of the samples, from `module.extract`.
 
-    The joint clusters of systems with labels by modality are k-means on the features of both.
+    Clusters are the likeliest by the heads. Where labels are those of k-means (DeepCluster, XDC), or none are
+    (L3), they are k-means on the features, and so are joint clusters where labels are not joint.
     """
     system = module.recipe.system
     found: dict[str, np.ndarray]
-    if system.labeller == "none":
+    if system.labeller in ("none", "kmeans"):
         found = {m: kmeans_labels(features[m].cpu().numpy(), system.n_clusters)[None] for m in MODALITIES}
     else:
         posteriors: dict[Modality, list[Tensor]] = {

@@ -106,7 +106,10 @@ class SelfLabelling(lightning.LightningModule):
             self.n_steps = self.warmup_steps + label_steps
             self.relabel_at: set[int] = set()
             if label_steps:
-                steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
+                if system.labeller == "kmeans":  # as heads start anew, they need their time (DeepCluster)
+                    steps = np.arange(0, label_steps, per_epoch)
+                else:
+                    steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
                 self.relabel_at = set((steps + self.warmup_steps).tolist())
 
     def train_dataloader(self) -> DataLoader:
