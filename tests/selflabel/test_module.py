@@ -34,10 +34,10 @@ class Losses(lightning.Callback):
 
 @pytest.mark.parametrize("name", list(SYSTEMS))
 def test_every_system_learns_planted_classes(name, tmp_path):
-    pairs, losses = planted_pairs(), Losses()
     # One labelling; k-means labels are renewed at every epoch.
-    budget = {"epochs": 1.0, "batch_size": 5} if SYSTEMS[name].get("labeller") == "kmeans" else {"epochs": 6.0}
-    once = recipe(name, system={"n_relabellings": 1}, **budget)
+    n, epochs = (1200, 1.0) if SYSTEMS[name].get("labeller") == "kmeans" else (200, 6.0)
+    pairs, losses = planted_pairs(n), Losses()
+    once = recipe(name, epochs=epochs, system={"n_relabellings": 1})
     trained = train(once, pairs, tmp_path, device="cpu", progress=False, callbacks=(losses,))
     values = losses.values[0 if name == "l3" else trained.warmup_steps :]
     assert np.mean(values[-6:]) < 0.9 * np.mean(values[:3])
