@@ -22,7 +22,7 @@ from hyperclade.data.samples import data_home
 from hyperclade.data.spectrogram import log_mel
 from measure import save_section, setting
 
-RESULTS = Path(__file__).parent / "results" / "decoding.json"
+RESULTS = Path(__file__).parent / "results" / "selflabel.json"
 SIZES = {"360p": "640x360", "720p": "1280x720"}
 
 
@@ -52,7 +52,8 @@ def main() -> None:
     version = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True)
     about["versions"]["ffmpeg"] = version.stdout.split()[2]
     about["threads"] = 1
-    save_section(arguments.results, "decoding", {"setting": about, "unit": "clips a second", "sets": rows})
+    records = [{"set": name} | row for name, row in rows.items()]
+    save_section(arguments.results, "decoding", about | {"records": records})
 
 
 def measure(paths: list[Path], repeats: int) -> dict[str, Any]:

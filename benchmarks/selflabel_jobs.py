@@ -3,6 +3,7 @@ run."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from hyperclade.selflabel.network import CrossModalNet
 from hyperclade.selflabel.recipes import preset
 from measure import measured
 
+_BATCH = 4  # of the full-size run
+_SECONDS_AFTER_CHECKPOINT = 10.0  # until the full-size run is killed
 _STEPS = 4  # of the full-size network that are timed for the length of an epoch
 
 
@@ -107,33 +110,52 @@ def full_size_run(cache: str, copies: int = 2) -> dict[str, Any]:
     ]
     table.write_text("\n".join(["path,start,end,label", *lines]) + "\n", encoding="utf-8")
     out = folder / "run"
+    shutil.rmtree(out, ignore_errors=True)
     command = [
         sys.executable, "-m", "hyperclade.cli.main", "train", "selflabel", "--config", "shhc",
-        "--data", str(table), "--cache", str(folder / "decoded"), "--out", str(out),
+        "--data", str(table), "--media.cache", str(folder / "decoded"), "--out", str(out),
         "--system.n_clusters", "4", "--system.n_relabellings", "3",
-        "--training.warmup_epochs", "1", "--training.epochs", "2", "--training.batch_size", "4",
-        "--training.checkpoint_every", "2",
+        "--training.warmup_epochs", "1", "--training.epochs", "2", "--training.checkpoint_every", "2",
+        "--training.batch_size", str(_BATCH),
     ]  # fmt: skip
     runs = []
     for kill_at in (True, False):
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if kill_at:
-            while not (out / "last.ckpt").exists() and process.poll() is None:
-                time.sleep(0.5)
-            time.sleep(20)
-            process.send_signal(signal.SIGKILL)
-        said = process.communicate()[0]
-        usage = os.wait4(process.pid, os.WNOHANG)[2] if process.returncode is None else None
+        began, peak, seen = time.perf_counter(), 0.0, None
+        with open(folder / "said.txt", "w+", encoding="utf-8") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            while process.poll() is None:
+                peak = max(peak, _peak_mib(process.pid))
+                if kill_at and seen is None and (out / "last.ckpt").exists():
+                    seen = time.perf_counter()
+                if seen is not None and time.perf_counter() - seen > _SECONDS_AFTER_CHECKPOINT:
+                    process.send_signal(signal.SIGKILL)
+                time.sleep(0.2)
+            log.seek(0)
+            said = log.read()
         runs.append(
             {
                 "killed": kill_at,
                 "exit": process.returncode,
                 "seconds": time.perf_counter() - began,
-                "resumed": "resum" in said.lower(),
-                "last_lines": said.strip().splitlines()[-3:],
+                "peak_mib": peak,
+                "resumed": "Resuming" in said,
             }
         )
-        del usage
     history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
-    return {"clips": len(lines), "settings": command[5:], "runs": runs, "history": history}
+    steps = history[-1]["step"] - history[-2]["step"]
+    return {
+        "clips": len(lines),
+        "settings": command[5:],
+        "runs": runs,
+        "history": history,
+        "clips_a_second": steps * _BATCH / history[-1]["seconds"],
+    }
+
+
+def _peak_mib(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(found[0].split()[1]) / 1024 if found else 0.0

@@ -158,14 +158,34 @@ def _relabelling(records: list[Record]) -> str:
 
 
 def _full_size(records: list[Record]) -> str:
-    rows = []
+    rows, notes = [], []
     for record in records:
         for run in record["runs"]:
             what = "killed" if run["killed"] else "resumed by the same command" if run["resumed"] else "run"
-            rows.append(
-                [what, str(record["clips"]), f"{run['seconds']:.0f}", f"{run['peak_mib'] / 1024:.1f}"]
-            )
-    return markdown(["run", "clips", "seconds", "peak memory, GiB"], rows)
+            rows.append([what, f"{run['seconds']:.0f}", f"{run['peak_mib'] / 1024:.1f}"])
+        last = record["history"][-1]
+        notes.append(
+            f"{record['clips']} clips. Training, labelling included: {record['clips_a_second']:.2f} clips/s; "
+            f"extraction of all features {last['extraction_seconds']:.1f} s, labelling "
+            f"{last['labelling_seconds']:.1f} s."
+        )
+    return markdown(["run", "seconds", "peak memory, GiB"], rows) + "\n\n" + "\n".join(notes)
+
+
+def _decoding(records: list[Record]) -> str:
+    rows = [
+        [
+            record["set"],
+            f"{record['read_clip + log_mel']:.1f}",
+            f"{record['ratio to whole file']:.1f}×",
+            f"{record['ratio to same clip']:.1f}×",
+            f"{record['log_mel share']:.1%}",
+        ]
+        for record in records
+    ]
+    return markdown(
+        ["files", "clips/s", "to ffmpeg, whole file", "to ffmpeg, same clip", "share of the log-mel"], rows
+    )
 
 
 def _percent(values: Sequence[float]) -> str:
@@ -179,4 +199,5 @@ _TABLES = {
     "ablation": _ablation,
     "relabelling": _relabelling,
     "full_size": _full_size,
+    "decoding": _decoding,
 }

@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "System": "config",
         "Training": "config",
         "cluster_labels": "evaluation",
-        "cluster_trees": "evaluation",
         "compare": "reproduce",
         "evaluate_clusters": "evaluation",
         "fine_tune": "evaluation",

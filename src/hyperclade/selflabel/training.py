@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -213,10 +214,11 @@ def _trainer(
 
 @dataclass
 class History(lightning.Callback):
-    """Appends the loss and what a labelling changed to a file of JSON lines, at every relabelling."""
+    """Appends loss, wall seconds since the line before and what the last labelling changed to a file."""
 
     path: Path
     losses: list[float] = field(default_factory=list)
+    began: float = 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Drop what a stopped run wrote after the checkpoint that it resumes from."""
@@ -224,15 +226,23 @@ class History(lightning.Callback):
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             with atomic_write(self.path, "w") as file:
                 file.writelines(line for line in lines if json.loads(line)["step"] <= trainer.global_step)
+        self.began = time.perf_counter()
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, outputs: Any, *_: Any) -> None:
         self.losses.append(float(outputs["loss"]))
         step = trainer.global_step
         if trainer.is_global_zero and (step in module.relabel_at or step == module.n_steps):
-            line = {"step": step, "loss": sum(self.losses) / len(self.losses), **module.labelling_report}
+            now = time.perf_counter()
+            line = {
+                "step": step,
+                "loss": sum(self.losses) / len(self.losses),
+                "seconds": round(now - self.began, 3),
+                **module.labelling_report,
+            }
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             self.losses.clear()
+            self.began = now
 
 
 @contextmanager
