@@ -14,6 +14,8 @@ from hyperclade.hierarchy.similarity import Similarity
 from hyperclade.learning.shards import sum_over_processes
 from hyperclade.trees.tree import Tree
 
+_BLOCK_ROWS = 8192
+
 
 def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
     """Mean similarity (1 + cos)/2 between the rows of two clusters, for centred rows: `(k, k) float64`.
@@ -28,12 +30,14 @@ def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: in
     array([[1., 0.],
            [0., 1.]])
     """
-    rows = torch.as_tensor(np.asarray(features), dtype=torch.float64)
+    rows, clusters = torch.as_tensor(np.asarray(features)), torch.as_tensor(labels)
     count = sum_over_processes(torch.tensor([float(len(rows))], dtype=torch.float64))
-    rows = rows - sum_over_processes(rows.sum(0)) / count
-    rows = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-12)
-    clusters = torch.as_tensor(labels)
-    sums = torch.zeros(n_clusters, rows.shape[1], dtype=torch.float64).index_add_(0, clusters, rows)
+    centre = sum_over_processes(rows.sum(0, dtype=torch.float64)) / count
+    sums = torch.zeros(n_clusters, rows.shape[1], dtype=torch.float64)
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS].double() - centre
+        block /= torch.linalg.vector_norm(block, dim=1, keepdim=True).clamp_min(1e-12)
+        sums.index_add_(0, clusters[start : start + _BLOCK_ROWS], block)
     sizes = clusters.bincount(minlength=n_clusters).double()
     sums, sizes = sum_over_processes(sums), sum_over_processes(sizes)
     means = sums / sizes.clamp_min(1)[:, None]

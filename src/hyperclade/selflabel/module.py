@@ -233,16 +233,16 @@ class SelfLabelling(lightning.LightningModule):
         last: bool,
     ) -> None:
         system = self.recipe.system
-        renew: Callable[..., np.ndarray] | None
-        renew = {"kmeans": kmeans_labels, "hierarchy": hierarchy_labels}.get(system.labeller)
+        by_features: Callable[..., np.ndarray] | None
+        by_features = {"kmeans": kmeans_labels, "hierarchy": hierarchy_labels}.get(system.labeller)
         if first and system.labeller == "sinkhorn" and system.first_labels == "features":
-            renew = precluster_labels
+            by_features = precluster_labels
         for name in system.label_sets:
-            if renew is None:
+            if by_features is None:
                 labels = self._transport_labels(head, name, features, first, seed)
             else:
                 rows = both_features(features, own) if name == "joint" else features[name].cpu().numpy()
-                labels = renew(rows, system.n_clusters, random_state=seed)
+                labels = by_features(rows, system.n_clusters, random_state=seed)
             stored = getattr(self, f"labels_{name}")
             stored[head] = gather_rows(torch.from_numpy(labels).to(torch.int32)).to(stored.device)
             if name == "joint":
@@ -375,10 +375,9 @@ def both_features(features: dict[Modality, Tensor], own: np.ndarray | None = Non
     parts = []
     for modality in MODALITIES:
         rows = features[modality].cpu()
-        centre = (rows if own is None else gather_rows(rows)).double().mean(0)
-        rows = rows.double() - centre
-        parts.append(torch.nn.functional.normalize(rows, dim=1))
-    return torch.cat(parts, dim=1).float().numpy()
+        centre = (rows if own is None else gather_rows(rows)).mean(0, dtype=torch.float64)
+        parts.append(torch.nn.functional.normalize(rows - centre.float(), dim=1))
+    return torch.cat(parts, dim=1).numpy()
 
 
 def _as_it_is(batch: Any) -> Any:
