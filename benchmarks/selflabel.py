@@ -53,7 +53,7 @@ ABLATION: dict[str, tuple[str, dict[str, Any]]] = {
     "sHHC, D^10": ("shhc", {"dim": 10}),
     "post-clustering only": ("shhc", {"labeller": "hierarchy"}),
 }
-DEGRADATION = (1.0, 2.0)
+DEGRADATION = (0.0, 1.0, 2.0)
 
 
 def systems(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def degraded(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
     found = []
     for noise in DEGRADATION:
         name = "noisy pictures" if noise == 1.0 else f"noise {noise}"
-        options = {"noisy": "vision", "noise": noise}
+        options: dict[str, Any] = {"noisy": "vision", "noise": noise} if noise else {}
         runs = _short(name, ("sela", "selavi", "shhc"), options, {}, seeds, jobs)
         found += [{"noise": noise} | run for run in runs]
     return found
@@ -114,7 +114,11 @@ def _short(
 
 def relabelling(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
     """Time and memory of one relabelling of 200,000 samples, against the time of an epoch at full size."""
-    return [in_process("selflabel_jobs:relabelling_cost", n_rows=200_000, n_clusters=1000, n_heads=10)]
+    return [
+        in_process(
+            "selflabel_jobs:relabelling_cost", n_rows=200_000, n_clusters=1000, n_heads=10, measured_heads=2
+        )
+    ]
 
 
 def full_size(seeds: list[int], jobs: int) -> list[dict[str, Any]]:

@@ -137,23 +137,32 @@ def _ablation(records: list[Record]) -> str:
 
 
 def _relabelling(records: list[Record]) -> str:
-    rows = []
+    rows, notes = [], []
     for record in records:
-        epoch = record["epoch"]["training_epoch_seconds"]
+        towers = record["towers"]
+        epoch = towers["training_epoch_seconds"]
+        times = record["n_heads"] / record["measured_heads"]
         for name in ("first", "later"):
-            cost = record[name]
+            seconds, added = record[name]["seconds"] * times, record[name]["added_mib"] / 1024
             rows.append(
                 [
-                    f"{name} labelling",
-                    f"{cost['seconds']:.0f}",
-                    f"{cost['seconds'] / epoch:.2%}",
-                    f"{cost['added_mib'] / 1024:.1f}",
-                    f"{record['matrix_gib_float32']:.2f}",
+                    f"labels of {record['n_heads']} heads, {name}",
+                    f"{seconds:,.0f}",
+                    f"{seconds / epoch:.2%}",
+                    f"{added:.1f}",
                 ]
             )
-        rows.append(["one epoch of training, estimated", f"{epoch:,.0f}", "100%", "", ""])
-    return markdown(
-        ["", "seconds", "share of an epoch", "added memory, GiB", "one N×K matrix in float32, GiB"], rows
+        extraction = towers["extraction_seconds"]
+        rows.append(["extraction of the features", f"{extraction:,.0f}", f"{extraction / epoch:.2%}", ""])
+        rows.append(["one epoch of training", f"{epoch:,.0f}", "100%", ""])
+        measured, heads, sizes = record["measured_heads"], record["n_heads"], record["sizes"]
+        notes.append(
+            f"{measured} of the {heads} heads were measured, the rest is proportional. One N×K matrix takes "
+            f"{record['matrix_gib_float32']:.2f} GiB in float32. Clusters of the first head after the second "
+            f"labelling hold {sizes['least']} to {sizes['most']} samples."
+        )
+    return (
+        markdown(["", "seconds", "share of an epoch", "added memory, GiB"], rows) + "\n\n" + "\n".join(notes)
     )
 
 
