@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from hyperclade.cli import main as entry
 
@@ -119,6 +120,11 @@ def test_arguments_reach_the_function(command, arguments, expected):
         (FileNotFoundError("feature file x does not exist"), "error: feature file x does not exist"),
         (ImportError("needs pillow: pip install pillow"), "error: needs pillow: pip install pillow"),
         (MemoryError(), "error: MemoryError"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of …"),
+            "error: the GPU ran out of memory; --device cpu does without it (CUDA out of memory. Tried to "
+            "allocate 2.00 GiB)",
+        ),
     ],
 )
 def test_errors_of_the_user_are_one_line(command, error, line, capsys, monkeypatch):

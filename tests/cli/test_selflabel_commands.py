@@ -1,6 +1,8 @@
 """`train selflabel` and `evaluate selflabel` through the command line, on small generated clips."""
 
 import json
+import shutil
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from hyperclade.cli import main as entry
+from hyperclade.selflabel.sources import Media, load_pairs
 from hyperclade.trees import Tree
 
 av = pytest.importorskip("av")
@@ -114,7 +117,41 @@ def test_evaluation_of_known_classes(clips, trained, tmp_path, capsys):
     assert [row["labels"] for row in found["probe"]] == [8, 8, 8]
 
 
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [("--media.n_bins", "sounds of 8 × "), ("--media.frame_size", "frames of 1 × 3 × 16")],
+)
+def test_other_media_than_in_training_are_refused(option, named, clips, trained, tmp_path, capsys):
+    arguments = ["--data", str(clips / "test.csv"), *MEDIA, option, "12", "--media.cache", str(tmp_path)]
+    assert entry.main(["evaluate", "selflabel", str(trained), *arguments, "--no-progress"]) == 2
+    error = capsys.readouterr().err
+    assert f"trained on {named}" in error and "--media options of training" in error
+
+
+def test_skipped_clips_can_be_tried_again(clips, tmp_path):
+    shutil.copy(clips / "0.mkv", tmp_path / "0.mkv")
+    (tmp_path / "late.mkv").write_text("no video")
+    (tmp_path / "clips.csv").write_text("path\n0.mkv\nlate.mkv\n")
+    media = Media(frame_size=16, n_bins=8, sample_rate=RATE)
+    assert len(load_pairs(tmp_path / "clips.csv", media=media)) == 1
+    shutil.copy(clips / "1.mkv", tmp_path / "late.mkv")
+    assert len(load_pairs(tmp_path / "clips.csv", media=media)) == 1
+    assert len(load_pairs(tmp_path / "clips.csv", media=replace(media, retry_skipped=True))) == 2
+
+
+def test_tables_of_one_name_do_not_share_a_cache(clips, tmp_path):
+    media = Media(frame_size=16, n_bins=8, sample_rate=RATE, cache=str(tmp_path / "cache"))
+    for k in (0, 1):
+        (tmp_path / str(k)).mkdir()
+        (tmp_path / str(k) / "clips.csv").write_text(f"path\n{clips / str(k)}.mkv\n")
+    pairs = [load_pairs(tmp_path / str(k) / "clips.csv", media=media) for k in (0, 1)]
+    assert [Path(one.ids[0]).name for one in pairs] == ["0.mkv@0", "1.mkv@0"]
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
 def test_export_feeds_discover(clips, trained, tmp_path):
+    from hyperclade.selflabel import load
+
     export = tmp_path / "found"
     arguments = ["--data", str(clips / "train.csv"), *MEDIA, "--export", str(export), "--no-progress"]
     assert entry.main(["evaluate", "selflabel", str(trained), *arguments]) == 0
@@ -123,6 +160,11 @@ def test_export_feeds_discover(clips, trained, tmp_path):
     assert [Path(name).name for name in clusters["id"].to_pylist()] == [f"{k}.mkv@0" for k in range(8)]
     assert clusters["label"].to_pylist() == ["dark", "bright"] * 4
     assert np.load(export / "features.npy").shape == (8, 16) and np.load(export / "audio.npy").shape == (8, 8)
+    module = load(trained)
+    head = int(module.head_loss.argmin())
+    for view in ("vision", "audio", "joint"):
+        tree = Tree.from_json((export / f"tree-{view}.json").read_text())
+        assert tree.parent.tolist() == module.tree(view, head).parent.tolist() and tree.n_leaves == 3
     drawn = {"cluster-similarity.png", "hierarchies.png"} & {path.name for path in export.iterdir()}
     assert len(drawn) == (2 if len(set(clusters["joint"].to_pylist())) > 1 else 0)
     hierarchy = tmp_path / "hierarchy"
@@ -287,7 +329,7 @@ def test_reproduce_compares_systems_and_goes_on(clips, tmp_path, monkeypatch, ca
     from hyperclade.selflabel import reproduce
 
     # Processes would spend most of this test's time on imports.
-    monkeypatch.setattr(reproduce, "ProcessPoolExecutor", lambda jobs, context: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(reproduce, "_all_or_none", ThreadPoolExecutor)
     settings, out = tmp_path / "tiny.yaml", tmp_path / "comparison"
     settings.write_text(
         "system: {n_clusters: 3, n_heads: 1, hidden: 8, dim: 4, n_relabellings: 2}\n"
@@ -305,10 +347,37 @@ def test_reproduce_compares_systems_and_goes_on(clips, tmp_path, monkeypatch, ca
         ("L3", 3), ("SeLaVi", 3), ("SeLaVi", 2),
     }  # fmt: skip
     before = (out / "selavi-0" / "model.ckpt").stat().st_mtime_ns
-    assert entry.main([*arguments, "--merge_to", "2", "--systems", "l3", "selavi"]) == 0
+    decoding = ["--media.n_workers", "1", "--media.rebuild", "true"]  # no part of what is compared
+    assert entry.main([*arguments, "--merge_to", "2", "--systems", "l3", "selavi", *decoding]) == 0
     assert (out / "selavi-0" / "model.ckpt").stat().st_mtime_ns == before
     assert entry.main([*arguments, "--merge_to", "1"]) == 2
     assert "merge_to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "named"),
+    [
+        (["--test_data", "unlabelled.csv"], "", "unlabelled.csv: evaluation needs labels"),
+        (["--data", "unlabelled.csv"], "", "unlabelled.csv: evaluation needs labels"),
+        (["--n_pairs", "2"], "", "2 pairs cannot make the 3 clusters of selavi"),
+        (["--jobs", "0"], "", "--jobs must be at least 1"),
+        ([], "training: {devices: 2}\n", "one device"),
+    ],
+)
+def test_what_cannot_be_compared_shows_before_training(
+    arguments, settings, named, clips, tmp_path, monkeypatch, capsys
+):
+    lines = "".join(f"{clips / str(k)}.mkv\n" for k in range(6))
+    (tmp_path / "unlabelled.csv").write_text("path\n" + lines)
+    (tmp_path / "settings.yaml").write_text(
+        "system: {n_clusters: 3, n_heads: 1, hidden: 8}\nencoders: {channels: [4, 8]}\n" + settings
+    )
+    monkeypatch.chdir(tmp_path)
+    given = ["--data", str(clips / "train.csv"), "--test_data", str(clips / "test.csv"), *MEDIA]
+    given += ["--settings", "settings.yaml", "--systems", "selavi", "--seeds", "0", "--out", "comparison"]
+    assert entry.main(["reproduce", "crossmodal", *given, *arguments]) == 2
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "comparison").exists()
 
 
 def test_pruned_trees_keep_the_order_of_merges():

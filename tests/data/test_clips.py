@@ -82,6 +82,8 @@ def test_csv(tmp_path):
         ("path,start\na,-1\n", "negative"),
         ("path,start,end\na,2,2\n", "end does not lie beyond start"),
         ("path,start\n,2\n", "path is empty"),
+        ("path,start\nowls, two.mp4,3\nc.mp4,,1\n", "more values than the first line names"),
+        ("path,label\na.mp4,owl,\nb.mp4,owl,\n", "end lines without a comma"),
     ],
 )
 def test_csv_that_is_wrong(tmp_path, text, message):

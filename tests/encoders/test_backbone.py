@@ -201,6 +201,16 @@ def test_everything_that_reaches_the_features_learns(home, name, modality, froze
         assert (parameter.grad is not None) == expected, key
 
 
+def test_checkpoints_in_half_precision_learn_in_single(home, tmp_path):
+    transformers.ViTModel.from_pretrained(home / "vit").half().save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(VIT))
+    backbone = load_backbone(tmp_path).eval()
+    assert {parameter.dtype for parameter in backbone.parameters()} == {torch.float32}
+    with torch.no_grad():
+        expected = load_backbone(home / "vit").eval()(pictures(32))
+        torch.testing.assert_close(backbone(pictures(32)), expected, rtol=0.05, atol=0.01)
+
+
 def test_weights_survive_a_checkpoint(home):
     backbone, other = load_backbone(home / "vit").eval(), load_backbone(home / "vit").eval()
     with torch.no_grad():

@@ -122,12 +122,13 @@ def test_positions_lie_on_one_sphere_and_tell_the_tree(dim, radius):
 
 
 @pytest.mark.parametrize("dim", [2, 5, 50])
-def test_euclidean_positions_are_the_balls_at_its_origin(dim):
+def test_euclidean_positions_have_the_directions_of_the_balls_and_its_radius(dim):
     tree = some_tree()
     flat = class_positions(tree, dim, radius=4.0, geometry="euclidean")
     positions = class_positions(tree, dim, radius=4.0)
-    np.testing.assert_allclose(exp0(flat), positions, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(exp0(flat / 2), positions, rtol=1e-9, atol=1e-12)  # 2 artanh: curvature -1
     np.testing.assert_allclose(distance(positions, np.zeros(dim)), 4.0, rtol=1e-9)
+    np.testing.assert_allclose(np.linalg.norm(flat, axis=1), 4.0, rtol=1e-12)
 
 
 def test_projected_positions_keep_near_classes_nearer():

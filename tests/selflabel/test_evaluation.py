@@ -103,6 +103,15 @@ def test_systems_without_joint_labels_are_not_merged(name, trained):
     assert all(row["nmi"] > 0.4 for row in rows)
 
 
+@pytest.mark.parametrize("name", ["l3", "deepcluster"])
+@pytest.mark.parametrize("n", [1, 4])
+def test_fewer_pairs_than_clusters_are_a_cluster_each(name, n, trained):
+    few = TEST.subset(np.arange(n))
+    found = cluster_labels(trained[name], trained[name].extract(few))
+    assert set(found) == set(VIEWS)
+    assert all(sorted(labels[0].tolist()) == list(range(n)) for labels in found.values())
+
+
 def test_unknown_labels_are_left_out(trained):
     labels = TEST.labels.copy()
     labels[::3] = -1

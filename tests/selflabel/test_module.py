@@ -34,8 +34,8 @@ class Losses(lightning.Callback):
 
 @pytest.mark.parametrize("name", list(SYSTEMS))
 def test_every_system_learns_planted_classes(name, tmp_path):
-    # One labelling; k-means labels are renewed at every epoch.
-    n, epochs = (1200, 1.0) if SYSTEMS[name].get("labeller") == "kmeans" else (200, 6.0)
+    # One labelling; labellers that start heads anew renew labels at every epoch.
+    n, epochs = (1200, 1.0) if SYSTEMS[name].get("labeller") in ("kmeans", "hierarchy") else (200, 6.0)
     pairs, losses = planted_pairs(n), Losses()
     once = recipe(name, epochs=epochs, system={"n_relabellings": 1})
     trained = train(once, pairs, tmp_path, device="cpu", progress=False, callbacks=(losses,))
@@ -163,11 +163,36 @@ def test_extraction_shares_what_pairs_share():
     with torch.no_grad():
         batch = shared.__getitems__(list(range(500)))
         vision = fresh.net.features("vision", batch["frames"].float() / 255)
-        sounds = pairs.sounds
+        sounds = pairs.sounds[np.unique(shared.sound_rows)]
         audio = fresh.net.features("audio", (batch["sounds"] - sounds.mean()) / sounds.std())
     for modality, expected in (("vision", vision), ("audio", audio)):
         torch.testing.assert_close(found[modality], expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(some[modality], expected[[7, 490]], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["deepcluster", "post"])
+def test_labellers_that_start_heads_anew_do_so_once_an_epoch(name):
+    assert module(name).relabel_at == {6, 12, 18}  # 200 pairs in batches of 32, one epoch of warm-up
+
+
+def test_sounds_that_no_pair_uses_do_not_count_for_the_scale():
+    pairs = planted_pairs(40)
+    sounds = np.concatenate([np.full_like(pairs.sounds, 100), pairs.sounds])
+    behind = PairedSet(pairs.frames, sounds, pairs.frame_rows, pairs.sound_rows + 40)
+    scale = SelfLabelling(recipe(), behind).sound_scale
+    torch.testing.assert_close(scale, torch.tensor([pairs.sounds.mean(), pairs.sounds.std()]))
+    assert torch.equal(scale, SelfLabelling(recipe(), pairs).sound_scale)
+
+
+@pytest.mark.parametrize(("batch_size", "largest"), [(8, 32), (128, 256)])
+def test_extraction_keeps_to_blocks_of_four_batches(batch_size, largest, monkeypatch):
+    fresh = module("selavi", n=300, batch_size=batch_size)
+    seen, features = [], fresh.net.features
+    monkeypatch.setattr(
+        fresh.net, "features", lambda modality, x: seen.append(len(x)) or features(modality, x)
+    )
+    fresh.extract(fresh.pairs)
+    assert max(seen) == largest and sum(seen) == 600
 
 
 def test_normalisation_settles_before_the_first_labels():
@@ -211,3 +236,5 @@ def test_too_few_pairs():
         SelfLabelling(recipe(), planted_pairs(5))
     with pytest.raises(ValueError, match="at least 2 pairs"):
         SelfLabelling(recipe("l3"), planted_pairs(1))
+    with pytest.raises(ValueError, match="got 15 for 8"):
+        SelfLabelling(recipe("l3", devices=8), planted_pairs(15))

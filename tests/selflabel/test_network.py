@@ -9,6 +9,7 @@ from planted import SYSTEMS, recipe
 
 from hyperclade.selflabel.config import MODALITIES, Encoders, System
 from hyperclade.selflabel.network import CrossModalNet
+from hyperclade.selflabel.recipes import recipe_from
 
 N, K = 9, 6
 
@@ -28,6 +29,25 @@ def network(name, **system):
 def features():
     torch.manual_seed(1)
     return torch.randn(N, 8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"system": {"labeller": "kmean"}}, 'labeller must be one of "none", "kmeans", .* got \'kmean\''),
+        ({"system": {"geometry": "sphere"}}, "geometry must be one of"),
+        ({"system": {"radius": 8.5}}, "radius must be at most 8, where heads are clipped, got 8.5"),
+        ({"training": {"precision": 16}}, 'precision must be one of "32-true", "bf16-mixed", "16-mixed"'),
+        ({"training": {"epochs": 0.0}}, "epochs must be positive with labeller 'sinkhorn'"),
+    ],
+)
+def test_settings_without_meaning_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_from(settings)
+
+
+def test_correspondence_alone_needs_no_epochs_of_labels():
+    assert recipe_from({"system": {"labeller": "none"}, "training": {"epochs": 0}}).training.epochs == 0
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "l3"])

@@ -55,8 +55,8 @@ def evaluate_selflabel(
         merge_to: Numbers of clusters to merge to by the tree, `--merge_to 60 34`.
         probe: Fractions of labels for linear probes; `--probe` alone for none.
         fine_tune: Fractions of labels for fine-tuning, none by default.
-        export: Folder for features.npy, assignments.parquet, cluster-similarity.png and hierarchies.png of
-            the pairs judged.
+        export: Folder for features.npy, assignments.parquet, tree-vision.json, tree-audio.json,
+            tree-joint.json, cluster-similarity.png and hierarchies.png of the pairs judged.
         out: JSON file for all figures.
         seed: Seed of the draws of labels and pairs.
         device: auto, cpu, cuda or cuda:N.
@@ -71,7 +71,9 @@ def evaluate_selflabel(
         _check_folder(Path(export))
     module = load(checkpoint, device=device)
     known, judged = _pairs(data, test_data, media, seed, progress)
-    _check_fit(module, judged)
+    for pairs in (known, judged):
+        if pairs is not None:
+            _check_fit(module, pairs)
     labelled = judged.labels is not None and bool((judged.labels >= 0).any())
     if not labelled and export is None:
         raise ValueError(
@@ -113,9 +115,10 @@ def export_found(module: "SelfLabelling", pairs: "PairedSet", folder: str | os.P
         pairs: labels, if any, go along with the features and describe the clusters in the pictures.
         folder: gets `features.npy` of both modalities side by side, with ids and labels in
             `features.rows.parquet`; `vision.npy` and `audio.npy`; `assignments.parquet` with a column of
-            clusters by vision, audio and both; and for systems with joint labels, if the pairs lie in two
-            clusters or more, `cluster-similarity.png` (sHHC, Figure 3) and `hierarchies.png` (sHHC, Figure
-            4). Of several heads it is the one with the least training loss.
+            clusters by vision, audio and both; for systems with joint labels `tree-vision.json`,
+            `tree-audio.json` and `tree-joint.json` (`Tree.from_json` reads them; leaves are clusters), and,
+            if the pairs lie in two clusters or more, `cluster-similarity.png` (sHHC, Figure 3) and
+            `hierarchies.png` (sHHC, Figure 4). Of several heads it is the one with the least training loss.
 
     Returns:
         Names of the files.
@@ -135,18 +138,22 @@ def export_found(module: "SelfLabelling", pairs: "PairedSet", folder: str | os.P
     rows = {"features": both_features(features)} | {m: features[m].cpu().numpy() for m in features}
     ids = list(pairs.ids) or [str(row) for row in range(len(pairs))]
     labels = None if pairs.labels is None else [_class_name(pairs, label) for label in pairs.labels.tolist()]
-    for name, values in rows.items():
-        write_features(folder / f"{name}.npy", values, ids=ids, labels=labels)
     head = int(np.argmin(module.head_loss.cpu().numpy()))
     clusters = {
         view: found[head if len(found) > 1 else 0] for view, found in cluster_labels(module, features).items()
     }
+    for name, values in rows.items():
+        write_features(folder / f"{name}.npy", values, ids=ids, labels=labels)
     columns = {"id": ids, "label": labels or [None] * len(pairs)}
     with atomic_write(folder / "assignments.parquet") as file:
         pq.write_table(pa.table(columns | clusters), file)
     written = ["features.npy", "vision.npy", "audio.npy", "assignments.parquet"]
     if module.recipe.system.label_sets == ("joint",):
         trees = {view: module.tree(view, head) for view in clusters}
+        for view, tree in trees.items():
+            with atomic_write(folder / f"tree-{view}.json", "w") as file:
+                file.write(tree.to_json())
+            written.append(f"tree-{view}.json")
         written += _draw(folder, rows, clusters["joint"], trees, pairs)
     return written
 
@@ -258,6 +265,14 @@ def _check_fit(module: "SelfLabelling", pairs: "PairedSet") -> None:
     channels, wanted = pairs.frames.shape[2], module.hparams["frame_channels"]
     if channels != wanted:
         raise ValueError(f"the system was trained on frames of {wanted} channels; these have {channels}")
+    for what, media in (("frame", pairs.frames), ("sound", pairs.sounds)):
+        trained = module.hparams.get(f"{what}_shape")  # checkpoints of older versions name none
+        if trained is not None and list(trained) != list(media.shape[1:]):
+            there, here = (" × ".join(map(str, shape)) for shape in (trained, media.shape[1:]))
+            raise ValueError(
+                f"the system was trained on {what}s of {there}; these are {here}: give the --media options "
+                "of training"
+            )
 
 
 def _check_folder(folder: Path) -> None:

@@ -83,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except (ValueError, OSError, ImportError, MemoryError) as error:
-        if os.environ.get("HYPERCLADE_DEBUG"):
+    except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as error:
+        if os.environ.get("HYPERCLADE_DEBUG") or (isinstance(error, RuntimeError) and not _gpu_full(error)):
             raise
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return _WRONG_USE
@@ -219,7 +219,13 @@ def _terminate(signum: int, frame: Any) -> None:
     raise SystemExit(_TERMINATED)
 
 
+def _gpu_full(error: BaseException) -> bool:
+    return type(error).__name__ == "OutOfMemoryError"  # torch's, without importing torch
+
+
 def _one_line(error: BaseException) -> str:
+    if _gpu_full(error):
+        return f"the GPU ran out of memory; --device cpu does without it ({str(error).partition('. GPU')[0]})"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return " ".join(str(error).split()) or type(error).__name__

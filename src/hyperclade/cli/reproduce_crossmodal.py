@@ -1,10 +1,11 @@
 """`hyperclade reproduce crossmodal`: the published systems side by side over seeds, in the papers' tables."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hyperclade.cli.train_selflabel import read_pairs
 from hyperclade.selflabel.sources import AVDIGITS, Media
 
 if TYPE_CHECKING:
@@ -72,11 +73,14 @@ def reproduce_crossmodal(
     unknown = [name for name in systems if name not in _SYSTEMS]
     if unknown or not systems or not seeds:
         raise ValueError(f"--systems takes any of {', '.join(_SYSTEMS)}, and --seeds at least one number")
+    if jobs < 1:
+        raise ValueError(f"--jobs must be at least 1, got {jobs}")
     options: dict[str, Any] = {"n_pairs": n_pairs}
     if digits:
         options |= {"wrong_pairs": wrong_pairs, "noisy": noisy, "noise": noise}
     else:
-        options |= {"media": media}
+        # The runs find all decoded, so how it is done is no part of what is compared.
+        options |= {"media": replace(media, rebuild=False, retry_skipped=False, n_workers=None)}
     comparison = Comparison(
         data=data,
         test_data=test_data,
@@ -88,6 +92,7 @@ def reproduce_crossmodal(
         tune_fraction=fine_tune,
     )
     _check(comparison, systems)
+    _check_pairs(comparison, systems, media, seeds[0])
     folder = Path(out)
     _claim(folder, comparison)
     results = compare(
@@ -129,9 +134,33 @@ def _check(comparison: "Comparison", systems: list[str]) -> None:
             recipe = comparison.recipe(system, 0)
         except TypeError as error:
             raise ValueError(f"settings of {system}: {error}") from error
+        if recipe.training.devices != 1:
+            raise ValueError("a comparison trains each system on one device: leave training.devices at 1")
         wrong = [k for k in comparison.merge_to if not 1 <= k <= recipe.system.n_clusters]
         if wrong:
             raise ValueError(f"can merge to 1 … {recipe.system.n_clusters} clusters, not to {wrong[0]}")
+
+
+def _check_pairs(comparison: "Comparison", systems: list[str], media: Media, seed: int) -> None:
+    """Decode all clips, and see that the pairs are enough to train and to judge."""
+    from hyperclade.selflabel.evaluation import labelled
+
+    options = {name: value for name, value in comparison.options.items() if name != "media"}
+    known = read_pairs(comparison.data, "train", media, random_state=seed, **options)
+    source = comparison.test_data or comparison.data
+    judged = read_pairs(source, "test", media, random_state=seed, class_names=known.class_names)
+    for system in systems:
+        wanted = comparison.recipe(system, seed).system
+        if wanted.labeller != "none" and len(known) < wanted.n_clusters:
+            raise ValueError(f"{len(known)} pairs cannot make the {wanted.n_clusters} clusters of {system}")
+    needed = [(source, judged)]
+    if comparison.fractions or comparison.tune_fraction is not None:
+        needed.append((comparison.data, known))
+    for data, pairs in needed:
+        try:
+            labelled(pairs)
+        except ValueError as error:
+            raise ValueError(f"{data}: {error}") from error
 
 
 def _claim(folder: Path, comparison: "Comparison") -> None:

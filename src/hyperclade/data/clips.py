@@ -209,6 +209,11 @@ def _csv_table(source: Path, folder: Path) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{source}: not a CSV file of clips ({error})") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes surplus values at the start as an index
+        raise ValueError(
+            f"{source}: lines hold more values than the first line names columns; put values that contain "
+            "commas in double quotes, and end lines without a comma"
+        )
     wrong = [str(column) for column in table.columns if column not in COLUMNS]
     if wrong or "path" not in table.columns:
         raise ValueError(

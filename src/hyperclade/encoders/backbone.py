@@ -139,6 +139,7 @@ def _load(name: str, source: str, modality: Modality) -> Backbone:
     if missing:
         raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
     network = model.vision_model if hasattr(config, "vision_config") else model
+    network.float()  # of checkpoints in half precision too, which transformers 5 would leave in it
     return Backbone(network, modality, pooler_is_trained=not info["missing_keys"], **settings)
 
 

@@ -8,7 +8,6 @@ import scipy.sparse
 import torch
 from scipy.spatial.distance import squareform
 
-from hyperclade.geometry.ball import log0
 from hyperclade.hierarchy.search import improve, merge_costs, merge_heights
 from hyperclade.hierarchy.similarity import Similarity
 from hyperclade.learning.shards import sum_over_processes
@@ -81,7 +80,7 @@ def class_positions(
     Args:
         tree: over the k classes.
         dim: of the space.
-        geometry: the Poincaré ball of curvature −1, or Euclidean space (its logarithm at the origin).
+        geometry: the Poincaré ball of curvature −1, or Euclidean space: the same directions.
         radius: distance from the origin.
 
     >>> np.linalg.norm(class_positions(Tree([2, 2, -1]), 4, radius=2.0), axis=1).round(4)
@@ -102,5 +101,4 @@ def class_positions(
     else:
         directions = root @ np.random.default_rng(0).normal(size=(k, dim))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    points = directions * np.tanh(radius / 2)
-    return points if geometry == "ball" else log0(points).numpy()
+    return directions * (np.tanh(radius / 2) if geometry == "ball" else radius)

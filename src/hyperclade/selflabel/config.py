@@ -1,14 +1,15 @@
 """What a self-labelling run is: the system, its encoders, and how it is trained; presets are YAML files of
 these."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args, get_origin
 
 from hyperclade.encoders.l3net import FULL
 
 Modality = Literal["vision", "audio"]
 LabelSet = Literal["vision", "audio", "joint"]
 MODALITIES: tuple[Modality, Modality] = ("vision", "audio")
+_MAX_RADIUS = 8.0  # where heads in the ball are clipped
 
 
 @dataclass
@@ -32,9 +33,10 @@ class System:
         marginal: cluster sizes: "uniform", "gaussian" or "zipf".
         marginal_sd: standard deviation of "gaussian", relative to the mean size.
         first_labels: "posterior" of the untrained heads, or pre-clusters of the "features".
-        radius: distance of classes from the ball's centre.
+        radius: distance of classes from the origin, at most 8.
         temperature: that distances are divided by.
-        n_relabellings: over the run; k-means labels are renewed at every epoch, whatever is given.
+        n_relabellings: over the run; the k-means and hierarchy labellers, which start heads anew, renew
+            labels at every epoch, whatever is given.
         schedule_power: exponent of the relabelling schedule; larger is denser at the start.
     """
 
@@ -57,6 +59,7 @@ class System:
     schedule_power: float = 1.5
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         if self.hierarchy and self.geometry == "simplex":
             raise ValueError(
                 'hierarchy: true needs geometry "ball" or "euclidean", where trees have positions'
@@ -79,6 +82,10 @@ class System:
         for name in ("sharpness", "radius", "temperature", "schedule_power"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.radius > _MAX_RADIUS:
+            raise ValueError(
+                f"radius must be at most {_MAX_RADIUS:g}, where heads are clipped, got {self.radius}"
+            )
 
     @property
     def label_sets(self) -> tuple[LabelSet, ...]:
@@ -133,9 +140,9 @@ class Training:
         volume: range of the random gain of sounds.
         shift: largest shift of a sound, as a share of its window.
         precision: of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic distances stay in float64.
-        devices: processes or GPUs.
+        devices: processes or GPUs, of all machines together; those that torchrun starts, where it does.
         n_workers: that read batches; 0 reads in the main process.
-        checkpoint_every: steps between checkpoints.
+        checkpoint_every: steps between checkpoints, if they take less than five minutes.
     """
 
     warmup_epochs: float = 2.0
@@ -155,6 +162,7 @@ class Training:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         if self.warmup_epochs < 0 or self.epochs < 0 or not self.warmup_epochs + self.epochs > 0:
             raise ValueError(
                 "warmup_epochs and epochs must not be negative nor both 0, got "
@@ -177,3 +185,20 @@ class Recipe:
     encoders: Encoders = field(default_factory=Encoders)
     training: Training = field(default_factory=Training)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.system.labeller != "none" and self.training.epochs == 0:
+            raise ValueError(
+                f"epochs must be positive with labeller {self.system.labeller!r}, which needs them to label; "
+                'labeller "none" learns correspondence alone'
+            )
+
+
+def _check_choices(settings: Any) -> None:
+    """Refuse what is none of the values that a setting's `Literal` names."""
+    for setting in fields(settings):
+        choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
+        value = getattr(settings, setting.name)
+        if choices and value not in choices:
+            named = ", ".join(f'"{choice}"' for choice in choices)
+            raise ValueError(f"{setting.name} must be one of {named}, got {value!r}")

@@ -30,23 +30,28 @@ def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> d
         features: of the samples, from `module.extract`.
 
     Clusters are the likeliest by the heads. Where labels are those of k-means (DeepCluster, XDC), or none are
-    (L3), they are k-means on the features, and so are joint clusters where labels are not joint.
+    (L3), they are k-means on the features, and so are joint clusters where labels are not joint; fewer than K
+    samples are then a cluster each.
     """
     system = module.recipe.system
+    n = len(features["vision"])
+    n_means = min(system.n_clusters, n)
     found: dict[str, np.ndarray]
     if system.labeller in ("none", "kmeans"):
-        found = {m: kmeans_labels(features[m].cpu().numpy(), system.n_clusters)[None] for m in MODALITIES}
+        found = {m: kmeans_labels(features[m].cpu().numpy(), n_means)[None] for m in MODALITIES}
     else:
-        posteriors: dict[Modality, list[Tensor]] = {
-            m: [module.net.head_log_posterior(m, features[m], head) for head in range(system.n_heads)]
-            for m in MODALITIES
-        }
-        found = {m: np.stack([p.argmax(1).cpu().numpy() for p in posteriors[m]]) for m in MODALITIES}
-        if system.teacher == "joint":
-            both = zip(*posteriors.values(), strict=True)
-            found["joint"] = np.stack([(v + a).argmax(1).cpu().numpy() for v, a in both])
+        views = VIEWS if system.teacher == "joint" else MODALITIES
+        found = {view: np.empty((system.n_heads, n), dtype=np.int64) for view in views}
+        for head in range(system.n_heads):  # scores (n, K) of one head at a time
+            scores: dict[str, Tensor] = {
+                m: module.net.head_log_posterior(m, features[m], head) for m in MODALITIES
+            }
+            if system.teacher == "joint":
+                scores["joint"] = scores["vision"] + scores["audio"]
+            for view in views:
+                found[view][head] = scores[view].argmax(1).cpu().numpy()
     if "joint" not in found:
-        found["joint"] = kmeans_labels(both_features(features), system.n_clusters)[None]
+        found["joint"] = kmeans_labels(both_features(features), n_means)[None]
     return found
 
 
@@ -122,7 +127,7 @@ def linear_probe(
         random_state: of the draw.
 
     Raises:
-        ValueError: no labels, or a fraction that leaves a class without any.
+        ValueError: no labels, a fraction outside (0, 1], or labels of one class only.
     """
     train, test = labelled(train), labelled(test)
     assert train.labels is not None and test.labels is not None

@@ -35,6 +35,7 @@ from hyperclade.trees.tree import Tree
 
 _BLOCK_ROWS = 4096
 _BN_BATCHES = 20  # that batch normalisation sees before the first labels
+_RESETTING = ("kmeans", "hierarchy")  # labellers whose clusters have nothing to do with those before
 _LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
 
 
@@ -46,8 +47,8 @@ class SelfLabelling(lightning.LightningModule):
     Args:
         recipe: system, encoders, training, seed.
         pairs: what to learn from. None to load a trained module.
-        frame_channels: of the frames, if there are no pairs.
-        n_pairs: number of pairs, if there are none.
+        frame_channels, n_pairs, frame_shape, sound_shape: of the pairs, if they are not given: number of
+            channels and of pairs, (f, c, h, w) of a pair's frames and (bins, steps) of its sound, or None.
 
     Attributes:
         net: the `CrossModalNet`.
@@ -62,7 +63,14 @@ class SelfLabelling(lightning.LightningModule):
     sound_scale: Tensor
 
     def __init__(
-        self, recipe: Recipe, pairs: PairedSet | None = None, *, frame_channels: int = 3, n_pairs: int = 0
+        self,
+        recipe: Recipe,
+        pairs: PairedSet | None = None,
+        *,
+        frame_channels: int = 3,
+        n_pairs: int = 0,
+        frame_shape: list[int] | None = None,
+        sound_shape: list[int] | None = None,
     ) -> None:
         super().__init__()
         self.recipe = recipe
@@ -71,12 +79,22 @@ class SelfLabelling(lightning.LightningModule):
         system = recipe.system
         if pairs is not None:
             frame_channels, n_pairs = pairs.frames.shape[2], len(pairs)
+            frame_shape, sound_shape = list(pairs.frames.shape[1:]), list(pairs.sounds.shape[1:])
             if system.labeller != "none" and n_pairs < system.n_clusters:
                 raise ValueError(f"{n_pairs} pairs cannot make {system.n_clusters} clusters")
-            if n_pairs < 2:
-                raise ValueError(f"training needs at least 2 pairs, got {n_pairs}")
+            if n_pairs < 2 * recipe.training.devices:  # batch normalisation needs two rows
+                raise ValueError(
+                    "training needs at least 2 pairs for each device, got "
+                    f"{n_pairs} for {recipe.training.devices}"
+                )
         self.save_hyperparameters(
-            {"recipe": plain(asdict(recipe)), "frame_channels": int(frame_channels), "n_pairs": int(n_pairs)}
+            {
+                "recipe": plain(asdict(recipe)),
+                "frame_channels": int(frame_channels),
+                "n_pairs": int(n_pairs),
+                "frame_shape": frame_shape,
+                "sound_shape": sound_shape,
+            }
         )
         torch.manual_seed(recipe.seed)
         self.net = CrossModalNet(system, recipe.encoders, frame_channels)
@@ -95,9 +113,10 @@ class SelfLabelling(lightning.LightningModule):
         self.register_buffer("head_loss", torch.zeros(system.n_heads))
         self.register_buffer("sound_scale", torch.tensor([0.0, 1.0]))
         if pairs is not None:
-            sample = pairs.sounds[:: max(1, len(pairs.sounds) // 1000)].astype(np.float64)
+            used = np.unique(pairs.sound_rows)
+            sample = pairs.sounds[used[:: max(1, len(used) // 1000)]].astype(np.float64)
             self.sound_scale.copy_(torch.tensor([sample.mean(), max(float(sample.std()), 1e-6)]))
-            batch = min(recipe.training.batch_size, n_pairs // max(1, recipe.training.devices))
+            batch = min(recipe.training.batch_size, n_pairs // recipe.training.devices)
             per_epoch = max(1, n_pairs // (batch * recipe.training.devices))
             self.warmup_steps = math.ceil(recipe.training.warmup_epochs * per_epoch)
             label_steps = math.ceil(recipe.training.epochs * per_epoch)
@@ -106,7 +125,7 @@ class SelfLabelling(lightning.LightningModule):
             self.n_steps = self.warmup_steps + label_steps
             self.relabel_at: set[int] = set()
             if label_steps:
-                if system.labeller == "kmeans":  # as heads start anew, they need their time (DeepCluster)
+                if system.labeller in _RESETTING:  # heads that start anew need their time (DeepCluster)
                     steps = np.arange(0, label_steps, per_epoch)
                 else:
                     steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
@@ -169,7 +188,7 @@ class SelfLabelling(lightning.LightningModule):
         return loss
 
     def on_train_end(self) -> None:
-        # New clusters of k-means have nothing to do with those that the heads have learned.
+        # Other labellers' new clusters have nothing to do with those that the heads have learned.
         if self.recipe.system.labeller == "sinkhorn" and self.trainer.global_step >= self.n_steps:
             self.relabel(self.n_steps)
 
@@ -188,7 +207,7 @@ class SelfLabelling(lightning.LightningModule):
         for head in range(system.n_heads):
             seed = self.recipe.seed + 1000 * step + head
             self._relabel_head(head, features, own, seed, first=first, last=step == self.n_steps)
-        if system.labeller in ("kmeans", "hierarchy") and step < self.n_steps:
+        if system.labeller in _RESETTING and step < self.n_steps:
             self._reset_heads()
         changed = [
             (getattr(self, f"labels_{name}") != labels).float().mean() for name, labels in former.items()
@@ -206,14 +225,15 @@ class SelfLabelling(lightning.LightningModule):
         was_training = self.net.training
         self.net.eval()
         rows = np.arange(len(pairs)) if rows is None else rows
+        size = min(256, 4 * self.recipe.training.batch_size)  # a GPU that can train has room for it
         found: dict[Modality, Tensor] = {}
         for modality in MODALITIES:
             media = pairs.frames if modality == "vision" else pairs.sounds
             index = (pairs.frame_rows if modality == "vision" else pairs.sound_rows)[rows]
             used, place = np.unique(index, return_inverse=True)
             parts = []
-            for start in range(0, len(used), 256):
-                block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + 256]])).to(
+            for start in range(0, len(used), size):
+                block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + size]])).to(
                     self.device
                 )
                 inputs = plain_frames(block) if modality == "vision" else self.scaled(block.float()[:, None])
@@ -323,7 +343,7 @@ class SelfLabelling(lightning.LightningModule):
             target = labels[:, rows].long()
             log_posterior = self.net.log_posterior(student, lesson, features[student])
             loss = -log_posterior.gather(2, target[:, :, None])[:, :, 0]
-            if system.labeller in ("kmeans", "hierarchy"):  # every cluster weighs the same (DeepCluster)
+            if system.labeller in _RESETTING:  # every cluster weighs the same (DeepCluster)
                 sizes = torch.stack([row.long().bincount(minlength=system.n_clusters) for row in labels])
                 weight = (labels.shape[1] / system.n_clusters) / sizes.clamp_min(1).gather(1, target)
                 loss = loss * weight

@@ -46,7 +46,7 @@ def recipe_from(settings: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries, as YAML files, `recipe.json` and checkpoints hold them.
 
     Raises:
-        ValueError: a name that does not exist.
+        ValueError: a name that does not exist, or a value that a setting cannot have.
 
     >>> recipe_from({"system": {"n_clusters": 7}}).system.n_clusters
     7

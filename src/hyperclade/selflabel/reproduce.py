@@ -3,9 +3,12 @@
 import json
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import torch
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
+from hyperclade.encoders.pretrained import pick_device
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
@@ -93,19 +97,27 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Train and judge every system with every seed; what is done already in the folder is not done again.
 
+    An error of one run, and Ctrl-C, end all; started again, each goes on from its last checkpoint.
+
     Args:
         comparison: data, sizes, budget.
         out: folder that gets one for each run, with its checkpoint and `result.json`.
         systems: presets, and "random" for untrained towers.
         seeds: of pairs, weights and order. All systems of one seed start from one L3.
-        device: of training.
+        device: to train and to judge on.
         jobs: runs at a time, each with its share of the cores.
         say: told of each finished run.
+
+    Raises:
+        ValueError: `jobs` below 1, or what `load_pairs` and `train` raise.
+        MemoryError: the system killed a run.
 
     Returns:
         One dictionary a run: `system`, `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test
         pairs), `probe`, `tuned` (rows by view and fraction).
     """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     # Every other system of a seed waits for its L3.
@@ -114,7 +126,7 @@ def compare(
     threads = max(1, torch.get_num_threads() // jobs)
     results: dict[tuple[str, int], dict[str, Any]] = {}
     for wave in (first, others):
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        with _all_or_none(jobs) as pool:
             waiting = {
                 pool.submit(run_system, comparison, *run, folder, device=device, threads=threads): run
                 for run in wave
@@ -143,6 +155,7 @@ def run_system(
         return json.loads((run / _RESULT).read_text(encoding="utf-8"))
     if threads is not None:
         torch.set_num_threads(threads)
+    target = pick_device(device)
     recipe = comparison.recipe(system, seed)
     train_pairs = comparison.load("train", seed)
     test_pairs = comparison.load("test", seed, train_pairs.class_names)
@@ -155,7 +168,7 @@ def run_system(
         module = train(recipe, train_pairs, run, device=device, warm_start=start, progress=False)
     seconds = time.perf_counter() - began
     result = {"system": system, "seed": seed, "seconds": seconds}
-    result |= judge(module.eval(), comparison, train_pairs, test_pairs, seed)
+    result |= judge(module.to(target).eval(), comparison, train_pairs, test_pairs, seed)
     with atomic_write(run / _RESULT, "w") as file:
         json.dump(result, file, indent=1)
     return result
@@ -223,6 +236,25 @@ def downstream_table(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                     line[short] = _mean_sd(same)
                 rows.append(line)
     return rows
+
+
+@contextmanager
+def _all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end at once if one of them fails or this one is stopped."""
+    context = multiprocessing.get_context("spawn")
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
+    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:
+        try:
+            yield pool
+        except BaseException as error:
+            # Runs under way would last for hours, and `shutdown` has no way to end them.
+            for process in list(pool._processes.values()):
+                process.kill()
+            if isinstance(error, BrokenProcessPool):
+                raise MemoryError(
+                    "a run was killed, most likely for lack of memory: give fewer jobs"
+                ) from error
+            raise
 
 
 def _mean_sd(values: Sequence[float]) -> tuple[float, float]:

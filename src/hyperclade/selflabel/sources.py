@@ -1,5 +1,6 @@
 """Where pairs come from: AV digits by name, or a table or folder of clips, decoded once into a cache."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ class Media:
         every: seconds; clips without an end are cut into clips of this length.
         cache: folder for what is decoded; default: beside the data, with ".cache" added to its name.
         rebuild: replace a cache of other clips or settings.
+        retry_skipped: try the clips again that could not be read before.
         n_workers: threads that decode; default: one a core.
     """
 
@@ -37,6 +39,7 @@ class Media:
     every: float | None = None
     cache: str | None = None
     rebuild: bool = False
+    retry_skipped: bool = False
     n_workers: int | None = None
 
 
@@ -103,6 +106,7 @@ def load_pairs(
         n_bins=media.n_bins,
         n_workers=media.n_workers,
         rebuild=media.rebuild,
+        retry_skipped=media.retry_skipped,
         progress=progress,
     )
     pairs = with_classes(pairs, class_names)
@@ -115,15 +119,20 @@ def load_pairs(
 
 
 def cache_folder(data: str | os.PathLike, media: Media) -> Path:
-    """Where the clips of `data` are kept: beside it, or in the folder that `media` names.
+    """Where the clips of `data` are kept: beside it, or in the folder that `media` names, there with a hash
+    of the path of `data`, as tables in several folders may have one name.
 
     >>> cache_folder("clips/train.csv", Media()).as_posix()
     'clips/train.csv.cache'
-    >>> cache_folder("clips/train.csv", Media(cache="/scratch")).as_posix()
-    '/scratch/train.csv.cache'
+    >>> cache_folder("/clips/train.csv", Media(cache="/scratch")).as_posix()
+    '/scratch/train.csv-ea7a4710.cache'
     """
-    path = Path(os.path.abspath(data)) if Path(data).name in ("", "..") else Path(data)
-    return (path.parent if media.cache is None else Path(media.cache)) / f"{path.name}.cache"
+    whole = Path(os.path.abspath(data))
+    path = whole if Path(data).name in ("", "..") else Path(data)
+    if media.cache is None:
+        return path.parent / f"{path.name}.cache"
+    digest = hashlib.sha256(whole.as_posix().encode()).hexdigest()[:8]
+    return Path(media.cache) / f"{path.name}-{digest}.cache"
 
 
 def with_classes(pairs: PairedSet, class_names: Sequence[str]) -> PairedSet:
