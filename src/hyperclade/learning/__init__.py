@@ -1,13 +1,23 @@
-"""What the systems that learn share: augmentation, and what else one training loop needs."""
+"""What the systems that learn share: augmentation, labellers, schedules, class positions, shards of rows."""
 
 from hyperclade._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "ScoreBlocks": "labelling",
+        "StepBatches": "schedule",
         "augment_frames": "augment",
         "augment_sounds": "augment",
+        "centroid_similarity": "class_positions",
+        "class_tree": "class_positions",
+        "hierarchy_labels": "labelling",
+        "kmeans_labels": "labelling",
+        "matching_columns": "alignment",
         "plain_frames": "augment",
         "plain_sounds": "augment",
+        "precluster_labels": "labelling",
+        "relabelling_steps": "schedule",
+        "sinkhorn_labels": "labelling",
     },
 )
