@@ -1,4 +1,4 @@
-"""Networks that turn images, sounds and texts into features, pretrained or to be trained, and heads on them."""
+"""Networks that turn images, sounds and texts into features, pretrained or to be trained, and heads."""
 
 from hyperclade._lazy import lazy_exports
 
