@@ -14,6 +14,7 @@ from hyperclade.learning.shards import sum_over_processes
 from hyperclade.trees.tree import Tree
 
 _BLOCK_ROWS = 8192
+_THOROUGH = 200  # classes up to which the search runs to its end; a pass takes k² similarities a class
 
 
 def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -61,7 +62,7 @@ def class_tree(similarity: np.ndarray) -> Tree:
     start = fastcluster.linkage(np.maximum(distance, 0), method="average")
     edges = scipy.sparse.csr_matrix((similarity - np.diag(np.diag(similarity))).astype(np.float32))
     items = Similarity(np.ones(k), np.zeros((k, 0), np.float32), 0.0, edges, 0.0, 1.0)
-    merges = improve(start[:, :2].astype(np.int64), items)
+    merges = improve(start[:, :2].astype(np.int64), items, tolerance=1e-6 if k <= _THOROUGH else 1e-3)
     return Tree.from_merges(merges, merge_heights(merges, merge_costs(merges, items)[1], 1e-9))
 
 
