@@ -172,8 +172,8 @@ def merge_heights(merges, cross, least):
     `cross` is the similarity of all pairs across each merge, from `merge_costs`, `least` what sides without
     any similarity count as sharing, so that such a merge has a height too.
 
-    >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([1.0, 0.5]), 1e-9).round(3)
-    array([0.   , 1.386])
+    >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([0.5, 0.5]), 1e-9).round(3)
+    array([0.693, 1.386])
     """
     n = merges.shape[0] + 1
     size = np.ones(2 * n - 1)
