@@ -19,8 +19,9 @@ for package in ("sknetwork", "genieclust"):
 from clustering import main  # noqa: E402
 from clustering_jobs import stopped_tree, upper_tree  # noqa: E402
 from clustering_methods import METHODS, from_merges, link  # noqa: E402
-from clustering_report import rewrite, tables, title  # noqa: E402
+from clustering_report import tables, title  # noqa: E402
 from measure import in_process, load_sections, measured, save_section  # noqa: E402
+from report_text import rewrite  # noqa: E402
 
 
 def brute_force_cost(tree: Tree, weights: np.ndarray) -> float:
@@ -44,7 +45,7 @@ def test_quick_section_measures_stores_and_reports(tmp_path, capsys):
     assert 0.69 < cost < 0.72  # random trees lie near 1
 
     shutil.copy(ROOT / "docs" / "benchmarks.md", document)
-    rewrite(document, tables({"hyphc": section}))
+    rewrite(document, "clustering", tables({"hyphc": section}))
     text = document.read_text()
     assert f"{cost:.5f}" in text and "A quick run at tiny sizes" in text
     assert f"{cost:.5f}" in capsys.readouterr().out
@@ -52,10 +53,13 @@ def test_quick_section_measures_stores_and_reports(tmp_path, capsys):
 
 def test_document_has_one_place_for_each_section():
     from clustering import SECTIONS
+    from selflabel import SECTIONS as SELFLABEL
 
     text = (ROOT / "docs" / "benchmarks.md").read_text()
-    assert [text.count(f"<!-- clustering:{name} -->") for name in SECTIONS] == [1] * len(SECTIONS)
-    assert text.count("<!-- end -->") == len(SECTIONS)
+    places = [f"clustering:{name}" for name in SECTIONS]
+    places += [f"selflabel:{name}" for name in (*SELFLABEL, "decoding")]
+    assert [text.count(f"<!-- {place} -->") for place in places] == [1] * len(places)
+    assert text.count("<!-- end -->") == len(places)
 
 
 def test_rewriting_changes_only_what_is_between_the_markers(tmp_path):
@@ -63,14 +67,14 @@ def test_rewriting_changes_only_what_is_between_the_markers(tmp_path):
     document.write_text(
         "a\n<!-- clustering:speed -->\nold\n<!-- end -->\nb\n<!-- clustering:scale -->\n<!-- end -->\n"
     )
-    rewrite(document, {"speed": r"| \1 |"})
-    rewrite(document, {"speed": "new"})
+    rewrite(document, "clustering", {"speed": r"| \1 |"})
+    rewrite(document, "clustering", {"speed": "new"})
     expected = (
         "a\n<!-- clustering:speed -->\n\nnew\n\n<!-- end -->\nb\n<!-- clustering:scale -->\n<!-- end -->\n"
     )
     assert document.read_text() == expected
     with pytest.raises(ValueError, match="places"):
-        rewrite(document, {"quality": "new"})
+        rewrite(document, "clustering", {"quality": "new"})
 
 
 def test_checks_of_quality_fail_where_a_rival_is_cheaper():
