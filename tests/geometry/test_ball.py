@@ -1,6 +1,7 @@
 """The ball's maps against geoopt and numerical integration, and their laws at extreme points."""
 
 import geoopt
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -31,6 +32,7 @@ def test_maps_agree_with_geoopt(c):
         (ball.expmap(x, v, c), manifold.expmap(x, v)),
         (ball.exp0(v, c), manifold.expmap0(v)),
         (ball.log0(x, c), manifold.logmap0(x)),
+        (ball.logmap(x, y, c), manifold.logmap(x, y)),
         (ball.norm_to_radius(x.norm(dim=-1), c), manifold.dist0(x)),
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
@@ -139,3 +141,78 @@ def test_pairwise_distance_has_a_finite_gradient_where_points_coincide():
     alone = torch.tensor([0.3, 0.4], dtype=torch.float64, requires_grad=True)
     ball.distance(alone, torch.zeros(2)).backward()
     torch.testing.assert_close(x.grad[0], alone.grad)
+
+
+def exact_logmap(x, y):
+    """log_x(y) for curvature −1 by the textbook formula with 60 digits, of the float64 points as they are."""
+    with mpmath.workdps(60):
+        x, y = ([mpmath.mpf(v) for v in point.tolist()] for point in (x, y))
+        xy, xx, yy = mpmath.fdot(x, y), mpmath.fdot(x, x), mpmath.fdot(y, y)
+        pairs = zip(x, y, strict=True)
+        w = [(-(1 - 2 * xy + yy) * a + (1 - xx) * b) / (1 - 2 * xy + xx * yy) for a, b in pairs]
+        length = mpmath.sqrt(mpmath.fdot(w, w))
+        stretch = (1 - xx) * mpmath.atanh(length) / length if length else 0
+        return torch.tensor([float(stretch * v) for v in w], dtype=torch.float64)
+
+
+@given(radii=st.tuples(st.floats(0, 30), st.floats(0, 30)), angle=st.floats(0, np.pi))
+@settings(max_examples=80, deadline=None)
+def test_logmap_stays_accurate_near_the_boundary(radii, angle):
+    directions = torch.tensor([[1, 0, 0], [np.cos(angle), 0.6 * np.sin(angle), 0.8 * np.sin(angle)]])
+    x, y = directions * ball.radius_to_norm(radii)[:, None]
+    found, exact = ball.logmap(x, y), exact_logmap(x, y)
+    # 1 − ‖x‖² is what rounds: by ε relative to 4e^{-r}.
+    error = (found - exact).norm() / exact.norm().clamp_min(1e-300)
+    assert error < 1e-12 + 2e-15 * np.exp(max(radii)) or (found - exact).norm() < 1e-15
+
+
+def test_expmap_keeps_its_step_where_the_textbook_form_cancels():
+    # Through the middle and out again: from radius 15 by 29 the textbook form ended 47 away.
+    for radius, step in ((15.0, 29.0), (20.0, 20.0), (5.0, 29.0), (0.0, 31.0)):
+        x = ball.radius_to_norm(radius) * torch.tensor([1.0, 0.0], dtype=torch.float64)
+        stretch = 2 * np.cosh(radius / 2) ** 2
+        for turn in (1e-8, 1e-5, 1e-3):
+            v = step / stretch * torch.tensor([-np.cos(turn), np.sin(turn)])
+            z = ball.expmap(x, v)
+            assert ball.distance(x, z).item() == pytest.approx(step, abs=1e-2)
+            torch.testing.assert_close(stretch * ball.logmap(x, z), stretch * v, rtol=0, atol=1e-2)
+
+
+def test_exp0_reaches_as_far_as_it_says():
+    # A clip in geoopt's tanh used to end it at 30.
+    v = torch.tensor([15.8, 0.0], dtype=torch.float64)
+    assert ball.distance(torch.zeros(2), ball.exp0(v)).item() == pytest.approx(31.6, abs=1e-2)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_gradients_of_the_maps(c):
+    x, y = points(c, 8, seed=1).requires_grad_(), points(c, 8, seed=2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p, q: ball.logmap(p, q, c), (x, y))
+    assert torch.autograd.gradcheck(lambda p, q: ball.expmap(p, q, c), (x, y))
+    # Where both coincide, and at a step of zero: log_x(x) moves with y as y itself, exp_x(0) too.
+    one = x[0].detach()
+    identity = torch.eye(3, dtype=torch.float64)
+    for moved in (
+        torch.autograd.functional.jacobian(lambda q: ball.logmap(one, q, c), one),
+        torch.autograd.functional.jacobian(lambda v: ball.expmap(one, v, c), 0 * one),
+    ):
+        torch.testing.assert_close(moved, identity, rtol=1e-12, atol=1e-12)
+
+
+def test_logmap_gradients_are_finite_far_apart():
+    x = torch.tensor([1.0, 0.0]) * ball.radius_to_norm([[0.0], [15.0], [30.0], [40.0]])
+    x, y = x.requires_grad_(), (-x.detach()).requires_grad_()
+    ball.logmap(x, y).sum().backward()
+    assert x.grad.isfinite().all() and y.grad.isfinite().all()
+
+
+@given(r=st.floats(1e-6, 1e3))
+@settings(max_examples=60, deadline=None)
+def test_log_sinhc_and_its_slope(r):
+    radius = torch.tensor(r, dtype=torch.float64, requires_grad=True)
+    value = ball.log_sinhc(radius)
+    value.backward()
+    with mpmath.workdps(40):
+        exact, slope = mpmath.log(mpmath.sinh(r) / r), mpmath.coth(r) - 1 / mpmath.mpf(r)
+    assert value.item() == pytest.approx(float(exact), rel=1e-11)
+    assert radius.grad.item() == pytest.approx(float(slope), rel=1e-9)

@@ -47,6 +47,41 @@ def test_closure_depth_and_relatives_against_networkx(edges):
 
 @settings(max_examples=80, deadline=None)
 @given(acyclic_edges())
+def test_edges_heights_and_pairs_against_networkx(edges):
+    taxonomy, graph = Taxonomy.from_edges(edges), graph_of(edges)
+    names = taxonomy.names
+    assert {(names[parent], names[child]) for parent, child in taxonomy.edges} == set(graph.edges)
+    assert len(taxonomy.edges) == graph.number_of_edges()
+    below = {name: graph.subgraph(networkx.descendants(graph, name) | {name}) for name in names}
+    height = {name: networkx.dag_longest_path_length(below[name]) for name in names}
+    assert taxonomy.height.tolist() == [height[name] for name in names]
+    ways = dict(networkx.all_pairs_shortest_path_length(graph))  # downwards
+    top = [name for name in names if graph.in_degree(name) == 0]
+    distance, lca_height = taxonomy.distance_matrix(), taxonomy.lca_height_matrix()
+    for (i, a), (j, b) in itertools.product(enumerate(names), repeat=2):
+        common = [name for name in names if a in ways[name] and b in ways[name]]
+        if common:
+            expected = min(ways[name][a] + ways[name][b] for name in common)
+            assert lca_height[i, j] == min(height[name] for name in common)
+        else:
+            expected = 2 + sum(min(ways[name][node] for name in top if node in ways[name]) for node in (a, b))
+            assert lca_height[i, j] == max(height.values()) + 1
+        assert distance[i, j] == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees(max_children=4, single_children=True))
+def test_distances_in_a_tree_are_those_of_its_undirected_graph(tree):
+    taxonomy = Taxonomy.from_tree(tree, [f"node {node}" for node in range(tree.n_nodes)])
+    graph = networkx.Graph(taxonomy.edges.tolist())
+    graph.add_nodes_from(range(len(taxonomy)))
+    expected = networkx.floyd_warshall_numpy(graph, nodelist=range(len(taxonomy)))
+    assert np.array_equal(taxonomy.distance_matrix(), expected)
+    assert taxonomy.distance_matrix().dtype == taxonomy.lca_height_matrix().dtype == np.int64
+
+
+@settings(max_examples=80, deadline=None)
+@given(acyclic_edges())
 def test_levels_are_a_way_down_from_a_root(edges):
     taxonomy, graph = Taxonomy.from_edges(edges), graph_of(edges)
     nodes = np.arange(len(taxonomy))

@@ -1,9 +1,9 @@
 """The entry point `hyperclade COMMAND …`: picks the command and turns errors of the user into one line.
 
 A command is a function with annotations and a docstring with an `Args:` section; one of two words, "train
-selflabel", is `train_selflabel` in the module of that name. Its first parameter is the positional argument,
-unless it is keyword-only; the others are options. Those of a dataclass have the options of its fields
-(`--training.epochs 5`), and the command then reads YAML files of all its options (`--config FILE`).
+selflabel", is `train_selflabel` in the module of that name. Its parameters before a `*`, or the first where
+there is none, are positional arguments, the others options. Those of a dataclass have the options of its
+fields (`--training.epochs 5`), and the command then reads YAML files of all its options (`--config FILE`).
 jsonargparse makes the parser from them. The module of a command is imported only when that command runs, so
 that `hyperclade --help` answers at once.
 """
@@ -33,6 +33,18 @@ COMMANDS = {
     "evaluate selflabel": (
         "hyperclade.cli.evaluate_selflabel",
         "judge a trained system's clusters, features and hierarchies",
+    ),
+    "train recognition": (
+        "hyperclade.cli.train_recognition",
+        "train a method on features, images or pixels labelled by a taxonomy",
+    ),
+    "evaluate recognition": (
+        "hyperclade.cli.evaluate_recognition",
+        "judge a trained method on labelled samples",
+    ),
+    "predict recognition": (
+        "hyperclade.cli.predict_recognition",
+        "scores, labels and a way down the taxonomy for samples; masks of images",
     ),
     "reproduce crossmodal": (
         "hyperclade.cli.reproduce_crossmodal",
@@ -135,7 +147,7 @@ def _parse(function: Callable[..., None], command: str, arguments: list[str]) ->
     from jsonargparse import ArgumentError
 
     parser = _parser(function, command)
-    arguments = _with_preset_paths([_with_underscores(argument) for argument in arguments])
+    arguments = _with_preset_paths([_with_underscores(argument) for argument in arguments], command)
     try:
         values = parser.parse_args(arguments).as_dict()
     except ArgumentError as error:
@@ -173,11 +185,16 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
             help="YAML file of options, or a shipped preset by its name; may be given several times, "
             "later ones win",
         )
+    positional = [
+        name for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+    if len(positional) == len(parameters):
+        positional = positional[:1]
     for name, parameter in parameters.items():
         given: dict[str, Any] = {"help": about.get(name)}
         if parameter.default is not parameter.empty:
             given["default"] = parameter.default
-        if not handled and parameter.kind is not parameter.KEYWORD_ONLY:
+        if name in positional:
             if "default" in given:
                 given["nargs"] = "?"
             parser.add_argument(name, type=str, **given)
@@ -192,21 +209,22 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
     return parser
 
 
-def _with_preset_paths(arguments: list[str]) -> list[str]:
+def _with_preset_paths(arguments: list[str], command: str) -> list[str]:
     """`--config shhc` as `--config …/presets/shhc.yaml`; files and paths as they are."""
     found = list(arguments)
     for k, argument in enumerate(arguments):
         if argument.startswith("--config="):
-            found[k] = "--config=" + _preset_path(argument.removeprefix("--config="))
+            found[k] = "--config=" + _preset_path(argument.removeprefix("--config="), command)
         elif argument == "--config" and k + 1 < len(arguments):
-            found[k + 1] = _preset_path(arguments[k + 1])
+            found[k + 1] = _preset_path(arguments[k + 1], command)
     return found
 
 
-def _preset_path(name: str) -> str:
+def _preset_path(name: str, command: str) -> str:
     if Path(name).exists() or Path(name).name != name:
         return name
-    presets = Path(__file__).parents[1] / "selflabel" / "presets"
+    system = "recognition" if command.endswith(" recognition") else "selflabel"
+    presets = Path(__file__).parents[1] / system / "presets"
     path = presets / f"{name.removesuffix('.yaml')}.yaml"
     if not path.exists():
         there = ", ".join(sorted(file.stem for file in presets.glob("*.yaml")))

@@ -1,13 +1,12 @@
 """`hyperclade train selflabel`: train a self-labelling system on pairs of frames and sounds."""
 
-import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from hyperclade.cli.runs import run_in_folder
 from hyperclade.selflabel.config import Encoders, Recipe, System, Training
 from hyperclade.selflabel.sources import AVDIGITS, Media, cache_folder, load_pairs
 
@@ -55,7 +54,7 @@ def train_selflabel(
     """
     from rich.console import Console
 
-    from hyperclade.selflabel.training import CHECKPOINT, HISTORY, train
+    from hyperclade.selflabel.training import train
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     recipe = Recipe(system, encoders, training, seed)
@@ -70,26 +69,13 @@ def train_selflabel(
         random_state=seed,
         bar=progress,
     )
-    folder = Path(out)
-    finished = (folder / CHECKPOINT).exists()
     console.print(_about(recipe, pairs))
-    if not finished and (step := unfinished_step(folder)) is not None:
-        console.print(f"Resuming the run in {folder} from step {step}")
-    start = time.monotonic()
-    try:
-        train(recipe, pairs, folder, device=device, warm_start=warm_start, progress=progress)
-    except (KeyboardInterrupt, SystemExit):
-        step = unfinished_step(folder)
-        kept = "No checkpoint was written yet" if step is None else f"The checkpoint of step {step} is kept"
-        print(f"Stopped. {kept}; the same command goes on with the run.", file=sys.stderr)
-        raise
-    if finished:
-        console.print(f"The run in {folder} is finished already")
-    else:
-        history = _history(folder / HISTORY)
-        loss = f", loss {history[-1]['loss']:.3f}" if history else ""
-        console.print(f"Trained in {time.monotonic() - start:.0f} s{loss}")
-    console.print(f"Written to {folder / CHECKPOINT}; `hyperclade evaluate selflabel {folder}` judges it")
+    run_in_folder(
+        console,
+        Path(out),
+        lambda: train(recipe, pairs, out, device=device, warm_start=warm_start, progress=progress),
+        "hyperclade evaluate selflabel",
+    )
 
 
 def read_pairs(
@@ -124,18 +110,6 @@ def read_pairs(
     return pairs
 
 
-def unfinished_step(folder: Path) -> int | None:
-    """Step of the checkpoint that an unfinished run left, None without one."""
-    import torch
-
-    from hyperclade.selflabel.training import LAST
-
-    path = folder / LAST
-    if not path.is_file():
-        return None
-    return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
-
-
 def _about(recipe: Recipe, pairs: "PairedSet") -> str:
     system, training = recipe.system, recipe.training
     frames, sounds = (" × ".join(map(str, media.shape[1:])) for media in (pairs.frames, pairs.sounds))
@@ -149,12 +123,6 @@ def _about(recipe: Recipe, pairs: "PairedSet") -> str:
         f"{len(pairs):,} pairs: frames {frames}, sounds {sounds}\n"
         f"{what}; {training.warmup_epochs:g} + {training.epochs:g} epochs, seed {recipe.seed}"
     )
-
-
-def _history(path: Path) -> list[dict[str, float]]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _print_skipped(cache: Path) -> None:

@@ -1,4 +1,4 @@
-"""Getting data in and results out: feature files, media folders, bundled samples, atomic writes."""
+"""Getting data in and results out: feature files, media, labels, bundled samples, atomic writes."""
 
 from hyperclade._lazy import lazy_exports
 
@@ -14,10 +14,23 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "decode_images": "images",
         "image_folder": "images",
         "image_parquet": "images",
+        "ImageRows": "image_rows",
+        "MaskRows": "image_rows",
+        "VOID": "image_rows",
+        "LabelledSet": "labelled",
+        "labelled_features": "labelled_files",
+        "labelled_images": "labelled_files",
+        "MaskedSet": "masks",
+        "masked_folder": "masks",
+        "read_taxonomy": "taxonomies",
+        "read_hierarchical_arff": "arff",
         "text_lines": "texts",
         "Sample": "samples",
         "data_home": "samples",
+        "load_camvid": "samples",
+        "load_cifar100_images": "samples",
         "load_digits": "samples",
+        "load_imclef": "samples",
         "load_nouns": "samples",
         "load_uci": "samples",
         "PairedSet": "paired",

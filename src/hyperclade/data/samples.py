@@ -1,8 +1,6 @@
 """Real data at hand: two samples without a download, and readers for the data of tests and benchmarks."""
 
-import csv
 import os
-import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from hyperclade.data.arff import read_arff, read_hierarchical_arff
+from hyperclade.data.labelled import LabelledSet
+from hyperclade.data.labelled_files import labelled_images
+from hyperclade.data.masks import MaskedSet, masked_folder
+from hyperclade.data.taxonomies import read_taxonomy
 
 
 @dataclass(frozen=True)
@@ -122,58 +126,6 @@ def data_home() -> Path | None:
     return None
 
 
-def read_arff(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a dense ARFF file: numeric columns as float64, nominal ones as text; "?" as missing.
-
-    Raises
-    ------
-    ValueError : not ARFF, sparse rows or other attribute types, or a row of the wrong length; names the line.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "x.arff")
-    ...     _ = path.write_text("@attribute size real\\n@attribute kind {a, b}\\n@data\\n1.5,b\\n")
-    ...     read_arff(path).to_dict("records")
-    [{'size': 1.5, 'kind': 'b'}]
-    """
-
-    names: list[str] = []
-    numeric: list[bool] = []
-    rows: list[list[str]] = []
-    in_data = False
-    with open(path, encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            line = line.strip()
-            if not line or line.startswith("%"):
-                continue
-            if in_data:
-                if line.startswith("{"):
-                    raise ValueError(f"{path}: line {number}: sparse ARFF rows are not supported")
-                row = next(csv.reader([line], quotechar="'", skipinitialspace=True))
-                if len(row) != len(names):
-                    raise ValueError(
-                        f"{path}: line {number} has {len(row)} values for {len(names)} attributes"
-                    )
-                rows.append([cell.strip() for cell in row])
-            elif attribute := re.match(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", line, re.IGNORECASE):
-                kind = attribute[2].split()[0].lower()
-                if not kind.startswith("{") and kind not in ("real", "numeric", "integer"):
-                    raise ValueError(f"{path}: line {number}: attribute type {kind!r} is not supported")
-                names.append(attribute[1].strip("'\""))
-                numeric.append(not kind.startswith("{"))
-            elif line.lower().startswith("@data"):
-                in_data = True
-    if not in_data or not names:
-        raise ValueError(f"{path}: not an ARFF file (no @attribute or no @data)")
-    frame = pd.DataFrame(rows, columns=names).replace("?", None)
-    for name, is_numeric in zip(names, numeric, strict=True):
-        if is_numeric:
-            frame[name] = pd.to_numeric(frame[name]).astype(np.float64)
-    return frame
-
-
 def load_uci(name: str) -> Sample:
     """One of UCI's small sets ("zoo", "iris", "glass"; CC BY 4.0) from the data folder, true/false as 1/0.
 
@@ -235,9 +187,62 @@ def load_cifar100(split: str) -> pd.DataFrame:
     ValueError : `split` is neither "train" nor "test".
     FileNotFoundError : no data folder, or it lacks CIFAR-100.
     """
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    _check("split", split, ("train", "test"))
     return pd.read_parquet(_data_file("cifar100", f"{split}.parquet"))
+
+
+def load_cifar100_images(split: str) -> LabelledSet:
+    """CIFAR-100 as in `load_cifar100`: images of 32 × 32 pixels labelled with their class and superclass.
+
+    Raises
+    ------
+    ValueError : `split` is neither "train" nor "test".
+    FileNotFoundError : no data folder, or it lacks CIFAR-100.
+    """
+    _check("split", split, ("train", "test"))
+    path = _data_file("cifar100", f"{split}.parquet")
+    return labelled_images(path, read_taxonomy("cifar100"), labels=("superclass", "label"))
+
+
+def load_imclef(name: str, split: str) -> LabelledSet:
+    """ImCLEF07A or ImCLEF07D: X-ray images as 80 edge-histogram features, annotated by a taxonomy.
+
+    Parameters
+    ----------
+    name : "07A" (96 nodes, 8/25/63 by level) or "07D" (46 nodes, 4/16/26).
+    split : "train" (10,000 samples) or "test" (1,006); both files list the same taxonomy.
+
+    Raises
+    ------
+    ValueError : another name or split.
+    FileNotFoundError : no data folder, or it lacks ImCLEF.
+    """
+    _check("name", name, ("07A", "07D"))
+    _check("split", split, ("train", "test"))
+    return read_hierarchical_arff(_data_file("imclef", f"ImCLEF{name}_{split.title()}.arff.gz"))
+
+
+def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
+    """CamVid: street scenes of 360 × 480 pixels with 11 classes, in the taxonomy "camvid".
+
+    Parameters
+    ----------
+    split : "train" (367 images), "val" (101) or "test" (233).
+    size : (h, w) to bring images and masks to; None leaves them as they are.
+
+    Raises
+    ------
+    ValueError : another split.
+    FileNotFoundError : no data folder, or it lacks CamVid.
+    """
+    _check("split", split, ("train", "val", "test"))
+    folder = _data_file("camvid", split)
+    return masked_folder(folder / "images", folder / "labels", read_taxonomy("camvid"), void=[11], size=size)
+
+
+def _check(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {value!r}")
 
 
 def _data_file(*parts: Any) -> Path:

@@ -9,24 +9,26 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
 from hyperclade.encoders.pretrained import _image_rows, _require
 
 Modality = Literal["vision", "audio"]
 
 
 def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Backbone":
-    """Load a `transformers` model with its weights as a tower, in training mode and on the CPU.
+    """Load a pretrained network with its weights as a tower, in training mode and on the CPU.
 
     Parameters
     ----------
-    name : a name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
+    name : "efficientnet-lite0" (ImageNet, d = 1280; weights from a Python package), or a `transformers`
+        model: a name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
         "MIT/ast-finetuned-audioset-10-10-0.4593") or a local folder with a config, weights and a processor.
     modality : "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the
         Audio Spectrogram Transformer, as other models read waveforms.
 
     Raises
     ------
-    ModuleNotFoundError : transformers is missing; says which command installs it.
+    ModuleNotFoundError : a package is missing; says which command installs it.
     ValueError : no such model, weights missing from the checkpoint, or not a model of that modality.
 
     Examples
@@ -39,25 +41,16 @@ def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Ba
     name = os.fspath(name)
     if modality not in ("vision", "audio"):
         raise ValueError(f"modality must be 'vision' or 'audio', got {modality!r}")
-    folder = Path(name).expanduser()
-    if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
-        raise ValueError(f"backbone {name!r}: no such folder")
-    _require(name, "'hyperclade[learn]'", "transformers")
-    return _load(name, str(folder) if folder.is_dir() else name, modality)
+    if name == "efficientnet-lite0" and modality == "vision":
+        network = Lite0(with_head=True)
+        return Backbone(
+            network, modality, channels=3, size=(224, 224), mean=MEAN, std=STD, resample="bicubic"
+        )
+    return _load(name, _source(name), modality)
 
 
-class Backbone(nn.Module):
-    """A network with the input that it was trained for in front of it; made by `load_backbone`.
-
-    modality : "vision": (b, c, h, w) float images of values 0 … 1, grey ones (c = 1) or with the network's
-        channels, are resized to the size that its processor makes and normalised as it says.
-        "audio": (b, 1, bins, steps) float natural logarithms of mel power are resized to the network's bins
-        and steps and normalised as its feature extractor says.
-    out_features : length d of a feature vector: the pooled output, the class token if the checkpoint lacks
-        the pooler's weights, or the mean over positions if the network has no pooler.
-
-    Parameters that do not reach the features (mask tokens, an untrained pooler) are frozen.
-    """
+class _Tower(nn.Module):
+    """A network behind the input that it was trained for: its channels in order, its size and range."""
 
     mean: Tensor
     std: Tensor
@@ -73,19 +66,63 @@ class Backbone(nn.Module):
         std: float | list[float],
         resample: str = "bilinear",
         reverse_channels: bool = False,
-        pooler_is_trained: bool = True,
     ) -> None:
         super().__init__()
         self.network = network
         self.modality = modality
-        self.channels = channels
+        self.in_channels = channels
         self.size = size
         self.resample = resample
         self.reverse_channels = reverse_channels
-        self.pooler_is_trained = pooler_is_trained
         for key, value in (("mean", mean), ("std", std)):
             self.register_buffer(key, torch.tensor(value).view(-1, 1, 1), persistent=False)
-        self.out_features = self._probe()
+
+    def _prepared(self, inputs: Tensor) -> Tensor:
+        allowed = {1, self.in_channels}
+        if inputs.ndim != 4 or inputs.shape[1] not in allowed or not inputs.is_floating_point():
+            raise ValueError(
+                f"{self.modality} backbones take floating-point (b, c, height, width) with c of "
+                f"{sorted(allowed)}, got {inputs.dtype} of shape {tuple(inputs.shape)}"
+            )
+        if self.size is not None and inputs.shape[2:] != self.size:
+            inputs = nn.functional.interpolate(inputs, self.size, mode=self.resample, antialias=True)
+        if self.reverse_channels:
+            inputs = inputs.flip(1)
+        inputs = inputs.expand(-1, self.in_channels, -1, -1)
+        return (inputs - self.mean) / self.std
+
+    def _probe(self, *size: int) -> list[Tensor]:
+        """Outputs for an image of zeros; freezes what they ignore, which distributed training minds."""
+        self.eval()
+        with torch.enable_grad():
+            outputs = self(torch.zeros(1, self.in_channels, *size))
+            outputs = [outputs] if isinstance(outputs, Tensor) else outputs
+            torch.stack([output.sum() for output in outputs]).sum().backward()
+        for parameter in self.parameters():
+            parameter.requires_grad_(parameter.grad is not None)
+            parameter.grad = None
+        return outputs
+
+
+class Backbone(_Tower):
+    """A network with the input that it was trained for in front of it; made by `load_backbone`.
+
+    modality : "vision": (b, c, h, w) float images of values 0 … 1, grey ones (c = 1) or with the network's
+        channels, are resized to the size that its processor makes and normalised as it says.
+        "audio": (b, 1, bins, steps) float natural logarithms of mel power are resized to the network's bins
+        and steps and normalised as its feature extractor says.
+    out_features : length d of a feature vector: the pooled output, the class token if the checkpoint lacks
+        the pooler's weights, or the mean over positions if the network has no pooler.
+
+    Parameters that do not reach the features (mask tokens, an untrained pooler) are frozen.
+    """
+
+    def __init__(
+        self, network: nn.Module, modality: Modality, *, pooler_is_trained: bool = True, **settings: Any
+    ) -> None:
+        super().__init__(network, modality, **settings)
+        self.pooler_is_trained = pooler_is_trained
+        self.out_features = self._probe(*(self.size or (64, 64)))[0].shape[1]
         self.train()
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -97,30 +134,14 @@ class Backbone(nn.Module):
             output = self.network(pixel_values=inputs)
         return _image_rows(output, pooler_is_trained=self.pooler_is_trained)
 
-    def _prepared(self, inputs: Tensor) -> Tensor:
-        allowed = {1, self.channels}
-        if inputs.ndim != 4 or inputs.shape[1] not in allowed or not inputs.is_floating_point():
-            raise ValueError(
-                f"{self.modality} backbones take floating-point (b, c, height, width) with c of "
-                f"{sorted(allowed)}, got {inputs.dtype} of shape {tuple(inputs.shape)}"
-            )
-        if self.size is not None and inputs.shape[2:] != self.size:
-            inputs = nn.functional.interpolate(inputs, self.size, mode=self.resample, antialias=True)
-        if self.reverse_channels:
-            inputs = inputs.flip(1)
-        inputs = inputs.expand(-1, self.channels, -1, -1)
-        return (inputs - self.mean) / self.std
 
-    def _probe(self) -> int:
-        """Length of the features; freezes what they do not depend on, which distributed training minds."""
-        self.eval()
-        with torch.enable_grad():
-            features = self(torch.zeros(1, self.channels, *(self.size or (64, 64))))
-            features.sum().backward()
-        for parameter in self.parameters():
-            parameter.requires_grad_(parameter.grad is not None)
-            parameter.grad = None
-        return features.shape[1]
+def _source(name: str) -> str:
+    """What `transformers` is to load: the local folder of that name or, if there is none, the hub's name."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
+        raise ValueError(f"backbone {name!r}: no such folder")
+    _require(name, "'hyperclade[learn]'", "transformers")
+    return str(folder) if folder.is_dir() else name
 
 
 def _load(name: str, source: str, modality: Modality) -> Backbone:

@@ -2,9 +2,8 @@
 
 Conventions. `x`, `y`: points `(..., d)`; `v`: tangent vectors `(..., d)`; leading axes broadcast. Every
 function takes tensors or arrays of any float type and returns float64 tensors: near the boundary float32
-cannot hold a point beyond hyperbolic radius 17. Möbius addition and the exponential map come from geoopt;
-what has to stay exact near the boundary (distances, logarithm, conversions) is in closed form here, since
-geoopt's `artanh` saturates at 1 − 1e-7, that is, at a distance of 17.
+cannot hold a point beyond hyperbolic radius 17. All is in forms that stay exact near the boundary: the
+textbook ones, as in geoopt, cancel there, and geoopt's `artanh` and `tanh` saturate at distances 17 and 30.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import math
 
 import torch
-from geoopt.manifolds.stereographic import math as stereographic
 from numpy.typing import ArrayLike as NumpyLike
 from torch import Tensor
 
@@ -20,6 +18,7 @@ from torch import Tensor
 #: which float64 still resolves to three digits.
 MAX_RADIUS = 32.0
 _MAX_NORM = math.tanh(MAX_RADIUS / 2)
+_MIN_GAP = (1 - _MAX_NORM) * (1 + _MAX_NORM)
 
 ArrayLike = Tensor | NumpyLike
 
@@ -73,9 +72,9 @@ def exp0(v: ArrayLike, c: float = 1.0) -> Tensor:
     """
     root = curvature_root(c)
     tangent = double(v)
-    # geoopt clips its own norms at other places, so clip the vector, which keeps the direction, beforehand.
-    tangent = tangent * (MAX_RADIUS / 2 / root / norm(tangent, keepdim=True).clamp_min(1e-300)).clamp_max(1.0)
-    return stereographic.expmap0(tangent, k=_curvature(tangent, c))
+    length = root * norm(tangent, keepdim=True)
+    clipped = tangent * (MAX_RADIUS / 2 / length.clamp_min(1e-300)).clamp_max(1.0)
+    return clipped * _tanhc(length.clamp_max(MAX_RADIUS / 2))
 
 
 def log0(x: ArrayLike, c: float = 1.0) -> Tensor:
@@ -101,23 +100,78 @@ def mobius_add(x: ArrayLike, y: ArrayLike, c: float = 1.0) -> Tensor:
     >>> mobius_add([0.0, 0.0], [0.1, 0.2])
     tensor([0.1000, 0.2000], dtype=torch.float64)
     """
-    a, b = double(x), double(y)
-    return clip(stereographic.mobius_add(a, b, k=_curvature(a, c)), c)
+    root = curvature_root(c)
+    a, b = root * double(x), root * double(y)
+    return clip(_translate(a, b, _gap(b)) / root, c)
 
 
 def expmap(x: ArrayLike, v: ArrayLike, c: float = 1.0) -> Tensor:
     """Exponential map at x of the tangent vector v (sHHC Eq. 11), x ⊕ tanh(√c λ_x‖v‖/2) v / (√c‖v‖).
 
-    λ_x = 2/(1−c‖x‖²), so v has hyperbolic length λ_x‖v‖. Raises ValueError for c ≤ 0.
+    λ_x = 2/(1−c‖x‖²), so v has hyperbolic length λ_x‖v‖, of which at most 2·`MAX_RADIUS`/√c are gone; the
+    result is clipped short of the boundary (`clip`). Raises ValueError for c ≤ 0.
 
     >>> expmap([0.0, 0.0], [0.5493061443340548, 0.0])
     tensor([0.5000, 0.0000], dtype=torch.float64)
     """
     root = curvature_root(c)
-    point, tangent = double(x), double(v)
-    length = root * norm(tangent, keepdim=True) / _gap(root * point).clamp_min(1e-300).unsqueeze(-1)
-    tangent = tangent * ((2 * MAX_RADIUS) / length.clamp_min(1e-300)).clamp_max(1.0)
-    return clip(stereographic.expmap(point, tangent, k=_curvature(point, c)), c)
+    a, tangent = root * double(x), double(v)
+    # In units of curvature −1 the step from the origin is tanh‖w‖ w/‖w‖, with 1 − ‖step‖² = 1/cosh²‖w‖.
+    stretch = root / _gap(a).clamp_min(_MIN_GAP).unsqueeze(-1)
+    length = stretch * norm(tangent, keepdim=True)
+    clipped = stretch * (MAX_RADIUS / length.clamp_min(1e-300)).clamp_max(1.0)
+    length = length.clamp_max(MAX_RADIUS)
+    step = tangent * (clipped * _tanhc(length))
+    return clip(_translate(a, step, torch.cosh(length).pow(-2).squeeze(-1)) / root, c)
+
+
+def logmap(x: ArrayLike, y: ArrayLike, c: float = 1.0) -> Tensor:
+    """Logarithm at x `(..., d)` of y, the tangent vector v with `expmap(x, v)` = y; λ_x‖v‖ is their distance.
+
+    2/(√c λ_x) · artanh(√c‖−x⊕y‖) (−x⊕y)/‖−x⊕y‖, in a form without cancellation: near the boundary the
+    rounding of the points is what limits it, and at y = x value and gradient are exact. Raises ValueError
+    for c ≤ 0.
+
+    >>> logmap([0.0, 0.0], [0.5, 0.0])
+    tensor([0.5493, 0.0000], dtype=torch.float64)
+    """
+    root = curvature_root(c)
+    a, b = root * double(x), root * double(y)
+    gap_a, gap_b = (_gap(point).clamp_min(_MIN_GAP).unsqueeze(-1) for point in (a, b))
+    chord = b - a
+    square = chord.square().sum(-1, keepdim=True)
+    # −a⊕b is (gap_a chord − ‖chord‖² a) / (‖chord‖² + gap_a gap_b), and ‖·‖² of the dividend is ‖chord‖²
+    # times the divisor; hence with s = sinh² of half the distance:
+    s = square / (gap_a * gap_b)
+    ratio = _arsinh_ratio(s) / (root * gap_b)
+    return (ratio * gap_a) * chord - (ratio * square) * a
+
+
+def conformal_factor(x: ArrayLike, c: float = 1.0) -> Tensor:
+    """λ_x = 2/(1−c‖x‖²) `(...)` of points `(..., d)`: hyperbolic length of a tangent vector over its norm.
+
+    Raises ValueError for c ≤ 0.
+
+    >>> conformal_factor([0.6, 0.0])
+    tensor(3.1250, dtype=torch.float64)
+    """
+    return 2 / _gap(curvature_root(c) * double(x)).clamp_min(_MIN_GAP)
+
+
+def log_sinhc(r: ArrayLike) -> Tensor:
+    """log(sinh r / r) `(...)` for r ≥ 0, without overflow or cancellation; value and slope are 0 at 0.
+
+    Times d − 1, the logarithm of how much more volume hyperbolic space has at distance r than flat space.
+
+    >>> log_sinhc([0.0, 1.0, 50.0])
+    tensor([ 0.0000,  0.1614, 45.3948], dtype=torch.float64)
+    """
+    radius = double(r)
+    small = radius < 1e-2
+    safe = torch.where(small, 1.0, radius)
+    square = radius * radius
+    series = square * (1 / 6 - square * (1 / 180 - square / 2835))
+    return torch.where(small, series, safe + torch.log(-torch.expm1(-2 * safe) / (2 * safe)))
 
 
 def poincare_to_klein(x: ArrayLike, c: float = 1.0) -> Tensor:
@@ -196,9 +250,26 @@ def curvature_root(c: float) -> float:
     return math.sqrt(c)
 
 
-def _curvature(like: Tensor, c: float) -> Tensor:
-    curvature_root(c)
-    return torch.as_tensor(-float(c), dtype=torch.float64, device=like.device)
+def _translate(a: Tensor, b: Tensor, gap_b: Tensor) -> Tensor:
+    """a ⊕ b for curvature −1, with 1 − ‖b‖² `(...)`; nothing but the sum a + b can cancel."""
+    total, gap_a = a + b, _gap(a).unsqueeze(-1)
+    square = total.square().sum(-1, keepdim=True)
+    divisor = (square + gap_a * gap_b.unsqueeze(-1)).clamp_min(1e-300)
+    return (gap_a / divisor) * total + (square / divisor) * a
+
+
+def _tanhc(r: Tensor) -> Tensor:
+    """tanh(r)/r for r ≥ 0, 1 at 0."""
+    safe = r.clamp_min(1e-150)
+    return torch.where(r < 1e-5, 1 - r * r / 3, torch.tanh(safe) / safe)
+
+
+def _arsinh_ratio(s: Tensor) -> Tensor:
+    """arsinh(√s) / √(s(1+s)) for s ≥ 0, smooth at 0."""
+    small = s < 1e-6
+    safe = torch.where(small, 1.0, s)
+    series = 1 - s * (2 / 3 - s * (8 / 15))
+    return torch.where(small, series, torch.asinh(safe.sqrt()) / (safe * (1 + safe)).sqrt())
 
 
 def _gap(x: Tensor) -> Tensor:

@@ -108,4 +108,7 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Seed torch for one training step, so that its augmentation and dropout depend on seed and step
     alone."""
     state = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]
-    torch.manual_seed(int(state) % 2**63)
+    # torch.manual_seed queues a seed, with its traceback, for a GPU that may never be used: too slow.
+    torch.default_generator.manual_seed(int(state) % 2**63)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(int(state) % 2**63)

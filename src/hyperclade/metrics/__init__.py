@@ -1,4 +1,4 @@
-"""How good a partition or a hierarchy is, judged against labels; nothing here looks at features."""
+"""How good a partition, a hierarchy or a prediction is, judged against labels, never against features."""
 
 from hyperclade._lazy import lazy_exports
 
@@ -17,5 +17,21 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "weighted_purity": "partitions",
         "dendrogram_purity": "dendrograms",
         "taxonomy_purity": "dendrograms",
+        "hierarchical_distance": "mistakes",
+        "mistake_distance": "mistakes",
+        "mistakes_report": "mistakes",
+        "top1_error": "mistakes",
+        "coherent_mean_average_precision": "multilabel",
+        "coherent_scores": "multilabel",
+        "constraint_violation": "multilabel",
+        "constraint_violation_closure": "multilabel",
+        "mean_average_precision": "multilabel",
+        "micro_average_precision": "multilabel",
+        "recognition_report": "multilabel",
+        "LevelIoU": "segmentation",
+        "PixelConfusion": "segmentation",
+        "class_iou": "segmentation",
+        "mean_iou": "segmentation",
+        "mean_iou_per_level": "segmentation",
     },
 )

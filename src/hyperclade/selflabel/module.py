@@ -27,6 +27,7 @@ from hyperclade.learning.labelling import (
     precluster_labels,
     sinkhorn_labels,
 )
+from hyperclade.learning.runs import plain
 from hyperclade.learning.schedule import StepBatches, cosine_rate, relabelling_steps, seed_step
 from hyperclade.learning.shards import gather_rows, own_rows, world
 from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
@@ -402,12 +403,3 @@ def both_features(features: dict[Modality, Tensor], own: np.ndarray | None = Non
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-def plain(value: Any) -> Any:
-    """Lists for tuples, so that checkpoints load with weights_only=True."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value

@@ -1,14 +1,10 @@
 """The papers' comparison of systems: all presets, several seeds, one table (sHHC Tables 2 and 4)."""
 
 import json
-import multiprocessing
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ import torch
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
 from hyperclade.encoders.pretrained import pick_device
+from hyperclade.learning.comparison import all_or_none, mean_sd
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
@@ -116,8 +113,6 @@ def compare(
         One dictionary a run: `system`, `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test
         pairs), `probe`, `tuned` (rows by view and fraction).
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     # Every other system of a seed waits for its L3.
@@ -126,7 +121,7 @@ def compare(
     threads = max(1, torch.get_num_threads() // jobs)
     results: dict[tuple[str, int], dict[str, Any]] = {}
     for wave in (first, others):
-        with _all_or_none(jobs) as pool:
+        with all_or_none(jobs) as pool:
             waiting = {
                 pool.submit(run_system, comparison, *run, folder, device=device, threads=threads): run
                 for run in wave
@@ -210,7 +205,7 @@ def cluster_table(results: Sequence[dict[str, Any]], *, head: str = "mean") -> l
                 {"model": NAMES[system], "view": _VIEWS[view], "clusters": clusters, "seeds": len(same)}
                 | {"ceiling": float(np.mean([row["nmi_ceiling"] for row in same]))}
                 | {
-                    name: _mean_sd([row[name] for row in same])
+                    name: mean_sd([row[name] for row in same])
                     for name in ("nmi", "ari", "hungarian_accuracy")
                 }
             )
@@ -233,29 +228,6 @@ def downstream_table(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                         for row in run[kind]
                         if (row["view"], row["fraction"]) == (view, fraction)
                     ]
-                    line[short] = _mean_sd(same)
+                    line[short] = mean_sd(same)
                 rows.append(line)
     return rows
-
-
-@contextmanager
-def _all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes end at once if one of them fails or this one is stopped."""
-    context = multiprocessing.get_context("spawn")
-    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
-    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:
-        try:
-            yield pool
-        except BaseException as error:
-            # Runs under way would last for hours, and `shutdown` has no way to end them.
-            for process in list(pool._processes.values()):
-                process.kill()
-            if isinstance(error, BrokenProcessPool):
-                raise MemoryError(
-                    "a run was killed, most likely for lack of memory: give fewer jobs"
-                ) from error
-            raise
-
-
-def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -11,6 +11,8 @@ from numba import njit
 
 from hyperclade.trees.tree import IntArray, Tree, canonical_order, sorted_distinct
 
+_APART = np.int64(2**40)  # stands for infinity between nodes without a common ancestor
+
 
 class Taxonomy:
     """Named nodes with any number of parents each, without cycles; immutable.
@@ -160,6 +162,25 @@ class Taxonomy:
         return np.flatnonzero(np.diff(self.child_pointer) == 0)
 
     @cached_property
+    def edges(self) -> IntArray:
+        """(e, 2) int64 rows (parent, child), by ascending child, then parent.
+
+        >>> Taxonomy(["animal", "pet", "dog"], [[], [], [0, 1]]).edges.tolist()
+        [[0, 2], [1, 2]]
+        """
+        child = np.repeat(np.arange(len(self)), np.diff(self.parent_pointer))
+        return np.column_stack([self.parent_index, child])
+
+    @cached_property
+    def height(self) -> IntArray:
+        """(m,) int64 number of edges on the longest way down to a leaf; 0 for leaves.
+
+        >>> Taxonomy.from_paths(["animal/dog", "rock"]).height.tolist()
+        [1, 0, 0]
+        """
+        return _longest_depths(np.diff(self.child_pointer), self.parent_pointer, self.parent_index)[0]
+
+    @cached_property
     def is_tree(self) -> bool:
         """Whether no node has more than one parent (there may be several roots)."""
         return bool((np.diff(self.parent_pointer) <= 1).all())
@@ -204,6 +225,43 @@ class Taxonomy:
             closure = closure @ closure
         closure.sort_indices()
         return closure
+
+    def distance_matrix(self) -> IntArray:
+        """Number of edges between each two nodes, on the shortest way over a common ancestor.
+
+        The way climbs from one node to the common ancestor and descends to the other; a tree has no other.
+        Nodes without a common ancestor are joined as if all roots hung under one more node.
+
+        Returns
+        -------
+        (m, m) int64, symmetric
+
+        Examples
+        --------
+        >>> Taxonomy.from_paths(["animal/dog", "animal/cat", "rock"]).distance_matrix().tolist()
+        [[0, 1, 1, 2], [1, 0, 2, 3], [1, 2, 0, 3], [2, 3, 3, 0]]
+        """
+        distance = self._over_common_ancestors(np.zeros(len(self), dtype=np.int64), step=1)
+        to_root = distance[:, self.roots].min(axis=1)
+        return np.where(distance < _APART, distance, to_root[:, None] + to_root + 2)
+
+    def lca_height_matrix(self) -> IntArray:
+        """Height of the lowest common ancestor of each two nodes, `height` of a node with itself.
+
+        Of several common ancestors the least high counts. Nodes without any are joined as if all roots hung
+        under one more node, which is one higher than the highest root.
+
+        Returns
+        -------
+        (m, m) int64, symmetric
+
+        Examples
+        --------
+        >>> Taxonomy.from_paths(["animal/dog", "animal/cat", "rock"]).lca_height_matrix().tolist()
+        [[1, 1, 1, 2], [1, 0, 1, 2], [1, 1, 0, 2], [2, 2, 2, 0]]
+        """
+        height = self._over_common_ancestors(self.height, step=0)
+        return np.where(height < _APART, height, self.height.max() + 1)
 
     def levels(self, nodes: Sequence[int | str] | IntArray | None = None) -> IntArray:
         """Labels of nodes at each depth, coarse to fine.
@@ -262,12 +320,29 @@ class Taxonomy:
     @cached_property
     def _main_parent(self) -> IntArray:
         """The deepest parent of each node, of these the one with the smallest id; -1 for roots."""
-        child = np.repeat(np.arange(len(self)), np.diff(self.parent_pointer))
+        child = self.edges[:, 1]
         deepest = self.depth[self.parent_index] == self.depth[child] - 1
         main = np.full(len(self), -1, dtype=np.int64)
         nodes, first = np.unique(child[deepest], return_index=True)
         main[nodes] = self.parent_index[deepest][first]
         return main
+
+    def _over_common_ancestors(self, of_itself: IntArray, *, step: int) -> IntArray:
+        """(m, m) least value over common ancestors, `step` more for each edge climbed; at least _APART: none.
+
+        A node reaches any node that is not below it through one of its parents. So rows are filled in order
+        of depth, each from those of the parents.
+        """
+        order = np.argsort(self.depth, kind="stable")
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(self))
+        least = np.full((len(self), len(self)), _APART)
+        for k, node in enumerate(order):
+            least[k, k] = of_itself[node]
+            above = rank[self.parent_index[self.parent_pointer[node] : self.parent_pointer[node + 1]]]
+            if len(above):
+                least[k, :k] = least[:k, k] = least[above, :k].min(axis=0) + step
+        return least[np.ix_(rank, rank)]
 
     def _tree_parents(self) -> IntArray:
         if not self.is_tree:

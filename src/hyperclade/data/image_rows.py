@@ -1,0 +1,286 @@
+"""Images and masks of one size, read by rows: kept decoded where they are few, else decoded when read."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hyperclade.data.images import ImageItem, decode_images
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+VOID = 255
+KEPT_BYTES = 1 << 29
+_BATCH = 32
+
+Skipped = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows:
+    """n colour images of one size.
+
+    source : items to decode when they are read, or (m, 3, h, w) uint8 pixels.
+    size : (h, w) that images are brought to: scaled until they cover it, then the middle is cut out.
+    rows : (n,) int64: row i is `source[rows[i]]`.
+
+    Examples
+    --------
+    >>> images = ImageRows.of_pixels(np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2))
+    >>> images.subset([1]).read([0])[0, 2].tolist()
+    [[20, 21], [22, 23]]
+    """
+
+    source: tuple[ImageItem, ...] | np.ndarray
+    size: tuple[int, int]
+    rows: np.ndarray
+
+    @classmethod
+    def of_pixels(cls, pixels: np.ndarray) -> "ImageRows":
+        """Images of an array (n, 3, h, w) of uint8, in memory or memory-mapped."""
+        if pixels.ndim != 4 or pixels.shape[1] != 3 or pixels.dtype != np.uint8:
+            raise ValueError(f"images must be (n, 3, h, w) uint8, got {pixels.shape} of {pixels.dtype}")
+        return cls(pixels, (pixels.shape[2], pixels.shape[3]), np.arange(len(pixels)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, rows: Any) -> "ImageRows":
+        """These rows, in this order; nothing is copied."""
+        return ImageRows(self.source, self.size, self.rows[rows])
+
+    def read(self, rows: Any) -> np.ndarray:
+        """Pixels (b, 3, h, w) of b rows, uint8; ValueError if an image does not decode any more."""
+        chosen = self.rows[rows]
+        if isinstance(self.source, np.ndarray):
+            return self.source[chosen]
+        return np.stack([self._decoded(self.source[row]) for row in chosen])
+
+    def _decoded(self, item: ImageItem) -> np.ndarray:
+        pixels = _image_pixels(item, self.size)
+        if isinstance(pixels, str):
+            raise ValueError(f"image {item.id}: {pixels}")
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class MaskRows:
+    """n masks of one size: the class of every pixel.
+
+    source : items to decode when they are read, or (m, h, w) uint8 classes.
+    size : (h, w) that masks are brought to, as images are, but each pixel keeps the class of one.
+    rows : (n,) int64: row i is `source[rows[i]]`.
+    classes : (65536,) int16: class of each value of the files; -1 where there is none. Not used by arrays.
+    """
+
+    source: tuple[ImageItem, ...] | np.ndarray
+    size: tuple[int, int]
+    rows: np.ndarray
+    classes: np.ndarray | None = None
+
+    @classmethod
+    def of_classes(cls, classes: np.ndarray) -> "MaskRows":
+        """Masks of an array (n, h, w) of uint8 classes, `VOID` where a pixel has none."""
+        if classes.ndim != 3 or classes.dtype != np.uint8:
+            raise ValueError(f"masks must be (n, h, w) uint8, got {classes.shape} of {classes.dtype}")
+        return cls(classes, (classes.shape[1], classes.shape[2]), np.arange(len(classes)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, rows: Any) -> "MaskRows":
+        """These rows, in this order; nothing is copied."""
+        return MaskRows(self.source, self.size, self.rows[rows], self.classes)
+
+    def read(self, rows: Any) -> np.ndarray:
+        """Classes (b, h, w) of the pixels of b rows, uint8, `VOID` where there is none.
+
+        Raises
+        ------
+        ValueError : a file that does not decode any more, or a value without class; names both.
+        """
+        chosen = self.rows[rows]
+        if isinstance(self.source, np.ndarray):
+            return self.source[chosen]
+        return np.stack([self._decoded(self.source[row]) for row in chosen])
+
+    def _decoded(self, item: ImageItem) -> np.ndarray:
+        assert self.classes is not None
+        classes = _mask_classes(item, self.size, self.classes)
+        if isinstance(classes, str):
+            raise ValueError(f"mask {item.id}: {classes}")
+        return classes
+
+
+def open_images(
+    items: Sequence[ImageItem], size: tuple[int, int] | None = None
+) -> tuple[ImageRows, np.ndarray, Skipped]:
+    """Decode all images once, to know which can be; where they are few (half a gigabyte) they are kept.
+
+    Parameters
+    ----------
+    items : n images.
+    size : (h, w) of the rows; None if all have one size.
+
+    Returns
+    -------
+    images : the m that decode.
+    good : (m,) int64 their positions in `items`.
+    skipped : (id, reason) of the others.
+
+    Raises
+    ------
+    ValueError : none decodes, or their sizes differ where no `size` is given; names the file.
+    """
+    first = ""
+    if size is None:
+        size, first = next(((own, item.id) for item in items if (own := image_size(item))), ((1, 1), ""))
+    shape = size
+
+    def decode(item: ImageItem) -> np.ndarray | str:
+        return _image_pixels(item, shape, first)
+
+    kept, good, skipped = _decode_all(items, decode, "images")
+    if kept is not None:
+        return ImageRows.of_pixels(kept), good, skipped
+    return ImageRows(tuple(items[k] for k in good), shape, np.arange(len(good))), good, skipped
+
+
+def open_masks(
+    items: Sequence[ImageItem], size: tuple[int, int], classes: np.ndarray
+) -> tuple[MaskRows, np.ndarray, Skipped]:
+    """Decode all masks once, as `open_images` does with images.
+
+    Parameters
+    ----------
+    items : n masks.
+    size : (h, w) of the rows.
+    classes : (65536,) int16: class of each value of the files, `VOID` for pixels without class, -1 for values
+        that must not occur.
+
+    Returns
+    -------
+    masks : the m that decode; `good` : (m,) int64 their positions; `skipped` : (id, reason) of the others.
+
+    Raises
+    ------
+    ValueError : none decodes, a value without class (file and value are named), or all pixels are void.
+    """
+
+    all_void = True
+
+    def decode(item: ImageItem) -> np.ndarray | str:
+        nonlocal all_void
+        found = _mask_classes(item, size, classes)
+        if not isinstance(found, str) and (found != VOID).any():
+            all_void = False
+        return found
+
+    kept, good, skipped = _decode_all(items, decode, "masks")
+    if all_void:
+        raise ValueError(f"all pixels of {len(good)} masks are void, so every class is empty")
+    if kept is not None:
+        return MaskRows.of_classes(kept), good, skipped
+    return MaskRows(tuple(items[k] for k in good), size, np.arange(len(good)), classes), good, skipped
+
+
+def image_size(item: ImageItem) -> tuple[int, int] | None:
+    """(height, width) by the header of a file, upright as `decode_images` turns it; None if it has none."""
+    from PIL import Image
+
+    if item.source is None:
+        return None
+    try:
+        with Image.open(_stream(item)) as image:
+            width, height = image.size
+            quarter_turned = image.getexif().get(0x0112, 1) >= 5
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
+        return None
+    return (width, height) if quarter_turned else (height, width)
+
+
+def _decode_all(
+    items: Sequence[ImageItem], decode: Callable[[ImageItem], np.ndarray | str], what: str
+) -> tuple[np.ndarray | None, np.ndarray, Skipped]:
+    """Pictures of the items that decode (None where too many to keep), their positions, and the others."""
+    kept: np.ndarray | None = None
+    good: list[int] = []
+    skipped: list[tuple[str, str]] = []
+    for k, (item, picture) in enumerate(zip(items, _in_threads(decode, items), strict=True)):
+        if isinstance(picture, str):
+            skipped.append((item.id, picture))
+            continue
+        if not good and picture.nbytes * len(items) <= KEPT_BYTES:
+            kept = np.empty((len(items), *picture.shape), dtype=np.uint8)
+        if kept is not None:
+            kept[len(good)] = picture
+        good.append(k)
+    if not good:
+        raise ValueError(f"none of {len(items)} {what} decodes; the first, {skipped[0][0]}: {skipped[0][1]}")
+    return None if kept is None else kept[: len(good)], np.array(good, dtype=np.int64), tuple(skipped)
+
+
+def _in_threads(decode: Callable[[ImageItem], Any], items: Sequence[ImageItem]) -> Iterator[Any]:
+    """Pillow decodes outside the interpreter's lock; batches bound how many pictures wait."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(items), _BATCH):
+            yield from pool.map(decode, items[start : start + _BATCH])
+
+
+def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np.ndarray | str:
+    """Pixels (3, h, w), or why there are none; `as_in` names an image whose size this one must have."""
+    from PIL.Image import Resampling
+
+    images, _, broken = decode_images([item])
+    if broken:
+        return broken[0][1]
+    image = images[0]
+    if as_in and (image.height, image.width) != size:
+        raise ValueError(
+            f"image {item.id} has {image.height} × {image.width} pixels (height × width), {as_in} has "
+            f"{size[0]} × {size[1]}; give a size to bring all to"
+        )
+    return np.asarray(_covering(image, size, Resampling.BICUBIC)).transpose(2, 0, 1)
+
+
+def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -> np.ndarray | str:
+    """Classes (h, w), or why there are none."""
+    from PIL import Image
+
+    if item.source is None:
+        return "no mask in this row"
+    try:
+        with Image.open(_stream(item)) as mask:
+            mask.load()
+            values = np.asarray(_covering(mask, size, Image.Resampling.NEAREST))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        return str(error)
+    if values.ndim != 2 or values.dtype.kind not in "bui":
+        raise ValueError(
+            f"mask {item.id} is of kind {mask.mode!r}; need one whole number a pixel (a grey or palette PNG)"
+        )
+    found = classes[np.clip(values, 0, len(classes) - 1).astype(np.int64)]
+    if (found < 0).any():
+        raise ValueError(
+            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; name its class in "
+            "`classes` or add it to `void`"
+        )
+    return found.astype(np.uint8)
+
+
+def _covering(image: "Image", size: tuple[int, int], resampling: Any) -> "Image":
+    from PIL import ImageOps
+
+    height, width = size
+    if image.size == (width, height):
+        return image
+    return ImageOps.fit(image, (width, height), resampling)
+
+
+def _stream(item: ImageItem) -> Any:
+    return io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source

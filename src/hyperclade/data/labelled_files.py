@@ -1,0 +1,169 @@
+"""Files of features or images with labels, read as samples labelled with nodes of a taxonomy."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import scipy.sparse as sp
+
+from hyperclade.data.features import read_features
+from hyperclade.data.image_rows import open_images
+from hyperclade.data.images import ImageItem, image_folder, image_parquet
+from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
+from hyperclade.trees.taxonomy import Taxonomy
+
+
+def labelled_features(
+    path: str | os.PathLike, taxonomy: Taxonomy | None = None, *, labels: str | None = None
+) -> LabelledSet:
+    """Read a feature file (see `hyperclade.data.features`) whose labels are names of nodes.
+
+    Parameters
+    ----------
+    taxonomy : None: labels are paths from the top, "animal/dog".
+    labels : column or file of the labels, by default the column "label". A cell names one node, or several
+        joined by "@".
+
+    Raises
+    ------
+    ValueError : no labels, a row without, a label that the taxonomy lacks, or no sample in any leaf; names
+        the row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "x.csv")
+    ...     _ = path.write_text("label,x\\nanimal/dog,1\\nanimal,2\\n")
+    ...     samples = labelled_features(path)
+    >>> samples.targets().tolist(), samples.completed
+    ([[True, True], [True, False]], 1)
+    """
+    table = read_features(path, labels=labels)
+    if table.labels is None:
+        raise ValueError(
+            f"{path} has no column 'label'; say with labels= which column or file has the labels"
+        )
+    names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
+    nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
+    features = table.features.toarray() if sp.issparse(table.features) else table.features
+    ids = range(len(names)) if table.ids is None else table.ids
+    return LabelledSet(
+        np.asarray(features, dtype=np.float32),
+        nodes,
+        taxonomy,
+        tuple(map(str, ids)),
+        count_incomplete(nodes, taxonomy),
+    )
+
+
+def labelled_images(
+    source: str | os.PathLike,
+    taxonomy: Taxonomy | None = None,
+    *,
+    labels: str | Sequence[str] = "label",
+    size: tuple[int, int] | None = None,
+) -> LabelledSet:
+    """Read images with labels; those that do not decode are left out and named in `skipped`.
+
+    Parameters
+    ----------
+    source : a folder, an image's label being the folder it lies in: its whole path below `source`, or its own
+        name where the taxonomy has no such path. A Parquet file with the column "image" (encoded bytes). Or a
+        CSV file with the column "path", relative to the file's folder.
+    taxonomy : None: folders inside folders, or the columns `labels` read as paths, make the taxonomy.
+    labels : column of a Parquet or CSV file, or columns from coarse to fine. Their cells joined by "/" are a
+        path of the taxonomy, or else each names a node; empty cells say nothing.
+    size : (h, w) to bring the images to; None if all have one size.
+
+    Raises
+    ------
+    ValueError : no images or labels, a label that the taxonomy lacks, no sample in any leaf, or images of
+        several sizes where no `size` is given; names file and row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for path in ("animal/dog/rex.png", "animal/cat/tom.png"):
+    ...         Path(folder, path).parent.mkdir(parents=True)
+    ...         Image.new("RGB", (4, 3)).save(Path(folder, path))
+    ...     samples = labelled_images(folder)
+    >>> samples.ids, samples.taxonomy.names
+    (('animal/cat/tom.png', 'animal/dog/rex.png'), ('animal', 'animal/cat', 'animal/dog'))
+    >>> samples.inputs.read([0]).shape
+    (1, 3, 3, 4)
+    """
+    source = Path(source)
+    if source.is_dir():
+        items = image_folder(source)
+        parts = [item.id.split("/")[:-1] for item in items]
+        names = _paths_or(parts, [above[-1:] for above in parts], taxonomy)
+        nodes, taxonomy = _nodes(names, taxonomy, lambda row: f"{source}: {items[row].id}")
+    else:
+        items, cells = _table_items(source, [labels] if isinstance(labels, str) else list(labels))
+        names = _paths_or(cells, cells, taxonomy)
+        nodes, taxonomy = _nodes(names, taxonomy, f"{source}: row {{}} (counted from 0)".format)
+    images, good, skipped = open_images(items, size)
+    nodes = nodes[good]
+    ids = tuple(items[k].id for k in good)
+    return LabelledSet(images, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy), skipped)
+
+
+def _table_items(source: Path, columns: list[str]) -> tuple[list[ImageItem], list[list[str]]]:
+    """Images, and the filled cells of their label columns."""
+    suffix = source.suffix.lower()
+    if suffix == ".parquet":
+        items = [item for batch in image_parquet(source) for item in batch]
+        have = pq.read_schema(source).names
+    elif suffix == ".csv":
+        try:
+            frame = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        except (ValueError, OSError) as error:
+            raise ValueError(f"{source}: not a readable CSV file ({error})") from error
+        have = frame.columns.tolist()
+        if "path" not in have:
+            raise ValueError(f"{source}: no column 'path'; the file has {', '.join(have)}")
+        items = [ImageItem(path, None, Path(path).stem, source.parent / path) for path in frame["path"]]
+    else:
+        raise ValueError(f"{source} is no folder of images, nor a .parquet or .csv file that lists some")
+    missing = [column for column in columns if column not in have]
+    if missing:
+        raise ValueError(f"{source}: no column {missing[0]!r} for labels=; the file has {', '.join(have)}")
+    if suffix == ".parquet":
+        frame = pd.read_parquet(source, columns=columns)
+    cells = frame[columns].fillna("").astype(str).to_numpy().tolist()
+    return items, [[cell for cell in row if cell] for row in cells]
+
+
+def _paths_or(
+    parts: list[list[str]], otherwise: list[list[str]], taxonomy: Taxonomy | None
+) -> list[list[str]]:
+    """For each row its parts joined to a path if that is a node, or if there is no taxonomy yet."""
+    known = None if taxonomy is None else set(taxonomy.names)
+    paths = ["/".join(of_row) for of_row in parts]
+    return [
+        [path] if path and (known is None or path in known) else names
+        for path, names in zip(paths, otherwise, strict=True)
+    ]
+
+
+def _nodes(
+    names: list[list[str]], taxonomy: Taxonomy | None, place: Callable[[int], str]
+) -> tuple[np.ndarray, Taxonomy]:
+    if taxonomy is None:
+        first = {name: row for row, of_row in reversed(list(enumerate(names))) for name in of_row}
+        for path, row in first.items():
+            if "" in path.split("/"):
+                raise ValueError(f"{place(row)}: label {path!r} has an empty part between '/'")
+        if not first:
+            raise ValueError(f"{place(0)} and all others have no label")
+        taxonomy = Taxonomy.from_paths(sorted(first))
+    nodes = node_labels(names, taxonomy, place)
+    if not np.isin(taxonomy.leaves, nodes).any():
+        raise ValueError(f"{place(0)} and all others have no leaf as a label, so every class is empty")
+    return nodes, taxonomy

@@ -1,0 +1,194 @@
+"""Images with a class for every pixel."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hyperclade.data.image_rows import (
+    VOID,
+    ImageRows,
+    MaskRows,
+    Skipped,
+    image_size,
+    open_images,
+    open_masks,
+)
+from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.trees.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedSet:
+    """n images with a class for every pixel, classes being nodes of a taxonomy.
+
+    images, masks : n of each, of one size.
+    taxonomy : of m nodes.
+    class_nodes : (k,) int64: the node (a leaf as a rule) of each class 0..k-1 of the masks.
+    ids : a name for each image.
+    skipped : (id, reason) of images left out because they or their masks do not decode or are missing.
+
+    Raises
+    ------
+    ValueError : lengths or sizes that differ, or classes that are no nodes.
+
+    Examples
+    --------
+    >>> images = ImageRows.of_pixels(np.zeros((1, 3, 2, 2), np.uint8))
+    >>> masks = MaskRows.of_classes(np.array([[[0, 0], [0, VOID]]], np.uint8))
+    >>> streets = MaskedSet(images, masks, Taxonomy.from_paths(["road", "sky"]), np.array([0, 1]), ("a",))
+    >>> streets.pixel_counts().tolist(), streets.empty_classes()
+    ([3, 0], ('sky',))
+    """
+
+    images: ImageRows
+    masks: MaskRows
+    taxonomy: Taxonomy
+    class_nodes: np.ndarray
+    ids: tuple[str, ...]
+    skipped: Skipped = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if len(self.masks) != n or len(self.ids) != n:
+            raise ValueError(f"{n} images, {len(self.masks)} masks and {len(self.ids)} ids; need one each")
+        if self.images.size != self.masks.size:
+            raise ValueError(f"images of {self.images.size} and masks of {self.masks.size} (height, width)")
+        nodes = self.class_nodes
+        if not len(nodes) or len(np.unique(nodes)) < len(nodes) or not 0 < len(nodes) <= VOID:
+            raise ValueError(f"class_nodes must be 1..{VOID} different nodes, got {nodes}")
+        if nodes.min() < 0 or nodes.max() >= len(self.taxonomy):
+            raise ValueError(f"class_nodes must be in 0..{len(self.taxonomy) - 1}, got {nodes}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, rows: Any) -> "MaskedSet":
+        """These rows, in this order; what was skipped stays that of the whole."""
+        rows = np.arange(len(self))[rows]
+        return replace(
+            self,
+            images=self.images.subset(rows),
+            masks=self.masks.subset(rows),
+            ids=tuple(self.ids[row] for row in rows),
+        )
+
+    def pixel_counts(self) -> np.ndarray:
+        """Number of pixels of each class, (k,) int64; reads all masks."""
+        counts = np.zeros(VOID + 1, dtype=np.int64)
+        for start in range(0, len(self), 64):
+            block = self.masks.read(slice(start, start + 64))
+            counts += np.bincount(block.ravel(), minlength=VOID + 1)
+        return counts[: len(self.class_nodes)]
+
+    def empty_classes(self) -> tuple[str, ...]:
+        """Names of the classes that no pixel has."""
+        nodes = self.class_nodes[self.pixel_counts() == 0]
+        return tuple(self.taxonomy.names[node] for node in nodes)
+
+
+def masked_folder(
+    images: str | os.PathLike,
+    masks: str | os.PathLike,
+    taxonomy: Taxonomy,
+    *,
+    classes: Sequence[str] | Mapping[int, str] | None = None,
+    void: Sequence[int] = (VOID,),
+    size: tuple[int, int] | None = None,
+    image_ending: str = "",
+    mask_ending: str = "",
+) -> MaskedSet:
+    """Read a folder of images and one of masks, whose values are classes, paired by their relative paths.
+
+    Parameters
+    ----------
+    images, masks : folders. Masks are grey or palette PNG; suffixes do not matter.
+    classes : name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the
+        taxonomy. Class i of the set is the i-th of them.
+    void : values of pixels without class.
+    size : (h, w) to bring images and masks to; None if all have one size.
+    image_ending, mask_ending : what follows the part of the file names that pairs share, as in Cityscapes
+        "_leftImg8bit" and "_gtFine_labelTrainIds"; other files are passed over.
+
+    Raises
+    ------
+    ValueError : a mask without image, an image and mask of different sizes, several sizes where no `size` is
+        given, or a value that is neither class nor void; names the file. Also if all pixels are void.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind, mode in (("images", "RGB"), ("masks", "L")):
+    ...         Path(folder, kind).mkdir()
+    ...         Image.new(mode, (4, 3)).save(Path(folder, kind, "a.png"))
+    ...     streets = masked_folder(
+    ...         f"{folder}/images", f"{folder}/masks", Taxonomy.from_paths(["flat/road", "sky"])
+    ...     )
+    >>> streets.ids, streets.pixel_counts().tolist(), streets.empty_classes()
+    (('a',), [12, 0], ('sky',))
+    """
+    class_nodes, of_value = _classes(taxonomy, classes, void)
+    pictures, with_mask = _stems(images, image_ending), _stems(masks, mask_ending)
+    alone = sorted(with_mask.keys() - pictures.keys())
+    if alone:
+        raise ValueError(f"mask {with_mask[alone[0]].id} has no image {alone[0]}{image_ending} in {images}")
+    ids = [stem for stem in pictures if stem in with_mask]
+    if not ids:
+        raise ValueError(f"no image of {images} has a mask in {masks}; say what names end in, if they differ")
+    unmasked = tuple((item.id, "no mask") for stem, item in pictures.items() if stem not in with_mask)
+    for stem in ids:
+        own, of_mask = image_size(pictures[stem]), image_size(with_mask[stem])
+        if own and of_mask and own != of_mask:
+            raise ValueError(
+                f"image {pictures[stem].id} has {own[0]} × {own[1]} pixels (height × width), its mask "
+                f"{with_mask[stem].id} {of_mask[0]} × {of_mask[1]}"
+            )
+    rows, good, no_image = open_images([pictures[stem] for stem in ids], size)
+    ids = [ids[k] for k in good]
+    mask_rows, good, no_mask = open_masks([with_mask[stem] for stem in ids], rows.size, of_value)
+    return MaskedSet(
+        rows.subset(good),
+        mask_rows,
+        taxonomy,
+        class_nodes,
+        tuple(ids[k] for k in good),
+        unmasked + no_image + no_mask,
+    )
+
+
+def _classes(
+    taxonomy: Taxonomy, classes: Sequence[str] | Mapping[int, str] | None, void: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The node of each class, and the class of each value of a mask."""
+    if classes is None:
+        classes = [taxonomy.names[leaf] for leaf in taxonomy.leaves]
+    values = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
+    names = list(dict.fromkeys(values.values()))
+    if len(names) > VOID:
+        raise ValueError(f"{len(names)} classes; masks can have up to {VOID}")
+    of_value = np.full(1 << 16, -1, dtype=np.int16)
+    for value, name in values.items():
+        if not 0 <= value < len(of_value) or value in void:
+            raise ValueError(f"value {value} of class {name!r} is void or not in 0..{len(of_value) - 1}")
+        of_value[value] = names.index(name)
+    of_value[list(void)] = VOID
+    return np.array([taxonomy.index(name) for name in names], dtype=np.int64), of_value
+
+
+def _stems(folder: str | os.PathLike, ending: str) -> dict[str, ImageItem]:
+    """Files by their relative path without ending and suffix."""
+    stems: dict[str, ImageItem] = {}
+    for item in image_folder(folder):
+        stem = str(Path(item.id).with_suffix("").as_posix())
+        if not stem.endswith(ending):
+            continue
+        stem = stem[: len(stem) - len(ending)]
+        if stem in stems:
+            raise ValueError(f"{folder}: {stems[stem].id} and {item.id} are called the same; keep one")
+        stems[stem] = item
+    return stems

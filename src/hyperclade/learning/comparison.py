@@ -1,0 +1,48 @@
+"""Comparisons of systems over seeds: a pool of runs, and means over them."""
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+import numpy as np
+
+
+@contextmanager
+def all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end at once if one of them fails or this one is stopped.
+
+    Args:
+        jobs: processes.
+
+    Raises:
+        ValueError: `jobs` below 1.
+        MemoryError: the system killed a process.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    context = multiprocessing.get_context("spawn")
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
+    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:
+        try:
+            yield pool
+        except BaseException as error:
+            # Runs under way would last for hours, and `shutdown` has no way to end them.
+            for process in list(pool._processes.values()):
+                process.kill()
+            if isinstance(error, BrokenProcessPool):
+                raise MemoryError(
+                    "a run was killed, most likely for lack of memory: give fewer jobs"
+                ) from error
+            raise
+
+
+def mean_sd(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation, which is 0 for a single value.
+
+    >>> mean_sd([1.0, 2.0, 3.0])
+    (2.0, 1.0)
+    """
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

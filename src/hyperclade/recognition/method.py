@@ -1,0 +1,70 @@
+"""What all methods of structured recognition have in common: features in, a loss and scores of nodes out."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from hyperclade.recognition.classes import Classes
+from hyperclade.trees.taxonomy import Taxonomy
+
+
+class Method(nn.Module):
+    """Scores the nodes of a taxonomy for features of images, or of pixels; each method is a subclass.
+
+    Args:
+        n_features: length d of a feature vector.
+        taxonomy: of m nodes.
+
+    Raises:
+        ValueError: no feature.
+    """
+
+    #: Whether the scores are coherent by construction: no node above its parent.
+    coherent: ClassVar[bool] = False
+
+    def __init__(self, n_features: int, taxonomy: Taxonomy) -> None:
+        super().__init__()
+        if n_features < 1:
+            raise ValueError(f"n_features must be positive, got {n_features}")
+        self.n_features = n_features
+        self.classes = Classes(taxonomy)
+
+    def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """What training minimises.
+
+        Args:
+            features: `(b, d) float32`.
+            targets: `(b, m) float32` in [0, 1], closed upwards: no node above its parent.
+
+        Returns:
+            "loss", a scalar, and the parts to log beside it.
+        """
+        raise NotImplementedError
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Scores `(b, m)` of all nodes, higher for likelier ones, comparable between nodes."""
+        raise NotImplementedError
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parameters ("params") with the factor of their learning rate ("lr_scale")."""
+        return [{"params": list(self.parameters()), "lr_scale": 1.0}]
+
+
+def perceptron(sizes: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:
+    """Linear layers from size to size, each but the last followed by ReLU and dropout.
+
+    Raises ValueError for a size below 1.
+
+    >>> [type(layer).__name__ for layer in perceptron([8, 16, 4], dropout=0.5)]
+    ['Linear', 'ReLU', 'Dropout', 'Linear']
+    """
+    if min(sizes) < 1:
+        raise ValueError(f"sizes of layers must be positive, got {list(sizes)}")
+    layers: list[nn.Module] = []
+    for k, (before, after) in enumerate(pairwise(sizes)):
+        if k:
+            layers += [nn.ReLU(), nn.Dropout(dropout)] if dropout else [nn.ReLU()]
+        layers.append(nn.Linear(before, after))
+    return nn.Sequential(*layers)

@@ -1,0 +1,42 @@
+"""MVM: the multi-label vector model that Patel et al. (ICLR 2022) compare boxes with."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from hyperclade.recognition.method import Method, perceptron
+from hyperclade.trees.taxonomy import Taxonomy
+
+
+class MVM(Method):
+    """A vector for each sample and each label; the probability of a label is σ(⟨x, l⟩), the loss binary.
+
+    Args:
+        dim: of the vectors.
+        hidden: sizes of the hidden layers.
+        dropout: after each of them.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        taxonomy: Taxonomy,
+        *,
+        dim: int = 256,
+        hidden: Sequence[int] = (1024, 1024),
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__(n_features, taxonomy)
+        self.embed = perceptron([n_features, *hidden, dim], dropout=dropout)
+        self.labels = nn.Parameter(torch.randn(self.classes.n_nodes, dim) * dim**-0.5)
+
+    def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {"loss": binary_cross_entropy_with_logits(self._logits(features), targets)}
+
+    def scores(self, features: Tensor) -> Tensor:
+        return self._logits(features).sigmoid()
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return self.embed(features) @ self.labels.T

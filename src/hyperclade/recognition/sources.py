@@ -1,0 +1,178 @@
+"""Where samples come from: data sets by name, or files and folders of features, images and masks."""
+
+import csv
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hyperclade.data.arff import read_hierarchical_arff
+from hyperclade.data.features import SUFFIXES, read_features
+from hyperclade.data.image_rows import ImageRows, Skipped, open_images
+from hyperclade.data.images import IMAGE_SUFFIXES, ImageItem, image_folder, image_parquet
+from hyperclade.data.labelled import LabelledSet
+from hyperclade.data.labelled_files import labelled_features, labelled_images
+from hyperclade.data.masks import MaskedSet, masked_folder
+from hyperclade.data.samples import load_camvid, load_cifar100_images, load_imclef
+from hyperclade.data.taxonomies import read_taxonomy
+from hyperclade.recognition.config import Source
+from hyperclade.trees.taxonomy import Taxonomy
+
+NAMED = ("imclef07a", "imclef07d", "cifar100", "camvid")
+_ARFF = (".arff", ".arff.gz")
+_SPLIT_STREAM = 1  # of the seed: apart from the numbers that training draws
+
+Samples = TypeVar("Samples", LabelledSet, MaskedSet, LabelledSet | MaskedSet)
+
+
+def load_samples(
+    data: str | os.PathLike,
+    split: str = "train",
+    *,
+    taxonomy: Taxonomy | None = None,
+    source: Source | None = None,
+) -> LabelledSet | MaskedSet:
+    """Labelled samples to learn from or to judge by.
+
+    Args:
+        data: "imclef07a", "imclef07d", "cifar100", "camvid"; a hierarchical ARFF file, a feature file, a
+            folder of images, a Parquet or CSV file that lists images, or a folder of images whose masks
+            `source` names.
+        split: of the data sets by name: "train", "test" and, of CamVid, "val". Files have no splits.
+        taxonomy: that labels have to come from, such as that of the samples learned from.
+        source: how files are read.
+
+    Raises:
+        ValueError: no such data, or data that cannot be read; names file and row.
+
+    >>> load_samples("nowhere.csv")
+    Traceback (most recent call last):
+    ...
+    ValueError: no data 'nowhere.csv': give imclef07a, imclef07d, cifar100, camvid, a file or a folder
+    """
+    source = source or Source()
+    name = str(data)
+    if name.startswith("imclef") and name in NAMED:
+        return load_imclef(name.removeprefix("imclef").upper(), split)
+    if name == "cifar100":
+        return load_cifar100_images(split)
+    if name == "camvid":
+        return load_camvid(split, size=source.size)
+    path = _existing(data)
+    if taxonomy is None and source.taxonomy is not None:
+        taxonomy = read_taxonomy(source.taxonomy)
+    if source.masks is not None:
+        if taxonomy is None:
+            raise ValueError(
+                "masks need the taxonomy of their classes: --source.taxonomy FILE, or a bundled one"
+            )
+        return masked_folder(
+            path,
+            source.masks,
+            taxonomy,
+            classes=source.classes,
+            void=source.void,
+            size=source.size,
+            image_ending=source.image_ending,
+            mask_ending=source.mask_ending,
+        )
+    if name.lower().endswith(_ARFF):
+        return read_hierarchical_arff(path, taxonomy)
+    if _lists_images(path):
+        return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
+    if source.labels is not None and len(source.labels) > 1:
+        raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
+    return labelled_features(path, taxonomy, labels=source.labels[0] if source.labels else None)
+
+
+def load_inputs(
+    data: str | os.PathLike, *, source: Source | None = None
+) -> tuple[np.ndarray | ImageRows, tuple[str, ...], Skipped]:
+    """Samples to predict labels of; labels that they have are passed over.
+
+    Args:
+        data: as `load_samples` takes it, the test split of data sets by name, or one image.
+        source: how files are read.
+
+    Returns:
+        n samples, `(n, d) float32` features or images; their ids; (id, reason) of images that do not decode.
+
+    Raises:
+        ValueError: no such data, or data that cannot be read; names file and row.
+    """
+    source = source or Source()
+    if str(data) in NAMED:
+        samples = load_samples(data, "test", source=source)
+        inputs = samples.images if isinstance(samples, MaskedSet) else samples.inputs
+        return inputs, samples.ids, samples.skipped
+    path = _existing(data)
+    if str(data).lower().endswith(_ARFF):
+        found = read_hierarchical_arff(path)
+        return found.inputs, found.ids, ()
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        items = [ImageItem(path.name, None, path.stem, path)]
+    elif path.is_dir():
+        items = image_folder(path)
+    elif _lists_images(path):
+        items = _listed(path)
+    else:
+        table = read_features(path)
+        ids = range(table.features.shape[0]) if table.ids is None else table.ids
+        features = table.features.toarray() if hasattr(table.features, "toarray") else table.features
+        return np.asarray(features, dtype=np.float32), tuple(map(str, ids)), ()
+    images, good, skipped = open_images(items, source.size)
+    return images, tuple(items[k].id for k in good), skipped
+
+
+def held_out(samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples | None]:
+    """Samples to learn from and, drawn at random, those to judge by; None of these if the fraction is 0.
+
+    Raises:
+        ValueError: nothing would be left to learn from.
+    """
+    if fraction == 0:
+        return samples, None
+    n = max(1, round(fraction * len(samples)))
+    if n >= len(samples):
+        raise ValueError(f"{fraction:g} of {len(samples)} samples cannot be held out: none would be left")
+    order = np.random.default_rng([seed, _SPLIT_STREAM]).permutation(len(samples))
+    judged, known = np.sort(order[:n]), np.sort(order[n:])
+    return samples.subset(known), samples.subset(judged)
+
+
+def _existing(data: str | os.PathLike) -> Path:
+    path = Path(data)
+    if not path.exists():
+        raise ValueError(f"no data {str(data)!r}: give {', '.join(NAMED)}, a file or a folder")
+    if path.is_file() and not str(data).lower().endswith((*_ARFF, *SUFFIXES, *IMAGE_SUFFIXES)):
+        raise ValueError(
+            f"{path}: {path.suffix!r} is no known kind of data; use {', '.join((*_ARFF, *SUFFIXES))}"
+        )
+    return path
+
+
+def _lists_images(path: Path) -> bool:
+    """Whether it is a folder, a Parquet file with a column "image", or a CSV file with a column "path"."""
+    if path.is_dir():
+        return True
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        try:
+            return "image" in pq.read_schema(path).names
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path}: not a readable Parquet file ({error})") from error
+    if suffix != ".csv":
+        return False
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return "path" in file.readline().strip().split(",")
+
+
+def _listed(path: Path) -> list[ImageItem]:
+    if path.suffix.lower() == ".parquet":
+        return [item for batch in image_parquet(path) for item in batch]
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        names = [row["path"] for row in csv.DictReader(file)]
+    return [ImageItem(name, None, Path(name).stem, path.parent / name) for name in names]

@@ -1,0 +1,247 @@
+"""`train`, `evaluate` and `predict recognition` through the command line, on small files, good and bad."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hyperclade.cli import main as entry
+
+pytest.importorskip("pytorch_lightning")
+
+LEAVES = ("dog", "cat", "oak")
+SHORT = (
+    *("--config", "leaf-softmax", "--method.settings.hidden", "[8]", "--training.epochs", "30"),
+    *("--training.batch_size", "10", "--training.learning_rate", "0.01", "--device", "cpu", "--no-progress"),
+)
+IMAGES = (
+    *("--config", "leaf-softmax", "--method.settings.hidden", "[]", "--training.epochs", "1"),
+    *("--backbone.name", "efficientnet-lite0", "--training.batch_size", "3", "--device", "cpu"),
+    "--no-progress",
+)
+
+
+def write_features(path, n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    frame = pd.DataFrame(rng.normal(size=(n, 3)) * 0.3 + 2 * np.eye(3)[labels], columns=list("xyz"))
+    frame.insert(0, "label", [LEAVES[k] for k in labels])
+    frame.insert(0, "id", [f"sample{k}" for k in range(n)])
+    frame.to_csv(path, index=False)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    write_features(folder / "train.csv")
+    write_features(folder / "test.csv", n=30, seed=1)
+    (folder / "tree.csv").write_text("child,parent\ndog,animal\ncat,animal\noak,plant\nfern,plant\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(files, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    data = ("--data", str(files / "train.csv"), "--source.taxonomy", str(files / "tree.csv"))
+    assert entry.main(["train", "recognition", *SHORT, *data, "--out", str(out)]) == 0
+    return out
+
+
+def train(*arguments):
+    return entry.main(["train", "recognition", *map(str, arguments)])
+
+
+def test_a_run_writes_what_it_says_and_is_finished_then(files, trained, capsys):
+    assert {path.name for path in trained.iterdir()} == {"model.ckpt", "recipe.json", "history.jsonl"}
+    recipe = json.loads((trained / "recipe.json").read_text())["recipe"]
+    assert recipe["method"] == {"name": "leaf-softmax", "settings": {"hidden": [8]}}
+    data = ("--data", files / "train.csv", "--source.taxonomy", files / "tree.csv")
+    assert train(*SHORT, *data, "--out", trained) == 0
+    done = capsys.readouterr()
+    assert "60 samples (3 features), 6 nodes, 4 of them leaves, 2 levels" in done.out
+    assert "finished already" in done.out
+    assert "1 classes without samples:\n  fern" in done.err
+    assert "60 samples lacked ancestors of their labels; completed" in done.err
+
+
+def test_labels_of_other_files_are_those_of_training(files, trained, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    data = ("--data", str(files / "test.csv"), "--cost", "--out", str(out))
+    assert entry.main(["evaluate", "recognition", str(trained), *data]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["map"] > 0.95 and figures["mistakes"]["top1_error"] < 0.1
+    assert figures["cost"]["parameters"] == 3 * 8 + 8 + 8 * 4 + 4
+    text = capsys.readouterr().out
+    assert f"{100 * figures['map']:.2f} %" in text and "top-1 error" in text and "GFLOPs" in text
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_predictions_name_samples_and_ways(files, trained, suffix, tmp_path):
+    out = tmp_path / f"found.{suffix}"
+    inputs = str(files / "test.csv")
+    assert entry.main(["predict", "recognition", str(trained), inputs, "--out", str(out)]) == 0
+    found = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    truth = pd.read_csv(files / "test.csv")
+    assert found["id"].tolist() == truth["id"].tolist()
+    ways = {"dog": "animal / dog", "cat": "animal / cat", "oak": "plant / oak"}
+    assert (found["path"] == truth["label"].map(ways)).mean() > 0.9
+    assert {"score: animal", "score: fern"} <= set(found)
+
+
+def test_what_training_held_out_is_judged(files, tmp_path, capsys):
+    data = ("--data", files / "train.csv", "--source.taxonomy", files / "tree.csv")
+    assert train(*SHORT, *data, "--out", tmp_path / "run", "--training.validation", "0.2") == 0
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    last = json.loads(lines[-1])["validation"]
+    judge = ["evaluate", "recognition", str(tmp_path / "run"), "--data", str(files / "train.csv")]
+    assert entry.main([*judge, "--split", "validation", "--out", str(tmp_path / "f.json")]) == 0
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert figures["n_samples"] == 12 and figures["map"] == pytest.approx(last["map"])
+
+
+def test_nothing_held_out(files, trained, capsys):
+    judge = ["evaluate", "recognition", str(trained), "--data", str(files / "train.csv")]
+    assert entry.main([*judge, "--split", "validation"]) == 2
+    assert "held nothing out" in capsys.readouterr().err
+
+
+def test_presets_of_the_system_asked_for(capsys):
+    assert train("--config", "shhc", "--data", "a", "--out", "b") == 2
+    error = capsys.readouterr().err
+    assert "leaf-softmax" in error and "selavi" not in error
+
+
+@pytest.mark.parametrize(
+    ("tree", "table", "options", "named"),
+    [
+        ("dog,animal\nanimal,dog\n", "label,x\ndog,1\n", (), ("tree.csv", "line 2", "cycle")),
+        ("dog,animal\n", "label,x\ndog,1\nelk,2\n", (), ("x.csv", "row 1", "elk")),
+        ("dog,animal\n", "label,x\ndog,1\n,2\n", (), ("x.csv", "row 1")),
+        ("dog,animal\n", "label,x\ndog,1\ndog,two\n", (), ("x.csv", "line 3", "two")),
+        ("dog,animal\n", "label,x\nanimal,1\nanimal,2\n", (), ("x.csv", "every class is empty")),
+        ("dog,animal\n", "kind,x\ndog,1\n", (), ("x.csv", "kind")),
+        ("dog,animal\n", "label,x\ndog,1\ndog,2\n", ("--method.settings.wide", "3"), ("wide", "hidden")),
+        ("dog,animal\n", "label,x\ndog,1\ndog,2\n", ("--method.settings.dropout", "much"), ("dropout",)),
+        ("dog,animal\n", "label,x\ndog,1\ndog,2\n", ("--training.epochs", "0"), ("epochs",)),
+    ],
+    ids=["cycle", "unknown", "unlabelled", "text", "empty", "no labels", "setting", "value", "epochs"],
+)
+def test_bad_tables_and_settings_get_one_line(tree, table, options, named, tmp_path, capsys):
+    (tmp_path / "tree.csv").write_text(f"child,parent\n{tree}" if "cycle" not in named else tree)
+    (tmp_path / "x.csv").write_text(table)
+    data = ("--data", tmp_path / "x.csv", "--source.taxonomy", tmp_path / "tree.csv")
+    assert train(*SHORT, *data, "--out", tmp_path / "run", *options) == 2
+    error = capsys.readouterr().err.strip()
+    last = error.splitlines()[-1]
+    assert last.startswith("error: ") and all(part in last for part in named), error
+    assert not (tmp_path / "run").exists()
+
+
+def test_samples_of_another_length(files, trained, tmp_path, capsys):
+    (tmp_path / "x.csv").write_text("label,x\ndog,1\n")
+    assert entry.main(["evaluate", "recognition", str(trained), "--data", str(tmp_path / "x.csv")]) == 2
+    assert "trained on 3 features a sample; these have 1" in capsys.readouterr().err
+
+
+# ---- images and masks ----
+
+needs_lite = pytest.mark.skipif(
+    not pytest.importorskip("importlib.util").find_spec("efficientnet_lite_pytorch"),
+    reason="efficientnet-lite-pytorch is not installed",
+)
+
+
+@pytest.fixture
+def streets(tmp_path):
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for k in range(4):
+        classes = np.repeat([[k % 3, (k + 1) % 3]], 16, axis=1).repeat(24, 0).astype(np.uint8)
+        pixels = rng.integers(0, 50, (24, 32, 3)) + 180 * np.eye(3, dtype=int)[classes]
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "images" / f"{k}.png")
+        classes[0] = 255
+        Image.fromarray(classes).save(tmp_path / "masks" / f"{k}.png")
+    (tmp_path / "tree.csv").write_text("child,parent\nroad,flat\npath,flat\nsky,\n")
+    return tmp_path
+
+
+def masks_of(folder):
+    source = ("--source.masks", folder / "masks", "--source.taxonomy", folder / "tree.csv")
+    return ("--data", folder / "images", *source)
+
+
+@needs_lite
+def test_masks_from_training_to_overlays(streets, tmp_path, capsys):
+    small = ("--backbone.width", "8", "--training.pixels", "50", "--source.void", "[255]")
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run", *small) == 0
+    assert (
+        "4 samples (pixels of images of 24 × 32 by efficientnet-lite0, deeplab head)"
+        in capsys.readouterr().out
+    )
+    judge = ["evaluate", "recognition", str(streets / "run"), *map(str, masks_of(streets))]
+    assert entry.main(judge) == 0
+    text = capsys.readouterr().out
+    assert "mIoU of level 1" in text and "mIoU of level 2" in text and "flat" in text
+    out = streets / "found"
+    inputs = str(streets / "images")
+    assert entry.main(["predict", "recognition", str(streets / "run"), inputs, "--out", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "classes.json",
+        *(f"{k}{end}" for k in range(4) for end in (".png", ".overlay.png")),
+    }
+
+
+def break_value(folder):
+    mask = np.asarray(Image.open(folder / "masks" / "2.png")).copy()
+    mask[3, 4] = 9
+    Image.fromarray(mask).save(folder / "masks" / "2.png")
+
+
+def break_size(folder):
+    Image.new("L", (8, 9)).save(folder / "masks" / "1.png")
+
+
+def break_pair(folder):
+    (folder / "images" / "3.png").unlink()
+
+
+def break_sizes(folder):
+    Image.new("RGB", (8, 9)).save(folder / "images" / "1.png")
+    Image.new("L", (8, 9)).save(folder / "masks" / "1.png")
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        (break_value, ("2.png", "value 9")),
+        (break_size, ("1.png", "24 × 32", "9 × 8")),
+        (break_pair, ("3.png", "no image")),
+        (break_sizes, ("1.png", "give a size")),
+    ],
+)
+def test_bad_masks_get_one_line(broken, named, streets, capsys):
+    broken(streets)
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run") == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1 and all(part in error[0] for part in named), error
+
+
+@needs_lite
+def test_images_that_do_not_decode_are_named(tmp_path, capsys):
+    for label in ("animal/dog", "animal/cat"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for k in range(3):
+            Image.new("RGB", (20, 20), (40 * k, 90, 9)).save(tmp_path / "images" / label / f"{k}.png")
+    (tmp_path / "images" / "animal" / "dog" / "9.png").write_bytes(b"no image")
+    out, data = tmp_path / "run", ("--data", tmp_path / "images", "--backbone.size", "32")
+    assert train(*IMAGES, *data, "--out", out) == 0
+    done = capsys.readouterr()
+    assert "6 samples (images of 20 × 20 by efficientnet-lite0)" in done.out
+    assert "1 images skipped:" in done.err and "animal/dog/9.png: not an image" in done.err
+    one = str(tmp_path / "images" / "animal" / "dog" / "1.png")
+    assert entry.main(["predict", "recognition", str(out), one, "--out", str(tmp_path / "one.csv")]) == 0
+    assert pd.read_csv(tmp_path / "one.csv")["id"].tolist() == ["1.png"]
