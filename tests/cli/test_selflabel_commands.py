@@ -329,7 +329,7 @@ def test_reproduce_compares_systems_and_goes_on(clips, tmp_path, monkeypatch, ca
     from hyperclade.selflabel import reproduce
 
     # Processes would spend most of this test's time on imports.
-    monkeypatch.setattr(reproduce, "_all_or_none", ThreadPoolExecutor)
+    monkeypatch.setattr(reproduce, "all_or_none", ThreadPoolExecutor)
     settings, out = tmp_path / "tiny.yaml", tmp_path / "comparison"
     settings.write_text(
         "system: {n_clusters: 3, n_heads: 1, hidden: 8, dim: 4, n_relabellings: 2}\n"

@@ -50,6 +50,10 @@ COMMANDS = {
         "hyperclade.cli.reproduce_crossmodal",
         "compare the published systems on sound and vision",
     ),
+    "reproduce recognition": (
+        "hyperclade.cli.reproduce_recognition",
+        "compare the methods of recognition in the paper's tables",
+    ),
 }
 
 # options that take several values: annotation: type of each

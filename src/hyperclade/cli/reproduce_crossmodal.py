@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hyperclade.cli.runs import read_changes
 from hyperclade.cli.train_selflabel import read_pairs
 from hyperclade.selflabel.sources import AVDIGITS, Media
 
@@ -86,7 +87,7 @@ def reproduce_crossmodal(
         test_data=test_data,
         options=options,
         overlays=tuple(overlays if overlays is not None else ["avdigits"] if digits else []),
-        changes=_changes(settings),
+        changes=read_changes(settings, ("system", "encoders", "training")),
         merge_to=tuple(merge_to if merge_to is not None else [20, 10] if digits else []),
         fractions=tuple(probe),
         tune_fraction=fine_tune,
@@ -105,26 +106,6 @@ def reproduce_crossmodal(
     _print_clusters(console, tables["clusters"], len(seeds))
     _print_downstream(console, tables["downstream"], len(seeds))
     console.print(f"\nWritten to {folder / 'tables.json'}")
-
-
-def _changes(settings: str | None) -> dict[str, dict[str, Any]]:
-    import yaml
-
-    if settings is None:
-        return {}
-    path = Path(settings)
-    if not path.is_file():
-        raise ValueError(f"--settings {settings}: no such file")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{settings} is not YAML: {error}") from error
-    parts = ("system", "encoders", "training")
-    if not isinstance(found, dict) or any(
-        part not in parts or not isinstance(values, dict) for part, values in found.items()
-    ):
-        raise ValueError(f"{settings} must hold settings under {', '.join(parts)}")
-    return found
 
 
 def _check(comparison: "Comparison", systems: list[str]) -> None:

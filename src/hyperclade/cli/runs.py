@@ -1,4 +1,5 @@
-"""What the commands that train have in common: a run in a folder that starts, resumes or is finished."""
+"""What the commands that train have in common: a run in a folder that starts, resumes or is finished; files
+of settings that comparisons lay over their presets."""
 
 import sys
 import time
@@ -36,3 +37,31 @@ def run_in_folder(console: Any, folder: Path, train: Callable[[], object], judge
         loss = f", loss {history[-1]['loss']:.3f}" if history else ""
         console.print(f"Trained in {time.monotonic() - start:.0f} s{loss}")
     console.print(f"Written to {folder / CHECKPOINT}; `{judge} {folder}` judges it")
+
+
+def read_changes(settings: str | None, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Settings of a YAML file by part, to lay over those of presets; none without a file.
+
+    Args:
+        settings: the file.
+        parts: that it may hold, "training" for one.
+
+    Raises:
+        ValueError: no such file, or one that holds something else.
+    """
+    import yaml
+
+    if settings is None:
+        return {}
+    path = Path(settings)
+    if not path.is_file():
+        raise ValueError(f"--settings {settings}: no such file")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{settings} is not YAML: {error}") from error
+    if not isinstance(found, dict) or any(
+        part not in parts or not isinstance(values, dict) for part, values in found.items()
+    ):
+        raise ValueError(f"{settings} must hold settings under {', '.join(parts)}")
+    return found

@@ -8,6 +8,18 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 import numpy as np
+import torch
+
+
+def share_of_cores(jobs: int) -> int:
+    """Threads for each of so many runs at a time.
+
+    Raises:
+        ValueError: `jobs` below 1.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    return max(1, torch.get_num_threads() // jobs)
 
 
 @contextmanager
@@ -18,11 +30,8 @@ def all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
         jobs: processes.
 
     Raises:
-        ValueError: `jobs` below 1.
         MemoryError: the system killed a process.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}")
     context = multiprocessing.get_context("spawn")
     ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal
     with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignore) as pool:

@@ -83,6 +83,7 @@ class Training:
         clip: largest norm of a gradient; None for any.
         mixup: α of Beta(α, α), by which pairs of samples and their labels are mixed; 0 for none. Not for
             masks.
+        noise: standard deviation of normal noise on standardised features in training.
         ema: decay of the moving average of the weights that are kept in the end; 0 for the last weights.
         validation: fraction of the samples, drawn by the seed, that are not learned from but judged by.
         validate_every: epochs between judgements.
@@ -110,6 +111,7 @@ class Training:
     warmup: float = 0.05
     clip: float | None = None
     mixup: float = 0.0
+    noise: float = 0.0
     ema: float = 0.0
     validation: float = 0.0
     validate_every: int = 10
@@ -134,7 +136,7 @@ class Training:
         for name in ("epochs", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("weight_decay", "mixup", "n_workers"):
+        for name in ("weight_decay", "mixup", "noise", "n_workers"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("warmup", "ema", "validation"):

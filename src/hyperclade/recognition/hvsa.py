@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ from hyperclade.recognition.leaf_softmax import label_shares
 from hyperclade.recognition.method import Method, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
-_SCALE_START = -2.0  # logit of the standard deviations at the start: 0.12
-_LEAST_SCALE = 1e-3
+_LEAST_SCALE = 0.3  # narrower normals of labels draw their samples together, at the cost of unseen ones
+_HEAD_RATE = 0.1  # of the two linear maps in a row that give the scores, which Adam moves too far otherwise
 _LABEL_FEATURES = 512  # of f_l, and of the features that they are multiplied with
 _MOST_PAIRS = 512  # (ancestor, descendant) pairs whose cones one step looks at
 
@@ -138,16 +138,21 @@ class HVSA(Method):
             return torch.sigmoid(logits)
         return torch.softmax(logits, dim=1) @ self.classes.closure[self.classes.leaves]
 
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        head = [*self.project.parameters(), self.labels, self.offset]
+        others = [*self.visual.parameters(), *self.semantic.parameters(), *self.decode.parameters()]
+        return [{"params": others, "lr_scale": 1.0}, {"params": head, "lr_scale": _HEAD_RATE}]
+
     def positions(self) -> tuple[Tensor, Tensor]:
         """Where the labels are: means and standard deviations `(m, dim) float64` of their normals."""
         return self._encoded(self.semantic, self.labels)
 
     def _encoded(self, encoder: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean in the ball, and standard deviations in (0, 1), float64; the base point is the origin."""
+        """Mean in the ball, base point the origin, and standard deviations in [0.3, 1), float64."""
         tangent, scale = encoder(inputs).double().chunk(2, dim=-1)
         # exp_0 doubles the length of a tangent vector.
         loc = tangent if self.geometry == "euclidean" else exp0(tangent / 2)
-        return loc, torch.sigmoid(scale + _SCALE_START).clamp_min(_LEAST_SCALE)
+        return loc, torch.sigmoid(scale).clamp_min(_LEAST_SCALE)
 
     def _tangent(self, points: Tensor) -> Tensor:
         return points if self.geometry == "euclidean" else 2 * log0(points)

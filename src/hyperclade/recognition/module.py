@@ -340,7 +340,10 @@ class Recognition(lightning.LightningModule):
         if images:
             assert net.body is not None
             inputs = net.body(inputs).float()
-        return net.method.loss(net.standardised(inputs), targets)
+        features = net.standardised(inputs)
+        if training.noise:
+            features = features + training.noise * torch.randn_like(features)
+        return net.method.loss(features, targets)
 
     def _pixel_loss(self, images: Tensor, masks: Tensor) -> dict[str, Tensor]:
         training, backbone = self.recipe.training, self.recipe.backbone

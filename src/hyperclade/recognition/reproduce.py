@@ -20,7 +20,7 @@ from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
 from hyperclade.encoders.pretrained import pick_device
-from hyperclade.learning.comparison import all_or_none, mean_sd
+from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
 from hyperclade.learning.runs import HISTORY, plain, read_history
 from hyperclade.recognition.config import Backbone, Recipe, Source
 from hyperclade.recognition.embedding import embed
@@ -120,15 +120,15 @@ def compare(
     Returns:
         Results as `run_system` gives them, in the order of the runs.
     """
+    threads = share_of_cores(jobs)
     folder = Path(out)
+    left = [run for run in runs if _finished(run, folder) is None]
+    folder.mkdir(parents=True, exist_ok=True)
+    for data, backbone in {run.data: run.recipe.backbone for run in left}.items():
+        if backbone.frozen:
+            for split in ("train", "test"):
+                _samples(data, split, backbone, folder, device)
     with all_or_none(jobs) as pool:
-        left = [run for run in runs if _finished(run, folder) is None]
-        folder.mkdir(parents=True, exist_ok=True)
-        for data, backbone in {run.data: run.recipe.backbone for run in left}.items():
-            if backbone.frozen:
-                for split in ("train", "test"):
-                    _samples(data, split, backbone, folder, device)
-        threads = max(1, torch.get_num_threads() // jobs)
         waiting = [pool.submit(run_system, run, folder, device=device, threads=threads) for run in left]
         for done in as_completed(waiting):
             found = done.result()

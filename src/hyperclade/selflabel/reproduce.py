@@ -15,7 +15,7 @@ import torch
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
 from hyperclade.encoders.pretrained import pick_device
-from hyperclade.learning.comparison import all_or_none, mean_sd
+from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
@@ -113,12 +113,12 @@ def compare(
         One dictionary a run: `system`, `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test
         pairs), `probe`, `tuned` (rows by view and fraction).
     """
+    threads = share_of_cores(jobs)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     # Every other system of a seed waits for its L3.
     first = [("l3", seed) for seed in seeds]
     others = [(system, seed) for seed in seeds for system in systems if system != "l3"]
-    threads = max(1, torch.get_num_threads() // jobs)
     results: dict[tuple[str, int], dict[str, Any]] = {}
     for wave in (first, others):
         with all_or_none(jobs) as pool:
