@@ -53,11 +53,13 @@ def test_quick_section_measures_stores_and_reports(tmp_path, capsys):
 
 def test_document_has_one_place_for_each_section():
     from clustering import SECTIONS
+    from recognition import SECTIONS as RECOGNITION
     from selflabel import SECTIONS as SELFLABEL
 
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     places = [f"clustering:{name}" for name in SECTIONS]
     places += [f"selflabel:{name}" for name in (*SELFLABEL, "decoding")]
+    places += [f"recognition:{name}" for name in RECOGNITION]
     assert [text.count(f"<!-- {place} -->") for place in places] == [1] * len(places)
     assert text.count("<!-- end -->") == len(places)
 
