@@ -33,6 +33,7 @@ def evaluate_recognition(
     cost: bool = False,
     out: str | None = None,
     device: str = "auto",
+    progress: bool = True,
 ) -> None:
     """Judge the scores of a trained method: MAP, coherence, mistakes; of pixels, mIoU by level.
 
@@ -45,6 +46,7 @@ def evaluate_recognition(
         cost: Also measure parameters, FLOPs and samples a second.
         out: JSON file for all figures.
         device: auto, cpu, cuda or cuda:N.
+        progress: Show a bar.
     """
     from rich.console import Console
 
@@ -55,7 +57,7 @@ def evaluate_recognition(
     module = load(checkpoint, device=device)
     samples = _samples(module, data, split, source)
     figures: dict[str, Any] = {"checkpoint": str(checkpoint), "data": data, "split": split}
-    figures |= evaluation.evaluate(module, samples)
+    figures |= evaluation.evaluate(module, samples, progress=progress)
     if "levels" in figures:
         _print_levels(console, figures)
     else:

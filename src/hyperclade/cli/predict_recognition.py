@@ -17,6 +17,7 @@ def predict_recognition(
     coherent: Literal["max", "min", "none"] = "min",
     threshold: float = 0.5,
     device: str = "auto",
+    progress: bool = True,
 ) -> None:
     """Score samples, label them coherently and give each a path down the taxonomy; mask images.
 
@@ -29,6 +30,7 @@ def predict_recognition(
         coherent: Let no node score above an ancestor (min), none below a descendant (max), or none.
         threshold: Score from which on a node is a label.
         device: auto, cpu, cuda or cuda:N.
+        progress: Show a bar.
     """
     from rich.console import Console
 
@@ -42,11 +44,11 @@ def predict_recognition(
     for name, reason in skipped:
         print(f"skipped {name}: {reason}", file=sys.stderr)
     if module.task.kind == "pixels":
-        written = prediction.write_masks(out, module, rows, ids)
+        written = prediction.write_masks(out, module, rows, ids, progress=progress)
         console.print(f"Written to {out}: {len(written):,} masks with overlays, classes.json")
         return
     prediction.check_table(Path(out))
-    found = prediction.predict(module, rows, coherent=coherent, threshold=threshold)
+    found = prediction.predict(module, rows, coherent=coherent, threshold=threshold, progress=progress)
     prediction.write_predictions(out, found, ids)
     for name, way in list(zip(ids, found.paths(), strict=True))[:5]:
         console.print(f"{name}: {' / '.join(way)}")

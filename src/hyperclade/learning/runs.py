@@ -16,7 +16,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
@@ -178,10 +178,17 @@ def make_trainer(
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_model_summary=False,
             enable_progress_bar=progress,
-            callbacks=list(callbacks),
+            callbacks=[*([_Bar()] if progress else []), *callbacks],
         )
     except MisconfigurationException as error:
         raise ValueError(f"cannot train on {devices} devices: {error}") from error
+
+
+class _Bar(RichProgressBar):
+    """Lightning's bar over the steps of a run, which it would call "Epoch 0/-2"."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return "Training"
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

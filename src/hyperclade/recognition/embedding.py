@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from hyperclade.data.image_rows import ImageRows
@@ -17,13 +18,16 @@ from hyperclade.recognition.config import Backbone
 _IMAGES = 64  # at once
 
 
-def embed(samples: LabelledSet, backbone: Backbone, *, device: str = "auto") -> LabelledSet:
+def embed(
+    samples: LabelledSet, backbone: Backbone, *, device: str = "auto", progress: bool = False
+) -> LabelledSet:
     """The same samples, with the features of their images instead of these.
 
     Args:
         samples: labelled images.
         backbone: its name and size count.
         device: "auto", "cpu", "cuda" or "cuda:N".
+        progress: show a bar.
 
     Raises:
         ValueError: the samples are features already, or there is no such backbone.
@@ -32,7 +36,7 @@ def embed(samples: LabelledSet, backbone: Backbone, *, device: str = "auto") -> 
         raise ValueError("the samples are features already")
     body = load_body(backbone).to(pick_device(device)).eval()
     parts = []
-    for start in range(0, len(samples), _IMAGES):
+    for start in track(range(0, len(samples), _IMAGES), "Features", disable=not progress):
         images = torch.from_numpy(samples.inputs.read(slice(start, start + _IMAGES)))
         parts.append(image_features(body, images.to(body.mean.device), backbone.size).cpu().numpy())
     return replace(samples, inputs=np.concatenate(parts))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.progress import track
 from torch.utils.flop_counter import FlopCounterMode
 
 from hyperclade.data.image_rows import ImageRows
@@ -20,12 +21,15 @@ _FEATURE_ROWS, _IMAGES = 4096, 64  # scored at once
 _BLOCK_PIXELS = 1 << 20
 
 
-def predict_scores(module: Recognition, inputs: np.ndarray | ImageRows) -> np.ndarray:
+def predict_scores(
+    module: Recognition, inputs: np.ndarray | ImageRows, *, progress: bool = False
+) -> np.ndarray:
     """Scores of all nodes of the taxonomy.
 
     Args:
         module: trained on features or labelled images.
         inputs: n samples of that kind.
+        progress: show a bar.
 
     Returns:
         `(n, m) float32`, the higher the likelier.
@@ -34,11 +38,13 @@ def predict_scores(module: Recognition, inputs: np.ndarray | ImageRows) -> np.nd
         ValueError: samples of another kind or length than the module was trained on.
     """
     _check_kind(module, inputs)
-    parts = [module.scores(block).float().cpu().numpy() for block in _blocks(module, inputs)]
+    parts = [module.scores(block).float().cpu().numpy() for block in _blocks(module, inputs, progress)]
     return np.concatenate(parts)
 
 
-def predict_classes(module: Recognition, images: ImageRows) -> Iterator[np.ndarray]:
+def predict_classes(
+    module: Recognition, images: ImageRows, *, progress: bool = False
+) -> Iterator[np.ndarray]:
     """The likeliest class of every pixel, in blocks `(b, h, w) uint8`.
 
     Raises:
@@ -46,16 +52,19 @@ def predict_classes(module: Recognition, images: ImageRows) -> Iterator[np.ndarr
     """
     if module.task.kind != "pixels":
         raise ValueError(f"the module was trained on {module.task.kind}, which have no classes of pixels")
-    for block in _blocks(module, images):
+    for block in _blocks(module, images, progress):
         yield module.pixel_scores(block).argmax(1).to(torch.uint8).cpu().numpy()
 
 
-def evaluate(module: Recognition, samples: LabelledSet | MaskedSet) -> dict[str, Any]:
+def evaluate(
+    module: Recognition, samples: LabelledSet | MaskedSet, *, progress: bool = False
+) -> dict[str, Any]:
     """How good the scores of labelled samples are.
 
     Args:
         module: trained.
         samples: of its kind, labelled with nodes of its taxonomy.
+        progress: show a bar.
 
     Returns:
         Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
@@ -67,8 +76,8 @@ def evaluate(module: Recognition, samples: LabelledSet | MaskedSet) -> dict[str,
     """
     check_taxonomy(module, samples)
     if isinstance(samples, MaskedSet):
-        return _segmentation_report(module, samples)
-    scores, targets = predict_scores(module, samples.inputs), samples.targets()
+        return _segmentation_report(module, samples, progress)
+    scores, targets = predict_scores(module, samples.inputs, progress=progress), samples.targets()
     report: dict[str, Any] = dict(recognition_report(scores, targets, samples.taxonomy))
     leaves = samples.taxonomy.leaves
     if (targets[:, leaves].sum(1) == 1).all():
@@ -126,10 +135,10 @@ def check_taxonomy(module: Recognition, samples: LabelledSet | MaskedSet) -> Non
         raise ValueError("the masks have other classes than those that the module was trained on")
 
 
-def _segmentation_report(module: Recognition, samples: MaskedSet) -> dict[str, Any]:
+def _segmentation_report(module: Recognition, samples: MaskedSet, progress: bool) -> dict[str, Any]:
     confusion = PixelConfusion(len(samples.class_nodes))
     row = 0
-    for predicted in predict_classes(module, samples.images):
+    for predicted in predict_classes(module, samples.images, progress=progress):
         confusion.update(predicted, samples.masks.read(slice(row, row + len(predicted))))
         row += len(predicted)
     names = samples.taxonomy.names
@@ -159,20 +168,24 @@ def _check_kind(module: Recognition, inputs: np.ndarray | ImageRows) -> None:
         raise ValueError(f"the module was trained on {width} features a sample; these have {inputs.shape[1]}")
 
 
-def _blocks(module: Recognition, inputs: np.ndarray | ImageRows) -> Iterator[torch.Tensor]:
+def _blocks(
+    module: Recognition, inputs: np.ndarray | ImageRows, progress: bool = False
+) -> Iterator[torch.Tensor]:
     """Samples on the module's device, the module being in evaluation mode meanwhile."""
     was_training = module.training
     module.eval()
+    size = _FEATURE_ROWS
+    if isinstance(inputs, ImageRows):
+        size = _IMAGES
+        if module.task.kind == "pixels":
+            size = max(1, _BLOCK_PIXELS // (inputs.size[0] * inputs.size[1]))
     try:
-        if isinstance(inputs, ImageRows):
-            size = _IMAGES
-            if module.task.kind == "pixels":
-                size = max(1, _BLOCK_PIXELS // (inputs.size[0] * inputs.size[1]))
-            for start in range(0, len(inputs), size):
-                yield torch.from_numpy(inputs.read(slice(start, start + size))).to(module.device)
-        else:
-            for start in range(0, len(inputs), _FEATURE_ROWS):
-                block = np.array(inputs[start : start + _FEATURE_ROWS], dtype=np.float32)
-                yield torch.from_numpy(block).to(module.device)
+        for start in track(range(0, len(inputs), size), "Scoring", disable=not progress):
+            rows = slice(start, start + size)
+            if isinstance(inputs, ImageRows):
+                block = inputs.read(rows)
+            else:
+                block = np.array(inputs[rows], dtype=np.float32)
+            yield torch.from_numpy(block).to(module.device)
     finally:
         module.train(was_training)

@@ -52,6 +52,7 @@ def predict(
     *,
     coherent: Literal["max", "min", "none"] = "min",
     threshold: float = 0.5,
+    progress: bool = False,
 ) -> Predictions:
     """Scores, labels and the best leaf of samples.
 
@@ -62,12 +63,13 @@ def predict(
             a descendant ("max"), or leave them as they are ("none").
         threshold: score from which on a node is a label. Of coherent scores the ancestors of a label are
             labels.
+        progress: show a bar.
 
     Raises:
         ValueError: samples of another kind than the module was trained on.
     """
     taxonomy = module.task.taxonomy
-    free = predict_scores(module, inputs)
+    free = predict_scores(module, inputs, progress=progress)
     scores = free if coherent == "none" else coherent_scores(free, taxonomy, coherent)
     leaves = taxonomy.leaves
     # Siblings tie where their parent's score bounds them: their own scores decide.
@@ -116,7 +118,12 @@ def check_table(path: str | os.PathLike) -> Path:
 
 
 def write_masks(
-    folder: str | os.PathLike, module: Recognition, images: np.ndarray | ImageRows, ids: Sequence[str]
+    folder: str | os.PathLike,
+    module: Recognition,
+    images: np.ndarray | ImageRows,
+    ids: Sequence[str],
+    *,
+    progress: bool = False,
 ) -> list[Path]:
     """Write the class of every pixel, as masks and beside the images.
 
@@ -127,6 +134,7 @@ def write_masks(
         module: trained on pixels.
         images: n images.
         ids: of the n images.
+        progress: show a bar.
 
     Returns:
         The masks.
@@ -149,7 +157,7 @@ def write_masks(
         for k, node in enumerate(nodes.tolist())
     }
     written = []
-    for row, mask in enumerate(_masks(predict_classes(module, images))):
+    for row, mask in enumerate(_masks(predict_classes(module, images, progress=progress))):
         path = folder / f"{Path(ids[row]).with_suffix('').as_posix()}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.fromarray(mask)

@@ -229,6 +229,7 @@ TABLES = {
             "flat", "hssn", "hvsa-pixels",
             published={
                 "flat": {"camvid": (62.7, 83.40, 8.34)},
+                "hssn": {"camvid": (64.3, 87.39, 6.38)},
                 "hvsa-pixels": {"camvid": (68.1, 89.11, 6.11)},
             },
         ),

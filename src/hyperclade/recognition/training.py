@@ -84,7 +84,9 @@ def train(
             return module.eval()
     assert trainer is not None
     if isinstance(samples, LabelledSet) and module.task.kind == "images" and recipe.backbone.frozen:
-        known, unseen = held_out(_embedded(samples, recipe, folder, device), validation, recipe.seed)
+        known, unseen = held_out(
+            _embedded(samples, recipe, folder, device, progress), validation, recipe.seed
+        )
         module.learn_from(known)
         if history is not None:
             history.judged = unseen
@@ -148,12 +150,14 @@ def _described(samples: LabelledSet | MaskedSet) -> dict[str, Any]:
     return {"number": len(samples), "content": digest.hexdigest()}
 
 
-def _embedded(samples: LabelledSet, recipe: Recipe, folder: Path | None, device: str) -> LabelledSet:
+def _embedded(
+    samples: LabelledSet, recipe: Recipe, folder: Path | None, device: str, progress: bool
+) -> LabelledSet:
     """With features for images, which the folder keeps until the run is finished."""
     path = None if folder is None else folder / FEATURES
     if path is not None and path.exists():
         return replace(samples, inputs=np.load(path, allow_pickle=False))
-    found = embed(samples, recipe.backbone, device=device)
+    found = embed(samples, recipe.backbone, device=device, progress=progress)
     if path is not None:
         with atomic_write(path) as file:
             np.save(file, np.asarray(found.inputs), allow_pickle=False)
