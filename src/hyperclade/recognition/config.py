@@ -1,8 +1,10 @@
 """What a recognition run is: the method, what turns samples into features, how it is trained, and how files
 are read; presets are YAML files of these."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from hyperclade.learning.settings import check_choices
 
 MethodName = Literal[
     "leaf-softmax",
@@ -33,7 +35,7 @@ class Method:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Backbone:
     auxiliary: float = 0.4
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
         if self.width < 1 or (self.size is not None and self.size < 1):
             raise ValueError(f"width and size must be at least 1, got {self.width} and {self.size}")
         if self.learning_rate_scale < 0 or self.auxiliary < 0:
@@ -129,7 +131,7 @@ class Training:
     checkpoint_every: int = 2000
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
         for name in ("batch_size", "devices", "validate_every", "checkpoint_every", "pixels"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -186,13 +188,3 @@ class Recipe:
     backbone: Backbone = field(default_factory=Backbone)
     training: Training = field(default_factory=Training)
     seed: int = 0
-
-
-def _check_choices(settings: Any) -> None:
-    """Refuse what is none of the values that a setting's `Literal` names."""
-    for setting in fields(settings):
-        choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
-        value = getattr(settings, setting.name)
-        if choices and value not in choices:
-            named = ", ".join(f'"{choice}"' for choice in choices)
-            raise ValueError(f"{setting.name} must be one of {named}, got {value!r}")

@@ -1,14 +1,12 @@
 """Recipes of the methods, from the YAML files that ship with the package, and the classes they name."""
 
 import inspect
-from dataclasses import fields
 from importlib import import_module
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from hyperclade.recognition.config import Backbone, Method, Recipe, Training
+from hyperclade.learning import settings
+from hyperclade.learning.settings import part_from, read_presets
+from hyperclade.recognition.config import Backbone, Method, Recipe, Source, Training
 
 if TYPE_CHECKING:
     from hyperclade.recognition.method import Method as MethodModule
@@ -28,6 +26,7 @@ METHODS = {
     "barz-denzler": ("barz_denzler", "BarzDenzler"),
     "hssn": ("hssn", "HSSN"),
 }
+_PACKAGE = "hyperclade.recognition"
 _PAIRS = ("area", "crop_size", "scale")
 
 
@@ -45,24 +44,20 @@ def preset(*names: str, seed: int = 0) -> Recipe:
     >>> preset("leaf-softmax", "imclef07a").method.name
     'leaf-softmax'
     """
-    merged: dict[str, Any] = {}
-    for name in names:
-        file = files("hyperclade.recognition") / "presets" / f"{name}.yaml"
-        if not file.is_file():
-            raise ValueError(f"no preset {name!r}; there are {', '.join(preset_names())}")
-        for part, settings in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
-            if isinstance(settings, dict):
-                merged.setdefault(part, {}).update(settings)
-    return recipe_from(merged | {"seed": seed})
+    return recipe_from(read_presets(_PACKAGE, names) | {"seed": seed})
+
+
+def preset_source(name: str) -> Source:
+    """How the preset of a data set has its files read."""
+    return part_from(Source, read_presets(_PACKAGE, [name]).get("source", {}), "source", pairs=["size"])
 
 
 def preset_names() -> list[str]:
     """Names of all shipped presets, sorted."""
-    folder = files("hyperclade.recognition") / "presets"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return settings.preset_names(_PACKAGE)
 
 
-def recipe_from(settings: dict[str, Any]) -> Recipe:
+def recipe_from(given: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries, as YAML files, `recipe.json` and checkpoints hold them.
 
     Raises:
@@ -71,17 +66,11 @@ def recipe_from(settings: dict[str, Any]) -> Recipe:
     >>> recipe_from({"training": {"epochs": 7}}).training.epochs
     7
     """
-    made: dict[str, Any] = {}
-    for part, kind in (("method", Method), ("backbone", Backbone), ("training", Training)):
-        given = dict(settings.get(part, {}))
-        unknown = given.keys() - {field.name for field in fields(kind)}
-        if unknown:
-            raise ValueError(f"{part} has no setting {sorted(unknown)[0]!r}")
-        for name in _PAIRS:
-            if given.get(name) is not None:
-                given[name] = tuple(given[name])
-        made[part] = kind(**given)
-    return Recipe(**made, seed=settings.get("seed", 0))
+    made: dict[str, Any] = {
+        part: part_from(kind, dict(given.get(part, {})), part, pairs=_PAIRS)
+        for part, kind in (("method", Method), ("backbone", Backbone), ("training", Training))
+    }
+    return Recipe(**made, seed=given.get("seed", 0))
 
 
 def method_class(choice: Method) -> tuple[type["MethodModule"], dict[str, Any]]:

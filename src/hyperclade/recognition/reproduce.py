@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-import yaml
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import ImageRows
@@ -22,12 +20,12 @@ from hyperclade.data.masks import MaskedSet
 from hyperclade.encoders.pretrained import pick_device
 from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
 from hyperclade.learning.runs import HISTORY, plain, read_history
-from hyperclade.recognition.config import Backbone, Recipe, Source
+from hyperclade.recognition.config import Backbone, Recipe
 from hyperclade.recognition.embedding import embed
 from hyperclade.recognition.evaluation import cost, evaluate
 from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.published import Row, Table
-from hyperclade.recognition.recipes import method_class, preset, recipe_from
+from hyperclade.recognition.recipes import method_class, preset, preset_source, recipe_from
 from hyperclade.recognition.sources import held_out, load_samples
 from hyperclade.recognition.training import train
 
@@ -196,7 +194,7 @@ def costs(runs: Sequence[Run], *, device: str = "auto") -> list[dict[str, Any]]:
     """
     results = []
     for run in runs:
-        samples = load_samples(run.data, "test", source=_source(run.data)).subset([0])
+        samples = load_samples(run.data, "test", source=preset_source(run.data)).subset([0])
         module = Recognition(run.recipe, Task.of(samples)).to(pick_device(device))
         about = {"system": run.system, "data": run.data, "seed": run.recipe.seed}
         results.append(about | cost(module, samples))
@@ -318,7 +316,7 @@ def _finished(run: Run, folder: Path) -> dict[str, Any] | None:
 
 def _samples(data: str, split: str, backbone: Backbone, folder: Path, device: str) -> LabelledSet | MaskedSet:
     """Samples by name; for a frozen backbone their features, which the folder keeps."""
-    samples = load_samples(data, split, source=_source(data))
+    samples = load_samples(data, split, source=preset_source(data))
     if isinstance(samples, MaskedSet) or not backbone.frozen or not isinstance(samples.inputs, ImageRows):
         return samples
     seen = "".join(c if c.isalnum() else "-" for c in f"{backbone.name}-{backbone.size or ''}")
@@ -328,12 +326,3 @@ def _samples(data: str, split: str, backbone: Backbone, folder: Path, device: st
         with atomic_write(path) as file:
             np.save(file, cast(np.ndarray, found.inputs), allow_pickle=False)
     return replace(samples, inputs=np.load(path, allow_pickle=False))
-
-
-def _source(data: str) -> Source:
-    """How a data set's preset has its files read."""
-    text = (files("hyperclade.recognition") / "presets" / f"{data}.yaml").read_text(encoding="utf-8")
-    settings: dict[str, Any] = yaml.safe_load(text).get("source", {})
-    if "size" in settings:
-        settings["size"] = tuple(settings["size"])
-    return Source(**settings)

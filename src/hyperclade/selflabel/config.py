@@ -1,10 +1,11 @@
 """What a self-labelling run is: the system, its encoders, and how it is trained; presets are YAML files of
 these."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import dataclass, field
+from typing import Literal
 
 from hyperclade.encoders.l3net import FULL
+from hyperclade.learning.settings import check_choices
 
 Modality = Literal["vision", "audio"]
 LabelSet = Literal["vision", "audio", "joint"]
@@ -59,7 +60,7 @@ class System:
     schedule_power: float = 1.5
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
         if self.hierarchy and self.geometry == "simplex":
             raise ValueError(
                 'hierarchy: true needs geometry "ball" or "euclidean", where trees have positions'
@@ -162,7 +163,7 @@ class Training:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        _check_choices(self)
+        check_choices(self)
         if self.warmup_epochs < 0 or self.epochs < 0 or not self.warmup_epochs + self.epochs > 0:
             raise ValueError(
                 "warmup_epochs and epochs must not be negative nor both 0, got "
@@ -192,13 +193,3 @@ class Recipe:
                 f"epochs must be positive with labeller {self.system.labeller!r}, which needs them to label; "
                 'labeller "none" learns correspondence alone'
             )
-
-
-def _check_choices(settings: Any) -> None:
-    """Refuse what is none of the values that a setting's `Literal` names."""
-    for setting in fields(settings):
-        choices = get_args(setting.type) if get_origin(setting.type) is Literal else ()
-        value = getattr(settings, setting.name)
-        if choices and value not in choices:
-            named = ", ".join(f'"{choice}"' for choice in choices)
-            raise ValueError(f"{setting.name} must be one of {named}, got {value!r}")

@@ -1,13 +1,12 @@
 """Recipes of the published systems, from the YAML files that ship with the package."""
 
-from dataclasses import fields
-from importlib.resources import files
 from typing import Any
 
-import yaml
-
+from hyperclade.learning import settings
+from hyperclade.learning.settings import part_from, read_presets
 from hyperclade.selflabel.config import Encoders, Recipe, System, Training
 
+_PACKAGE = "hyperclade.selflabel"
 SYSTEMS = ("deepcluster", "xdc", "sela", "selavi", "shhc")
 
 
@@ -25,24 +24,15 @@ def preset(*names: str, seed: int = 0) -> Recipe:
     >>> preset("selavi", "avdigits").system.n_clusters
     30
     """
-    merged: dict[str, Any] = {}
-    for name in names:
-        file = files("hyperclade.selflabel") / "presets" / f"{name}.yaml"
-        if not file.is_file():
-            raise ValueError(f"no preset {name!r}; there are {', '.join(preset_names())}")
-        for part, settings in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
-            if isinstance(settings, dict):
-                merged.setdefault(part, {}).update(settings)
-    return recipe_from(merged | {"seed": seed})
+    return recipe_from(read_presets(_PACKAGE, names) | {"seed": seed})
 
 
 def preset_names() -> list[str]:
     """Names of all shipped presets, sorted."""
-    folder = files("hyperclade.selflabel") / "presets"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return settings.preset_names(_PACKAGE)
 
 
-def recipe_from(settings: dict[str, Any]) -> Recipe:
+def recipe_from(given: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries, as YAML files, `recipe.json` and checkpoints hold them.
 
     Raises:
@@ -51,14 +41,8 @@ def recipe_from(settings: dict[str, Any]) -> Recipe:
     >>> recipe_from({"system": {"n_clusters": 7}}).system.n_clusters
     7
     """
-    made: dict[str, Any] = {}
-    for part, kind in (("system", System), ("encoders", Encoders), ("training", Training)):
-        given = dict(settings.get(part, {}))
-        unknown = given.keys() - {field.name for field in fields(kind)}
-        if unknown:
-            raise ValueError(f"{part} has no setting {sorted(unknown)[0]!r}")
-        for name in ("area", "volume"):
-            if name in given:
-                given[name] = tuple(given[name])
-        made[part] = kind(**given)
-    return Recipe(**made, seed=settings.get("seed", 0))
+    made: dict[str, Any] = {
+        part: part_from(kind, dict(given.get(part, {})), part, pairs=("area", "volume"))
+        for part, kind in (("system", System), ("encoders", Encoders), ("training", Training))
+    }
+    return Recipe(**made, seed=given.get("seed", 0))
