@@ -32,14 +32,13 @@ PACKAGES = ("hyperclade", "numpy", "scikit-learn", "torch", "pytorch-lightning",
 #: What was tried for HVSA on ImCLEF: changes of its preset.
 CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
     "as chosen": {},
-    "D = 16": {"method": {"settings": {"dim": 16}}},
-    "D = 256": {"method": {"settings": {"dim": 256}}},
     "β = 0": {"method": {"settings": {"beta": 0.0}}},
     "β = 0.05": {"method": {"settings": {"beta": 0.05}}},
     "α = 0": {"method": {"settings": {"alpha": 0.0}}},
-    "α = 1": {"method": {"settings": {"alpha": 1.0}}},
-    "dropout 0.3": {"method": {"settings": {"dropout": 0.3}}},
+    "no noise": {"training": {"noise": 0.0}},
     "no mixup": {"training": {"mixup": 0.0}},
+    "rate 0.001": {"training": {"learning_rate": 0.001}},
+    "20 epochs": {"training": {"epochs": 20.0}},
 }
 HELD_OUT = {"validation": 0.3}
 

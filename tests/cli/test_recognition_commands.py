@@ -1,6 +1,7 @@
 """`train`, `evaluate` and `predict recognition` through the command line, on small files, good and bad."""
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,7 @@ def test_labels_of_other_files_are_those_of_training(files, trained, tmp_path, c
     assert figures["cost"]["parameters"] == 3 * 8 + 8 + 8 * 4 + 4
     text = capsys.readouterr().out
     assert f"{100 * figures['map']:.2f} %" in text and "top-1 error" in text and "GFLOPs" in text
+    assert "parameters, those used in training alone included" in text
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -100,6 +102,42 @@ def test_what_training_held_out_is_judged(files, tmp_path, capsys):
     assert entry.main([*judge, "--split", "validation", "--out", str(tmp_path / "f.json")]) == 0
     figures = json.loads((tmp_path / "f.json").read_text())
     assert figures["n_samples"] == 12 and figures["map"] == pytest.approx(last["map"])
+
+    (tmp_path / "other.csv").write_text((files / "train.csv").read_text().replace("sample7,", "other7,"))
+    judge[4] = str(tmp_path / "other.csv")
+    capsys.readouterr()
+    assert entry.main([*judge, "--split", "validation"]) == 2
+    assert "not the samples of training" in capsys.readouterr().err
+    assert entry.main([*judge, "--split", "val"]) == 2
+    assert "has no split 'val'" in capsys.readouterr().err
+
+
+def test_columns_called_otherwise_are_labels_again(tmp_path):
+    frame = write_features(tmp_path / "x.csv").rename(columns={"label": "kind"})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    labels = ("--source.labels", '["kind"]')
+    short = (*SHORT, "--training.epochs", "1")
+    assert train(*short, "--data", tmp_path / "x.csv", *labels, "--out", tmp_path / "run") == 0
+    predict = ["predict", "recognition", str(tmp_path / "run"), str(tmp_path / "x.csv"), *labels]
+    assert entry.main([*predict, "--out", str(tmp_path / "found.csv")]) == 0
+    assert len(pd.read_csv(tmp_path / "found.csv")) == 60
+
+
+def test_a_threshold_for_what_is_no_probability_gets_a_note(files, trained, tmp_path, capsys):
+    data = ("--data", files / "train.csv", "--source.taxonomy", files / "tree.csv")
+    config = ("--config", "barz-denzler", "--training.epochs", "1", "--device", "cpu", "--no-progress")
+    assert train(*config, *data, "--out", tmp_path / "run") == 0
+    for run, noted in ((tmp_path / "run", True), (trained, False)):
+        predict = ["predict", "recognition", str(run), str(files / "test.csv")]
+        capsys.readouterr()
+        assert entry.main([*predict, "--out", str(tmp_path / "found.csv")]) == 0
+        assert ("scores of barz-denzler are no probabilities" in capsys.readouterr().err) == noted
+
+
+def test_a_folder_called_as_a_preset_does_not_hide_it(tmp_path, monkeypatch):
+    (tmp_path / "camvid").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert entry._preset_path("camvid", "train recognition").endswith("presets/camvid.yaml")
 
 
 def test_nothing_held_out(files, trained, capsys):
@@ -149,9 +187,19 @@ def test_samples_of_another_length(files, trained, tmp_path, capsys):
 # ---- images and masks ----
 
 needs_lite = pytest.mark.skipif(
-    not pytest.importorskip("importlib.util").find_spec("efficientnet_lite_pytorch"),
+    not find_spec("efficientnet_lite_pytorch"),
     reason="efficientnet-lite-pytorch is not installed",
 )
+
+
+def test_images_without_a_network_are_not_by_one(tmp_path, capsys):
+    for label in ("dog", "cat"):
+        (tmp_path / label).mkdir()
+        Image.new("RGB", (20, 20)).save(tmp_path / label / "1.png")
+    assert train("--config", "leaf-softmax", "--data", tmp_path, "--out", tmp_path / "run") == 2
+    done = capsys.readouterr()
+    assert "2 samples (images of 20 × 20), 2 nodes" in done.out
+    assert "images need a backbone.name" in done.err
 
 
 @pytest.fixture
@@ -193,6 +241,12 @@ def test_masks_from_training_to_overlays(streets, tmp_path, capsys):
         "classes.json",
         *(f"{k}{end}" for k in range(4) for end in (".png", ".overlay.png")),
     }
+    Image.new("RGB", (70, 30)).save(streets / "wide.jpg")
+    predict = ["predict", "recognition", str(streets / "run"), str(streets / "wide.jpg")]
+    assert entry.main([*predict, "--out", str(out)]) == 0
+    assert Image.open(out / "wide.png").size == (70, 30)
+    assert entry.main(["predict", "recognition", str(streets / "run"), inputs, "--out", inputs]) == 2
+    assert "0.png is there already" in capsys.readouterr().err
 
 
 def break_value(folder):

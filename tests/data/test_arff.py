@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from hyperclade.data.arff import read_hierarchical_arff
+from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.samples import data_home, load_imclef
 
 HEADER = "@relation r\n% note\n@attribute x numeric\n@attribute class hierarchical 1,1/2,1,1/3,4/5\n\n@DATA\n"
@@ -55,6 +55,26 @@ def test_test_file_shares_the_taxonomy(tmp_path):
 def test_faults_name_the_line(tmp_path, text, match):
     with pytest.raises(ValueError, match=match):
         read_hierarchical_arff(write(tmp_path, text, ""))
+
+
+def test_blanks_of_any_kind_part_names_and_types(tmp_path):
+    header = "@attribute\tx\treal\t[0,9]\n@attribute 'my class' \t hierarchical\t1, 1/2\n@data\n"
+    samples = read_hierarchical_arff(write(tmp_path, "0.5,1/2\n", header))
+    assert samples.taxonomy.names == ("1", "1/2")
+    assert samples.inputs.tolist() == [[0.5]]
+
+
+def test_features_of_files_without_labels(tmp_path):
+    unknown = write(tmp_path, "0.5,?\n-2,1/2\n")
+    features, ids = read_arff_features(unknown)
+    assert features.tolist() == [[0.5], [-2.0]] and features.dtype == np.float32
+    assert ids == ("line 7", "line 8")
+    without = write(tmp_path, "0.5,1\n", "@attribute x numeric\n@attribute y real\n@data\n")
+    assert read_arff_features(without)[0].tolist() == [[0.5, 1.0]]
+    with pytest.raises(ValueError, match="line 8: 'much' is no finite number"):
+        read_arff_features(write(tmp_path, "1,?\nmuch,?\n"))
+    with pytest.raises(ValueError, match="no features"):
+        read_arff_features(write(tmp_path, "1\n", "@attribute c hierarchical 1\n@data\n"))
 
 
 def test_damaged_gzip(tmp_path):

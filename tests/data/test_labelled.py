@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hyperclade.data.features import write_features
-from hyperclade.data.image_rows import ImageRows, open_images
-from hyperclade.data.images import ImageItem
+from hyperclade.data.image_rows import ImageRows, open_images, open_pictures
+from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
-from hyperclade.data.labelled_files import labelled_features, labelled_images
+from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
 from hyperclade.data.samples import data_home, load_cifar100_images
 from hyperclade.data.taxonomies import read_taxonomy
 from hyperclade.trees.taxonomy import Taxonomy
@@ -221,6 +221,47 @@ def test_csv_names_missing_files(tmp_path):
         labelled_images(tmp_path / "x.csv")
     with pytest.raises(ValueError, match=r"no folder of images, nor a \.parquet or \.csv"):
         labelled_images(tmp_path / "a.png")
+
+
+def test_quoted_cells_of_a_table(tmp_path):
+    (tmp_path / "x.csv").write_text('"path","label"\n"a,b.png","dog"\n\n"c ""d"".png",\n')
+    items, cells = listed_images(tmp_path / "x.csv", ["label"])
+    assert [item.source for item in items] == [tmp_path / "a,b.png", tmp_path / 'c "d".png']
+    assert cells == [["dog"], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("label,path\ndog,a.png\ndog\n", r"x\.csv: row 1 .* has 1 cells, the header has 2"),
+        ("path,label\na.png,dog,x\n", r"x\.csv: row 0 .* has 3 cells"),
+        ("path,label\na.png,dog\n ,dog\n", r"x\.csv: row 1 .* has no path"),
+        ("path,path\na.png,b.png\n", r"x\.csv: .* two columns of one name"),
+        ("path\n", r"x\.csv: no rows"),
+        ("", r"x\.csv: no rows"),
+        ('path,label\n"a.png,dog\n', r"x\.csv: not a readable CSV file"),
+    ],
+)
+def test_faults_of_tables_name_the_row(tmp_path, text, match):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(ValueError, match=match):
+        listed_images(tmp_path / "x.csv")
+
+
+def test_pictures_keep_their_sizes(tmp_path):
+    picture(tmp_path / "a.png", 7, size=(6, 4))
+    picture(tmp_path / "b.png", 8, size=(3, 5))
+    (tmp_path / "c.png").write_text("no image")
+    items = image_folder(tmp_path)
+    pictures, good, skipped = open_pictures(items)
+    assert [pixels.shape for pixels in pictures.read([0, 1])] == [(3, 4, 6), (3, 5, 3)]
+    assert [pixels[0, 0, 0] for pixels in pictures.read([1, 0])] == [8, 7]
+    assert good.tolist() == [0, 1] and [key for key, _ in skipped] == ["c.png"]
+    with pytest.raises(ValueError, match=r"none of 1 images decodes; the first, c\.png"):
+        open_pictures(items[2:])
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(ValueError, match=r"image b\.png: .*No such file"):
+        pictures.read([0, 1])
 
 
 def test_scaling_covers_and_cuts_the_middle():

@@ -175,6 +175,43 @@ def test_parts_must_fit():
             MaskedSet(images, masks, STREETS, np.array(wrong, dtype=np.int64), ("a",))
 
 
+def test_a_class_below_another_is_refused(folders):
+    with pytest.raises(ValueError, match="class 'road' lies below class 'flat'"):
+        read(folders, classes=["flat", "car", "road"])
+
+
+@pytest.mark.parametrize("void", [-1, 70_000])
+def test_void_values_are_values_of_masks(folders, void):
+    with pytest.raises(ValueError, match=f"void value {void} is not in 0..65535"):
+        read(folders, void=(255, void))
+
+
+@pytest.mark.parametrize("value", [70_000, -1])
+def test_values_beyond_16_bits_are_no_class(folders, value):
+    values = values_of(folders / "masks" / "a.png").astype(np.int32)
+    values[2, 3] = value
+    (folders / "masks" / "a.png").unlink()
+    write(folders / "masks" / "a.tif", values)
+    with pytest.raises(ValueError, match=rf"mask a\.tif has the value {value}, which no class has"):
+        read(folders, classes={0: "road", 1: "pavement", 2: "car", 65535: "car"})
+
+
+def test_masks_are_turned_upright_as_images_are(folders):
+    before = values_of(folders / "masks" / "a.png")
+    for kind in ("images", "masks"):
+        path = folders / kind / "a.png"
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned clockwise
+        image = Image.open(path)
+        image.load()
+        image.save(path, exif=exif)
+        write(folders / kind / "b.png", np.rot90(values_of(folders / kind / "b.png"), 1))
+        (folders / kind / "town" / "c.png").unlink()
+    streets = read(folders)
+    np.testing.assert_array_equal(streets.masks.read([0])[0], np.rot90(before, -1))
+    np.testing.assert_array_equal(streets.images.read([0])[0, 0], np.rot90(before, -1) * np.uint8(10))
+
+
 def test_camvid():
     if data_home() is None:
         pytest.skip("no data folder")

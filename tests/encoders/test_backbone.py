@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hyperclade.encoders.backbone import load_backbone
+from hyperclade.encoders.backbone import backbone_from, load_backbone
 
 Image = pytest.importorskip("PIL.Image")
 transformers = pytest.importorskip("transformers")
@@ -263,3 +263,16 @@ def test_incomplete_folders_are_refused(home, tmp_path):
 def test_other_inputs_are_refused(home, inputs):
     with pytest.raises(ValueError, match="vision backbones take floating-point"):
         load_backbone(home / "vit")(inputs)
+
+
+@pytest.mark.parametrize(
+    "name", ["vit", "vit-unpooled", "resnet", "dino", "unpooled", "clip", "reversed", "ast"]
+)
+def test_blueprints_make_the_same_network_without_its_files(name, home):
+    modality = "audio" if name == "ast" else "vision"
+    backbone = load_backbone(home / name, modality).eval()
+    blueprint = json.loads(json.dumps(backbone.blueprint)) | {"name": "gone/"}
+    again = backbone_from(blueprint).eval()
+    again.load_state_dict(backbone.state_dict())
+    inputs = torch.rand(2, 1, 40, 36, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(again(inputs), backbone(inputs))  # not equal: one shuffles patches

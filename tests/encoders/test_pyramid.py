@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from hyperclade.encoders import load_backbone, load_encoder, load_pyramid
+from hyperclade.encoders.pyramid import pyramid_from
 
 transformers = pytest.importorskip("transformers")
 
@@ -203,3 +204,16 @@ def test_checkpoints_that_lack_weights_are_refused(home, tmp_path):
 def test_other_inputs_are_refused(home):
     with pytest.raises(ValueError, match="take floating-point"):
         load_pyramid(home / "resnet")(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("name", ["resnet", "convnext", "swin"])
+@pytest.mark.parametrize("frozen_norm", [True, False])
+def test_blueprints_make_the_same_network_without_its_files(name, frozen_norm, home):
+    pyramid = load_pyramid(home / name, frozen_norm=frozen_norm)
+    again = pyramid_from(json.loads(json.dumps(pyramid.blueprint)) | {"name": "gone/"})
+    again.load_state_dict(pyramid.state_dict())
+    assert (again.strides, again.channels) == (pyramid.strides, pyramid.channels)
+    for mine, theirs in zip(again.modules(), pyramid.modules(), strict=True):
+        assert mine.training == theirs.training
+    for a, b in zip(again.eval()(pictures(64, 96)), pyramid.eval()(pictures(64, 96)), strict=True):
+        assert torch.equal(a, b)

@@ -32,6 +32,11 @@ def made(taxonomy=TREE, **given):
     return HVSA(3, taxonomy, **(SMALL | given))
 
 
+def normals(method, features):
+    """Means and standard deviations of the samples' posteriors."""
+    return method._normal(*method.visual(features).chunk(2, dim=-1))
+
+
 def closed(*names, taxonomy=TREE):
     targets = torch.zeros(len(names), len(taxonomy))
     for row, name in zip(targets, names, strict=True):
@@ -61,7 +66,7 @@ def test_coherent_classification_is_the_focal_cross_entropy_of_summed_ways():
     with torch.no_grad():
         method.offset.normal_()
         features = torch.randn(4, 3)
-        points = method._encoded(method.visual, features)[0]
+        points = normals(method, features)[0]
         projected = method.project(2 * log0(points).float()).numpy()
     f, offset = method.labels.detach().numpy(), method.offset.detach().numpy()
     leaves = ["a/x/p", "b", "c/z/r", "a/x"]  # the last ends at an inner node
@@ -76,7 +81,7 @@ def test_coherent_classification_is_the_focal_cross_entropy_of_summed_ways():
         under = [leaf for leaf in logits if leaf == node or node in TREE.ancestors(leaf)]
         p = sum(np.exp(logits[leaf][row]) for leaf in under) / total[row]
         expected.append(-((1 - p) ** 2) * np.log(p))
-    found = method._classification(method._logits(points), closed(*leaves))
+    found = method._classification(method._logits(method._log0(points)), closed(*leaves))
     assert found.item() == pytest.approx(np.mean(expected), rel=1e-5)
 
 
@@ -95,10 +100,10 @@ def test_free_classification_is_binary_cross_entropy_summed_over_nodes():
 @pytest.mark.parametrize("geometry", ["ball", "euclidean"])
 def test_the_prior_is_torchs_mixture_of_the_labels_normals(geometry):
     method = made(geometry=geometry)
-    loc, scale = method._encoded(method.semantic, method.labels)
+    loc, scale = method.positions()
     targets = closed("a/x/p", "b")
     targets = 0.8 * targets + 0.2 * targets.flip(0)
-    points = method._encoded(method.visual, torch.randn(2, 3))[0]
+    points = normals(method, torch.randn(2, 3))[0]
     found = method._log_prior(points, loc, scale, targets)
     for row in range(2):
         component = (
@@ -115,7 +120,7 @@ def test_the_divergence_vanishes_where_the_posterior_is_the_prior():
     """Of a sample with one label, both encoders giving the same normal, at every point that is drawn."""
     method = made(Taxonomy.from_paths(["one", "two"]), learn_from="sample")
     loc, scale = (torch.full((2, 4), value, dtype=torch.float64) for value in (0.2, 0.3))
-    method._encoded = lambda encoder, inputs: (loc, scale)
+    method._normal = lambda tangent, width: (loc, scale)
     parts = method.loss(torch.randn(2, 3), torch.eye(2))
     assert parts["kl"].item() == pytest.approx(0, abs=1e-7)
 
@@ -123,7 +128,7 @@ def test_the_divergence_vanishes_where_the_posterior_is_the_prior():
 def test_the_cone_loss_is_that_of_all_pairs_of_points_drawn():
     """With next to no spread the points are the means: brute force for ancestors, bounds for the rest."""
     method = made()
-    loc = method._encoded(method.semantic, method.labels)[0].detach()
+    loc = method.positions()[0].detach()
     energy = pairwise_cone_energy(loc, loc)
     pairs = [(int(a), v) for v in range(len(TREE)) for a in TREE.ancestors(v)]
     near = np.mean([energy[pair].item() for pair in pairs])
@@ -159,6 +164,14 @@ def test_a_sole_root_over_leaves_has_nothing_outside():
     anchor, _, _ = method._triples()
     assert len(anchor) == 0
     assert torch.isfinite(method.loss(torch.randn(2, 3), torch.tensor([[1.0, 1, 0], [1, 0, 1]]))["loss"])
+
+
+@pytest.mark.parametrize("length", [1e-9, 1.0, 31.0, 100.0])
+def test_scores_are_those_of_the_way_through_the_ball(length):
+    method = made()
+    tangent = torch.nn.functional.normalize(torch.randn(3, 4), dim=1) * length
+    points, _ = method._normal(tangent, torch.zeros(3, 4))
+    torch.testing.assert_close(method._clipped(tangent).double(), method._log0(points), rtol=1e-3, atol=1e-9)
 
 
 @settings(max_examples=25, deadline=None)

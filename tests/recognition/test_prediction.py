@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from planted_samples import NAMES, TAXONOMY, planted_features, planted_masks, recipe
 
+from hyperclade.data.image_rows import Pictures, open_pictures
+from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.recognition.evaluation import predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.prediction import class_colours, predict, write_masks, write_predictions
@@ -68,11 +70,41 @@ def test_other_tables_are_refused(module, tmp_path):
         write_predictions(tmp_path / "found.xlsx", found, list("abcde"))
 
 
-def test_masks_and_overlays(tmp_path):
-    pytest.importorskip("efficientnet_lite_pytorch")
-    samples = planted_masks(n=2)
+@pytest.fixture(scope="module")
+def pixels():
+    """Untrained; it has seen images of 40 × 48 pixels."""
+    pytest.importorskip("efficientnet_lite_pytorch", reason="efficientnet-lite-pytorch is not installed")
     chosen = recipe(backbone={"name": "efficientnet-lite0", "width": 8}, seed=3)
-    pixels = Recognition(chosen, Task.of(samples)).eval()
+    return Recognition(chosen, Task.of(planted_masks(n=2))).eval()
+
+
+@pytest.fixture
+def by_colour(pixels, monkeypatch):
+    """Its classes are the strongest of red, green and blue; it notes the sizes that it sees."""
+    seen = []
+
+    def scores(images):
+        seen.append(tuple(images.shape[2:]))
+        return images.float()
+
+    monkeypatch.setattr(pixels, "pixel_scores", scores)
+    monkeypatch.setattr(pixels, "seen", seen, raising=False)
+    return pixels
+
+
+def write_halves(path, size):
+    """Red to the left, blue to the right; green at the very edges, where a crop would cut."""
+    h, w = size
+    classes = np.zeros(size, int)
+    classes[:, w // 2 :] = 2
+    classes[:, : w // 8] = classes[: h // 8] = 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((20 + 200 * np.eye(3, dtype=int)[classes]).astype(np.uint8)).save(path)
+    return classes
+
+
+def test_masks_and_overlays(pixels, tmp_path):
+    samples = planted_masks(n=2)
     written = write_masks(tmp_path / "out", pixels, samples.images, ("a/one.jpg", "two"))
     assert [path.relative_to(tmp_path / "out").as_posix() for path in written] == ["a/one.png", "two.png"]
     predicted = next(predict_classes(pixels, samples.images))
@@ -90,6 +122,78 @@ def test_masks_and_overlays(tmp_path):
         np.testing.assert_array_equal(views[0], image)
         finest = 0.45 * image + 0.55 * colours[predicted[k]]
         assert np.abs(views[2] - finest).max() <= 1
+
+
+def test_masks_lie_over_images_of_any_size(by_colour, tmp_path):
+    sizes = {"a": (40, 48), "b": (90, 64), "c": (160, 96), "d": (64, 32), "e": (8, 160)}
+    true = {name: write_halves(tmp_path / "in" / f"{name}.png", size) for name, size in sizes.items()}
+    images, _, _ = open_pictures(image_folder(tmp_path / "in"))
+    written = write_masks(tmp_path / "out", by_colour, images, list(sizes))
+    for name, path, seen in zip(sizes, written, by_colour.seen, strict=True):
+        h, w = sizes[name]
+        mask = np.asarray(Image.open(path))
+        assert mask.shape == (h, w)
+        assert (mask == true[name]).mean() > 0.9
+        with Image.open(path.with_suffix(".overlay.png")) as overlay:
+            own = np.asarray(Image.open(tmp_path / "in" / f"{name}.png"))
+            np.testing.assert_array_equal(np.asarray(overlay)[:, :w], own)
+        if name != "e":  # a strip is widened for the network
+            assert seen[0] * seen[1] == pytest.approx(40 * 48, rel=0.05)
+            assert seen[0] / seen[1] == pytest.approx(h / w, rel=0.05)
+    assert by_colour.seen[0] == (40, 48) and min(by_colour.seen[4]) == 32
+
+
+def test_images_of_the_size_of_training_get_the_classes_of_evaluation(pixels, tmp_path):
+    images = planted_masks(n=3).images
+    expected = np.concatenate(list(predict_classes(pixels, images)))
+    items = []
+    for row, image in enumerate(images.read(slice(None))):
+        Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / f"{row}.png")
+        items.append(ImageItem(str(row), None, str(row), tmp_path / f"{row}.png"))
+    written = write_masks(tmp_path / "out", pixels, Pictures(tuple(items)), list("012"))
+    np.testing.assert_array_equal([np.asarray(Image.open(path)) for path in written], expected)
+
+
+def test_masks_stay_in_their_folder(by_colour, tmp_path):
+    ids = (str(tmp_path / "a.png"), "../../b.jpg", "frame.001", "frame.002", "c.tar.PNG")
+    images = planted_masks(n=5).images
+    written = write_masks(tmp_path / "out", by_colour, images, ids)
+    inside = tmp_path.relative_to(tmp_path.anchor).as_posix()
+    names = [path.relative_to(tmp_path / "out").as_posix() for path in written]
+    assert names == [f"{inside}/a.png", "b.png", "frame.001.png", "frame.002.png", "c.tar.png"]
+    assert all(path.exists() for path in written)
+    assert {path.name for path in tmp_path.iterdir()} == {"out"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "match"),
+    [
+        (("a.png", "b", "a.jpg"), r"images 'a\.png' and 'a\.jpg' would both be written to .*a\.png"),
+        (("a/b", "c", "../a/b.png"), r"'a/b' and '\.\./a/b\.png' would both"),
+        (("a", "a.overlay", "b"), r"'a' and 'a\.overlay' would both"),
+        (("a", "b", ".."), r"id '\.\.' names no file"),
+    ],
+)
+def test_ids_that_name_one_file_or_none_are_refused(by_colour, ids, match, tmp_path):
+    with pytest.raises(ValueError, match=match):
+        write_masks(tmp_path / "out", by_colour, planted_masks(n=3).images, ids)
+    assert not (tmp_path / "out").exists()
+
+
+def test_images_and_files_of_others_are_never_replaced(by_colour, tmp_path):
+    for name in ("a", "b"):
+        write_halves(tmp_path / "in" / f"{name}.png", (40, 48))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()}
+    images, _, _ = open_pictures(image_folder(tmp_path / "in"))
+    for given in (images, planted_masks(n=2).images):  # without their paths, too
+        with pytest.raises(ValueError, match=r"a\.png is there already and would be replaced"):
+            write_masks(tmp_path / "in", by_colour, given, ("a.png", "b.png"))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "in").iterdir()} == before
+    first = write_masks(tmp_path / "out", by_colour, images, ("a.png", "b.png"))
+    assert write_masks(tmp_path / "out", by_colour, images, ("a.png", "b.png")) == first
+    masks = Pictures(tuple(ImageItem(path.name, None, path.stem, path) for path in first))
+    with pytest.raises(ValueError, match=r"a\.png is there already"):
+        write_masks(tmp_path / "out", by_colour, masks, [item.id for item in masks.items])
 
 
 def test_colours_of_classes_differ_and_parents_have_their_mean():

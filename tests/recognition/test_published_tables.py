@@ -1,5 +1,6 @@
 """Comparisons: what runs, with which settings, judged by what, and the tables made of it."""
 
+import gzip
 import inspect
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from planted_samples import planted_features, planted_images, planted_masks
 from hyperclade.cli import main as entry
 from hyperclade.data.samples import data_home
 from hyperclade.learning.runs import LAST, plain
-from hyperclade.recognition import reproduce
+from hyperclade.recognition import embedding, reproduce, training
 from hyperclade.recognition.evaluation import evaluate
 from hyperclade.recognition.published import TABLES, Measure, Row, Table
 from hyperclade.recognition.recipes import method_class, recipe_from
@@ -32,6 +33,10 @@ WIDTHS = Table(
         "wide": Row("wide", "leaf-softmax", {"method": {"settings": {"hidden": [16]}}}),
     },
     (Measure("report.map", "MAP"), Measure("report.cv", "CV")),
+)
+
+needs_lite = pytest.mark.skipif(
+    not find_spec("efficientnet_lite_pytorch"), reason="EfficientNet-Lite is not installed"
 )
 
 
@@ -160,22 +165,54 @@ def test_choices_are_judged_by_what_training_has_not_seen_and_never_by_the_test(
     assert result["report"]["n_samples"] == 30
 
 
+@needs_lite
 def test_features_of_a_frozen_backbone_are_computed_once_for_all_runs(planted, tmp_path, monkeypatch):
     embedded = []
 
     def embed(samples, backbone, *, device):
-        embedded.append((len(samples), backbone.name))
-        return replace(samples, inputs=samples.inputs.read(slice(None)).mean((2, 3)).astype(np.float32))
+        embedded.append((len(samples), backbone.size))
+        return embedding.embed(samples, backbone, device=device)
 
-    planted |= {"train": planted_images(30), "test": planted_images(9, seed=1)}
+    planted |= {"train": planted_images(9), "test": planted_images(6, seed=1)}
     monkeypatch.setattr(reproduce, "embed", embed)
+    monkeypatch.setattr(training, "embed", None)
     table = replace(WIDTHS, data=("cifar100",))
-    runs = planned(table, changes=SMALL)
+    changes = SMALL | {"backbone": {"size": 32}}
+    runs = planned(table, changes=changes)
     assert all(run.recipe.backbone.frozen for run in runs)
     results = compare(runs, tmp_path, device="cpu", say=str)
-    assert embedded == [(30, "efficientnet-lite0"), (9, "efficientnet-lite0")]
-    assert [found["report"]["n_samples"] for found in results] == [9, 9]
+    assert embedded == [(9, 32), (6, 32)]
+    assert [found["report"]["n_samples"] for found in results] == [6, 6]
     assert recipe_from(results[0]["recipe"]) == runs[0].recipe
+    # What is kept sees images too.
+    assert evaluate(load(tmp_path / runs[0].name), planted["test"])["map"] == pytest.approx(
+        results[0]["report"]["map"]
+    )
+
+    # Other samples under the same name, in the same folder, have other features.
+    monkeypatch.setattr(reproduce, "train", None)
+    planted["train"] = planted_images(9, seed=2)
+    larger = planned(table, systems=["narrow"], seeds=[2], changes=SMALL | {"backbone": {"size": 48}})
+    smaller = planned(table, systems=["narrow"], seeds=[1], changes=changes)
+    with pytest.raises(TypeError):
+        compare([*smaller, *larger], tmp_path, device="cpu", say=str)
+    assert embedded[2:] == [(9, 32), (9, 48), (6, 48)]
+
+
+def test_runs_in_processes_of_their_own(tmp_path, monkeypatch):
+    (tmp_path / "imclef").mkdir()
+    header = "@relation r\n@attribute x numeric\n@attribute class hierarchical 1,1/2,1/3,4,4/5\n@data\n"
+    rows = "".join(f"{x},{label}\n" for x, label in [(0, "1/2"), (3, "1/3"), (9, "4/5")] * 8)
+    for split in ("Train", "Test"):
+        with gzip.open(tmp_path / "imclef" / f"ImCLEF07A_{split}.arff.gz", "wt") as file:
+            file.write(header + rows)
+    monkeypatch.setenv("HYPERCLADE_DATA", str(tmp_path))
+    runs = planned(WIDTHS, systems=["narrow"], changes=SMALL)
+    said = []
+    (found,) = compare(runs, tmp_path / "processes", device="cpu", say=said.append)
+    assert len(said) == 1 and found["report"]["n_samples"] == 24
+    here = run_system(runs[0], tmp_path / "here", device="cpu")
+    assert found["report"] == here["report"]
 
 
 def test_rows_are_means_over_seeds_of_what_there_is():
@@ -189,6 +226,17 @@ def test_rows_are_means_over_seeds_of_what_there_is():
     assert (row["model"], row["seeds"], row["minutes"], row["published"]) == ("narrow", 2, 1.5, None)
 
 
+def test_figures_that_a_result_lacks_are_left_out():
+    found = {"system": "leaf-softmax-hidden-4", "data": "imclef07a", "seed": 0, "seconds": 1.0}
+    found["report"] = {"levels": [{"mean_iou": 0.5}], "mistakes": None}
+    paths = ("report.mistakes.top1", "report.map", "report.levels.1.mean_iou", "judged.map")
+    measures = tuple(Measure(path, path) for path in paths)
+    (row,) = table_rows(replace(WIDTHS, measures=measures), [found])
+    assert row["measures"] == dict.fromkeys(paths)
+    (row,) = table_rows(replace(WIDTHS, measures=(Measure("report.levels.0.mean_iou", "I"),)), [found])
+    assert row["measures"] == {"I": (50, 0)}
+
+
 def test_costs_grow_with_the_width(planted, monkeypatch):
     monkeypatch.setattr(reproduce, "cost", partial(reproduce.cost, seconds=0.02))
     runs = planned(WIDTHS)
@@ -200,7 +248,7 @@ def test_costs_grow_with_the_width(planted, monkeypatch):
     assert wide["flops"] > narrow["flops"] and narrow["samples_per_second"] > 0
 
 
-@pytest.mark.skipif(not find_spec("efficientnet_lite_pytorch"), reason="EfficientNet-Lite is not installed")
+@needs_lite
 def test_pixels_are_judged_by_level(planted, tmp_path):
     planted |= {"train": planted_masks(8), "test": planted_masks(4, seed=1)}
     changes = {"training": {"epochs": 1.0, "batch_size": 4}, "backbone": {"width": 8}}

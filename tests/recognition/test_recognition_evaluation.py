@@ -1,5 +1,7 @@
 """Scores and figures of trained modules against scikit-learn and loops over pixels."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,6 @@ from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.training import train
 from hyperclade.trees.taxonomy import Taxonomy
 
-pytest.importorskip("efficientnet_lite_pytorch", reason="efficientnet-lite-pytorch is not installed")
 LITE = {"name": "efficientnet-lite0", "width": 8}
 
 
@@ -24,6 +25,8 @@ def trained():
 @pytest.fixture(scope="module")
 def pixel_module():
     """Untrained, but scoring by what the left and right halves look like."""
+    if not find_spec("efficientnet_lite_pytorch"):
+        pytest.skip("efficientnet-lite-pytorch is not installed")
     module = Recognition(recipe(backbone=LITE, seed=3), Task.of(planted_masks())).eval()
     module.net.method.logits[0].weight.data.mul_(50)
     return module

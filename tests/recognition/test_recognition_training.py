@@ -1,7 +1,9 @@
 """Runs are what a plain loop would do, and stopped anywhere and resumed they end bit for bit the same."""
 
 import json
+import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ import pytorch_lightning as lightning
 import torch
 from planted_samples import TAXONOMY, planted_features, planted_images, planted_masks, recipe
 
+from hyperclade import recognition
 from hyperclade.data.labelled import LabelledSet
-from hyperclade.learning.runs import CHECKPOINT, HISTORY, RECIPE
+from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE
 from hyperclade.learning.schedule import StepBatches
 from hyperclade.recognition.config import Backbone, Method, Training
 from hyperclade.recognition.embedding import embed
@@ -24,7 +27,7 @@ from hyperclade.trees.taxonomy import Taxonomy
 QUIET = {"device": "cpu", "progress": False}
 LITE = {"name": "efficientnet-lite0", "size": 32}
 needs_lite = pytest.mark.skipif(
-    not pytest.importorskip("importlib.util").find_spec("efficientnet_lite_pytorch"),
+    not find_spec("efficientnet_lite_pytorch"),
     reason="efficientnet-lite-pytorch is not installed",
 )
 
@@ -158,6 +161,77 @@ def test_what_is_fine_tuned_moves_and_what_is_frozen_does_not():
         assert all(torch.equal(body[name], after[name]) for name in body) == frozen
 
 
+@pytest.mark.parametrize("kind", ["images", "pixels"])
+def test_a_module_is_loaded_without_the_files_of_its_backbone(kind, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    sizes = {"embedding_size": 8, "hidden_sizes": [8, 12], "depths": [1, 1], "layer_type": "basic"}
+    net = transformers.ResNetModel(transformers.ResNetConfig(**sizes))
+    net.half().save_pretrained(tmp_path / "net")
+    processor = {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 32}}
+    processor |= {"do_normalize": True, "image_mean": [0.4, 0.5, 0.6], "image_std": [0.2, 0.3, 0.4]}
+    (tmp_path / "net" / "preprocessor_config.json").write_text(json.dumps(processor))
+    samples = planted_images() if kind == "images" else planted_masks(n=4)
+    chosen = recipe(
+        backbone={"name": str(tmp_path / "net"), "width": 8}, epochs=1.0, batch_size=4, crop_size=(32, 32)
+    )
+    module = train(chosen, samples, tmp_path / "run", **QUIET)
+    shutil.rmtree(tmp_path / "net")
+    loaded = load(tmp_path / "run")
+    assert_same_state(module, loaded)
+    images = torch.from_numpy((samples.inputs if kind == "images" else samples.images).read([0, 1]))
+    score = "scores" if kind == "images" else "pixel_scores"
+    assert torch.equal(getattr(loaded, score)(images), getattr(module, score)(images))
+    with pytest.raises(ValueError, match="net"):
+        train(chosen, samples, **QUIET)
+
+
+@needs_lite
+def test_known_features_are_not_computed_again(monkeypatch):
+    samples = planted_images()
+    chosen = recipe(backbone=LITE | {"frozen": True}, batch_size=4)
+    embedded = embed(samples, chosen.backbone, device="cpu")
+    through = train(chosen, samples, **QUIET)
+    monkeypatch.setattr("hyperclade.recognition.training.embed", None)
+    assert_same_state(through, train(chosen, samples, features=embedded.inputs, **QUIET))
+    for wrong in ({"features": embedded.inputs[1:]}, {"features": planted_features().inputs}):
+        with pytest.raises(ValueError, match="features must be those of the samples"):
+            train(chosen, samples, **wrong, **QUIET)
+    with pytest.raises(ValueError, match="images for a frozen backbone"):
+        train(recipe(), planted_features(), features=planted_features().inputs, **QUIET)
+
+
+@pytest.mark.parametrize("name", ["hvsa", "leaf-softmax", "soft-labels"])
+def test_methods_compute_in_full_precision(name):
+    samples = planted_features()
+    modules = [
+        train(recipe(name, settings={}, epochs=0.5, precision=precision), samples, **QUIET)
+        for precision in ("32-true", "bf16-mixed")
+    ]
+    assert_same_state(*modules)
+    rows = torch.from_numpy(samples.inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(modules[1].scores(rows), modules[0].scores(rows))
+
+
+@needs_lite
+@pytest.mark.parametrize("name", ["hvsa", "leaf-softmax", "soft-labels"])
+def test_backbones_compute_in_half_precision(name):
+    chosen = recipe(
+        name, settings={}, backbone=LITE, batch_size=6, epochs=0.5, precision="bf16-mixed", mixup=0.2
+    )
+    module = train(chosen, planted_images(), **QUIET)
+    assert module.n_steps == 1
+    assert all(value.isfinite().all() for value in module.state_dict().values())
+
+
+def test_what_a_killed_run_left_beside_its_model_goes(tmp_path):
+    train(recipe(epochs=1.0), planted_features(), tmp_path, **QUIET)
+    for left in (LAST, FEATURES, f".{LAST}.x1.tmp", f".{FEATURES}.x1.tmp"):
+        (tmp_path / left).write_bytes(b"left")
+    train(recipe(epochs=1.0), planted_features(), tmp_path, **QUIET)
+    assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT, RECIPE, HISTORY}
+
+
 def test_standardisation_knows_only_what_is_learned_from(tmp_path):
     samples = planted_features()
     module = train(recipe(validation=0.3, epochs=1.0), samples, tmp_path, **QUIET)
@@ -280,6 +354,31 @@ def test_settings_out_of_range():
         recipe_from({"training": {"epoch": 3}})
     with pytest.raises(ValueError, match="none would be left"):
         held_out(planted_features(), 0.999, 0)
+
+
+def test_numbers_may_be_spelled_as_yaml_reads_them_and_nothing_else():
+    given = {"learning_rate": "1e-3", "epochs": 7, "area": [0.5, 1], "crop_size": [3, 4], "clip": None}
+    training = recipe_from({"training": given, "backbone": None}).training
+    assert training == Training(learning_rate=1e-3, epochs=7.0, area=(0.5, 1.0), crop_size=(3, 4))
+    for wrong, message in (
+        ({"training": {"batch_size": 12.5}}, "training: .*batch_size.*12.5"),
+        ({"training": {"epochs": True}}, "training: .*epochs.*True"),
+        ({"training": {"epochs": None}}, "epochs must not be null"),
+        ({"training": {"area": [0.5]}}, "training: .*area"),
+        ({"training": {"colour": 1}}, "training: .*colour"),
+        ({"training": [3]}, "training must hold settings by name"),
+        ({"backbone": {"name": 5}}, "backbone: .*name"),
+        ({"trainig": {"epochs": 3}}, "no part 'trainig'; it has method, backbone, training, seed"),
+        ({"seed": 1.5}, "seed must be a whole number"),
+    ):
+        with pytest.raises(ValueError, match=message) as caught:
+            recipe_from(wrong)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_exported_method_is_that_of_recipes():
+    chosen = recognition.Recipe(recognition.Method("mvm"), recognition.Backbone(), recognition.Training())
+    assert issubclass(method_class(chosen.method)[0], recognition.NodeScorer)
 
 
 def test_every_method_has_a_preset():

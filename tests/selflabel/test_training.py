@@ -83,8 +83,10 @@ def test_a_stop_right_before_a_labelling_changes_nothing(name, tmp_path):
 def test_a_finished_run_is_loaded(tmp_path):
     pairs = planted_pairs()
     first = train(recipe(), pairs, tmp_path, **QUIET)
+    (tmp_path / LAST).write_bytes(b"left by a kill")
     again = train(recipe(), pairs, tmp_path, callbacks=(Stop(1),), **QUIET)
     assert_same_state(first, again)
+    assert not (tmp_path / LAST).exists()
     for source in (tmp_path, tmp_path / CHECKPOINT):
         module = load(source)
         assert_same_state(first, module)
@@ -186,7 +188,7 @@ def test_minutes_too_make_a_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(SystemExit):
         train(rare, planted_pairs(), tmp_path / "early", callbacks=(Stop(7),), **QUIET)
     assert not (tmp_path / "early" / LAST).exists()
-    monkeypatch.setattr("hyperclade.selflabel.training._CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("hyperclade.learning.runs.CHECKPOINT_SECONDS", -1.0)
     with pytest.raises(SystemExit):
         train(rare, planted_pairs(), tmp_path / "late", callbacks=(Stop(9),), **QUIET)
     assert torch.load(tmp_path / "late" / LAST, weights_only=True)["global_step"] == 8

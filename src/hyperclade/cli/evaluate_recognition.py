@@ -29,7 +29,7 @@ def evaluate_recognition(
     *,
     data: str,
     source: Source,
-    split: str = "test",
+    split: str | None = None,
     cost: bool = False,
     out: str | None = None,
     device: str = "auto",
@@ -41,9 +41,9 @@ def evaluate_recognition(
         checkpoint: Folder of a finished run, or its model.ckpt.
         data: As for training: imclef07a, imclef07d, cifar100, camvid, or a file or folder.
         source: How files are read; images are brought to the size of those in training by default.
-        split: Of imclef07a and others by name: train, test, val; validation is the part that training held
-            out of these data.
-        cost: Also measure parameters, FLOPs and samples a second.
+        split: Of imclef07a and others by name: train, test (the default), val. Of all data that were trained
+            on, validation: the part that training held out of them.
+        cost: Also measure parameters (those used in training alone included), FLOPs and samples a second.
         out: JSON file for all figures.
         device: auto, cpu, cuda or cuda:N.
         progress: Show a bar.
@@ -51,10 +51,13 @@ def evaluate_recognition(
     from rich.console import Console
 
     from hyperclade.recognition import evaluation
+    from hyperclade.recognition.sources import NAMED
     from hyperclade.recognition.training import load
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     module = load(checkpoint, device=device)
+    if split is None and data in NAMED:
+        split = "test"
     samples = _samples(module, data, split, source)
     figures: dict[str, Any] = {"checkpoint": str(checkpoint), "data": data, "split": split}
     figures |= evaluation.evaluate(module, samples, progress=progress)
@@ -66,8 +69,9 @@ def evaluate_recognition(
         figures["cost"] = evaluation.cost(module, samples)
         parameters, flops, speed = figures["cost"].values()
         console.print(
-            f"{parameters / 1e6:.2f} M parameters, {flops / 1e9:.3f} GFLOPs a sample (a multiplication and "
-            f"an addition are two), {speed:.2f} samples a second, one at a time"
+            f"{parameters / 1e6:.2f} M parameters, those used in training alone included; "
+            f"{flops / 1e9:.3f} GFLOPs a sample (a multiplication and an addition are two), {speed:.2f} "
+            "samples a second, one at a time"
         )
     if out is not None:
         from hyperclade.data.atomic import atomic_write
@@ -88,20 +92,15 @@ def trained_source(module: "Recognition", source: Source) -> Source:
     )
 
 
-def _samples(module: "Recognition", data: str, split: str, source: Source) -> "LabelledSet | MaskedSet":
-    from hyperclade.recognition.sources import held_out
+def _samples(
+    module: "Recognition", data: str, split: str | None, source: Source
+) -> "LabelledSet | MaskedSet":
+    from hyperclade.recognition.training import unseen_part
 
     unseen = split == "validation"
-    fraction = module.recipe.training.validation
-    if unseen and not fraction:
-        raise ValueError("training has held nothing out: its training.validation is 0")
     source = trained_source(module, source)
-    samples = read_samples(data, "train" if unseen else split, source, module.task.taxonomy)
-    if not unseen:
-        return samples
-    judged = held_out(samples, fraction, module.recipe.seed)[1]
-    assert judged is not None
-    return judged
+    samples = read_samples(data, None if unseen else split, source, module.task.taxonomy)
+    return unseen_part(module, samples) if unseen else samples
 
 
 def _print_scores(console: Any, figures: dict[str, Any]) -> None:

@@ -225,7 +225,7 @@ def _with_preset_paths(arguments: list[str], command: str) -> list[str]:
 
 
 def _preset_path(name: str, command: str) -> str:
-    if Path(name).exists() or Path(name).name != name:
+    if Path(name).is_file() or Path(name).name != name:
         return name
     system = "recognition" if command.endswith(" recognition") else "selflabel"
     presets = Path(__file__).parents[1] / system / "presets"

@@ -50,7 +50,7 @@ def train_recognition(
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     recipe = Recipe(method, backbone, training, seed)
-    samples = read_samples(data, "train", source)
+    samples = read_samples(data, None, source)
     console.print(_about(recipe, samples))
     empty = samples.empty_classes()
     if empty:
@@ -64,7 +64,7 @@ def train_recognition(
 
 
 def read_samples(
-    data: str, split: str, source: Source, taxonomy: "Taxonomy | None" = None
+    data: str, split: str | None, source: Source, taxonomy: "Taxonomy | None" = None
 ) -> "LabelledSet | MaskedSet":
     """Samples by `load_samples`, with lines about what was left out or completed."""
     from hyperclade.recognition.sources import load_samples
@@ -94,10 +94,12 @@ def _about(recipe: Recipe, samples: "LabelledSet | MaskedSet") -> str:
     if task.size is None:
         what = f"{task.n_features} features"
     else:
-        frozen = "frozen " if recipe.backbone.frozen else ""
-        what = f"images of {task.size[0]} × {task.size[1]} by {frozen}{recipe.backbone.name}"
+        what = f"images of {task.size[0]} × {task.size[1]}"
         if task.kind == "pixels":
-            what = f"pixels of {what}, {recipe.backbone.head} head"
+            what = f"pixels of {what}"
+        if recipe.backbone.name is not None:
+            what += f" by {'frozen ' if recipe.backbone.frozen else ''}{recipe.backbone.name}"
+            what += f", {recipe.backbone.head} head" if task.kind == "pixels" else ""
     taxonomy = task.taxonomy
     return (
         f"{len(samples):,} samples ({what}), {len(taxonomy):,} nodes, {len(taxonomy.leaves):,} of them "

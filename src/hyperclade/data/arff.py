@@ -72,30 +72,40 @@ def read_hierarchical_arff(path: str | os.PathLike, taxonomy: Taxonomy | None = 
     (('1', '1/2', '1/3'), [[True, True, False]])
     """
     attributes, rows = _parse(path)
-    _check_kinds(path, attributes, (*_NUMERIC, "hierarchical"))
-    found = [k for k, attribute in enumerate(attributes) if attribute.kind == "hierarchical"]
-    if len(found) != 1 or not rows:
-        raise ValueError(
-            f"{path}: {len(found)} hierarchical attributes and {len(rows)} rows; need one, and rows"
-        )
-    at = found[0]
+    found = _hierarchical(path, attributes, rows)
+    if len(found) != 1:
+        raise ValueError(f"{path}: {len(found)} hierarchical attributes; need one")
     if taxonomy is None:
-        taxonomy = _header_taxonomy(path, attributes[at])
-
-    def place(row: int) -> str:
-        return f"{path}: line {rows[row][0]}"
-
-    names = [[label.strip() for label in cells[at].split("@")] for _, cells in rows]
-    labels = node_labels(names, taxonomy, place)
-    cells = np.array([cells[:at] + cells[at + 1 :] for _, cells in rows])
-    features = _numbers(cells)
-    if not np.isfinite(features).all():
-        row, column = np.argwhere(~np.isfinite(features))[0]
-        raise ValueError(
-            f"{place(row)}: {str(cells[row, column])!r} is no finite number; fill it in or drop the row"
-        )
-    ids = tuple(f"line {line}" for line, _ in rows)
+        taxonomy = _header_taxonomy(path, attributes[found[0]])
+    names = [[label.strip() for label in cells[found[0]].split("@")] for _, cells in rows]
+    labels = node_labels(names, taxonomy, lambda row: f"{path}: line {rows[row][0]}")
+    features, ids = _features(path, rows, found)
     return LabelledSet(features, labels, taxonomy, ids, count_incomplete(labels, taxonomy))
+
+
+def read_arff_features(path: str | os.PathLike) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The features of a file as `read_hierarchical_arff` reads it, whose labels may be unknown or missing.
+
+    Returns
+    -------
+    features : (n, d) float32.
+    ids : line numbers, "line 85".
+
+    Raises
+    ------
+    ValueError : not such a file, or a feature that is no finite number; names the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "x.arff")
+    ...     _ = path.write_text("@attribute x numeric\\n@data\\n0.5\\n")
+    ...     read_arff_features(path)
+    (array([[0.5]], dtype=float32), ('line 3',))
+    """
+    attributes, rows = _parse(path)
+    return _features(path, rows, _hierarchical(path, attributes, rows))
 
 
 class _Attribute(NamedTuple):
@@ -123,10 +133,10 @@ def _parse(path: str | os.PathLike) -> tuple[list[_Attribute], list[tuple[int, l
                     f"{path}: line {number} has {len(row)} values for {len(attributes)} attributes"
                 )
             rows.append((number, [cell.strip() for cell in row]))
-        elif match := re.match(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.*)", line, re.IGNORECASE):
-            kind, _, values = match[2].partition(" ")
+        elif match := re.match(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(\S.*)", line, re.IGNORECASE):
+            kind, *values = match[2].split(None, 1)
             kind = "nominal" if kind.startswith("{") else kind.lower()
-            attributes.append(_Attribute(number, match[1].strip("'\""), kind, values))
+            attributes.append(_Attribute(number, match[1].strip("'\""), kind, "".join(values)))
         elif line.lower().startswith("@data"):
             in_data = True
     if not in_data or not attributes:
@@ -140,6 +150,33 @@ def _check_kinds(path: str | os.PathLike, attributes: list[_Attribute], known: t
             raise ValueError(
                 f"{path}: line {attribute.line}: attribute type {attribute.kind!r} is not supported"
             )
+
+
+def _hierarchical(
+    path: str | os.PathLike, attributes: list[_Attribute], rows: list[tuple[int, list[str]]]
+) -> list[int]:
+    """Positions of the hierarchical attributes, of a file whose others are numeric."""
+    _check_kinds(path, attributes, (*_NUMERIC, "hierarchical"))
+    if not rows:
+        raise ValueError(f"{path}: 0 rows; there must be some after @data")
+    return [k for k, attribute in enumerate(attributes) if attribute.kind == "hierarchical"]
+
+
+def _features(
+    path: str | os.PathLike, rows: list[tuple[int, list[str]]], without: list[int]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Features (n, d) of all attributes but some, and ids of the rows."""
+    cells = np.delete(np.array([cells for _, cells in rows]), without, axis=1)
+    if not cells.size:
+        raise ValueError(f"{path}: no attribute is numeric, so there are no features")
+    features = _numbers(cells)
+    if not np.isfinite(features).all():
+        row, column = np.argwhere(~np.isfinite(features))[0]
+        raise ValueError(
+            f"{path}: line {rows[row][0]}: {str(cells[row, column])!r} is no finite number; fill it in or "
+            "drop the row"
+        )
+    return features, tuple(f"line {line}" for line, _ in rows)
 
 
 def _header_taxonomy(path: str | os.PathLike, attribute: _Attribute) -> Taxonomy:

@@ -69,6 +69,33 @@ class ImageRows:
 
 
 @dataclass(frozen=True, eq=False)
+class Pictures:
+    """n colour images, each of its own size, decoded when they are read.
+
+    Examples
+    --------
+    >>> image = io.BytesIO()
+    >>> from PIL import Image
+    >>> Image.new("RGB", (4, 3)).save(image, "png")
+    >>> [pixels.shape for pixels in Pictures((ImageItem("a", None, "a", image.getvalue()),)).read([0])]
+    [(3, 3, 4)]
+    """
+
+    items: tuple[ImageItem, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def read(self, rows: Sequence[int]) -> list[np.ndarray]:
+        """Pixels (3, h, w) of each row, uint8; ValueError if an image does not decode any more."""
+        read = [(self.items[row].id, _upright(self.items[row])) for row in rows]
+        for name, image in read:
+            if isinstance(image, str):
+                raise ValueError(f"image {name}: {image}")
+        return [np.asarray(image).transpose(2, 0, 1) for _, image in read]
+
+
+@dataclass(frozen=True, eq=False)
 class MaskRows:
     """n masks of one size: the class of every pixel.
 
@@ -149,6 +176,44 @@ def open_images(
     if kept is not None:
         return ImageRows.of_pixels(kept), good, skipped
     return ImageRows(tuple(items[k] for k in good), shape, np.arange(len(good))), good, skipped
+
+
+def open_pictures(items: Sequence[ImageItem]) -> tuple[Pictures, np.ndarray, Skipped]:
+    """Decode all images once, as `open_images` does, but leave each its size.
+
+    Returns
+    -------
+    images : the m that decode; `good` : (m,) int64 their positions; `skipped` : (id, reason) of the others.
+
+    Raises
+    ------
+    ValueError : none decodes; names the first.
+    """
+
+    def reason(item: ImageItem) -> str | None:
+        image = _upright(item)
+        return image if isinstance(image, str) else None
+
+    reasons = list(_in_threads(reason, items))
+    good = np.array([k for k, why in enumerate(reasons) if why is None], dtype=np.int64)
+    if not len(good):
+        raise ValueError(f"none of {len(items)} images decodes; the first, {items[0].id}: {reasons[0]}")
+    skipped = tuple((item.id, why) for item, why in zip(items, reasons, strict=True) if why is not None)
+    return Pictures(tuple(items[k] for k in good)), good, skipped
+
+
+def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels (3, h, w) brought to a size (height, width) as those of `ImageRows` are, but nothing is cut off.
+
+    >>> resized(np.full((3, 4, 6), 7, np.uint8), (2, 3))[0].tolist()
+    [[7, 7, 7], [7, 7, 7]]
+    """
+    from PIL import Image
+
+    if pixels.shape[1:] == size:
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    return np.array(image.resize(size[::-1], Image.Resampling.BICUBIC)).transpose(2, 0, 1)
 
 
 def open_masks(
@@ -236,10 +301,9 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
     """Pixels (3, h, w), or why there are none; `as_in` names an image whose size this one must have."""
     from PIL.Image import Resampling
 
-    images, _, broken = decode_images([item])
-    if broken:
-        return broken[0][1]
-    image = images[0]
+    image = _upright(item)
+    if isinstance(image, str):
+        return image
     if as_in and (image.height, image.width) != size:
         raise ValueError(
             f"image {item.id} has {image.height} × {image.width} pixels (height × width), {as_in} has "
@@ -248,23 +312,32 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
     return np.asarray(_covering(image, size, Resampling.BICUBIC)).transpose(2, 0, 1)
 
 
+def _upright(item: ImageItem) -> "Image | str":
+    """The image, or why there is none."""
+    images, _, broken = decode_images([item])
+    return broken[0][1] if broken else images[0]
+
+
 def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -> np.ndarray | str:
-    """Classes (h, w), or why there are none."""
-    from PIL import Image
+    """Classes (h, w), upright as images are, or why there are none."""
+    from PIL import Image, ImageOps
 
     if item.source is None:
         return "no mask in this row"
     try:
         with Image.open(_stream(item)) as mask:
             mask.load()
-            values = np.asarray(_covering(mask, size, Image.Resampling.NEAREST))
+            upright = ImageOps.exif_transpose(mask)
+            values = np.asarray(_covering(upright, size, Image.Resampling.NEAREST))
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         return str(error)
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise ValueError(
             f"mask {item.id} is of kind {mask.mode!r}; need one whole number a pixel (a grey or palette PNG)"
         )
-    found = classes[np.clip(values, 0, len(classes) - 1).astype(np.int64)]
+    values = values.astype(np.int64)
+    known = (values >= 0) & (values < len(classes))
+    found = np.where(known, classes[np.where(known, values, 0)], -1)
     if (found < 0).any():
         raise ValueError(
             f"mask {item.id} has the value {values[found < 0][0]}, which no class has; name its class in "

@@ -1,5 +1,6 @@
 """Files of features or images with labels, read as samples labelled with nodes of a taxonomy."""
 
+import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -105,7 +106,7 @@ def labelled_images(
         names = _paths_or(parts, [above[-1:] for above in parts], taxonomy)
         nodes, taxonomy = _nodes(names, taxonomy, lambda row: f"{source}: {items[row].id}")
     else:
-        items, cells = _table_items(source, [labels] if isinstance(labels, str) else list(labels))
+        items, cells = listed_images(source, [labels] if isinstance(labels, str) else list(labels))
         names = _paths_or(cells, cells, taxonomy)
         nodes, taxonomy = _nodes(names, taxonomy, f"{source}: row {{}} (counted from 0)".format)
     images, good, skipped = open_images(items, size)
@@ -114,20 +115,41 @@ def labelled_images(
     return LabelledSet(images, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy), skipped)
 
 
-def _table_items(source: Path, columns: list[str]) -> tuple[list[ImageItem], list[list[str]]]:
-    """Images, and the filled cells of their label columns."""
+def listed_images(
+    source: str | os.PathLike, columns: Sequence[str] = ()
+) -> tuple[list[ImageItem], list[list[str]]]:
+    """Images that a table lists, and the filled cells of some of its columns.
+
+    Parameters
+    ----------
+    source : Parquet file with the column "image", or CSV file with the column "path" (see `labelled_images`).
+    columns : to read besides.
+
+    Returns
+    -------
+    items : n images, not yet decoded.
+    cells : for each the text of its cells in `columns` that are not empty.
+
+    Raises
+    ------
+    ValueError : a file of another kind, a column that is not there, rows of another length than the header,
+        or a row without path; names file and row.
+    """
+    source, columns = Path(source), list(columns)
     suffix = source.suffix.lower()
     if suffix == ".parquet":
         items = [item for batch in image_parquet(source) for item in batch]
         have = pq.read_schema(source).names
     elif suffix == ".csv":
-        try:
-            frame = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{source}: not a readable CSV file ({error})") from error
+        frame = _csv_table(source)
         have = frame.columns.tolist()
         if "path" not in have:
             raise ValueError(f"{source}: no column 'path'; the file has {', '.join(have)}")
+        bare = frame["path"].str.strip() == ""
+        if bare.any():
+            raise ValueError(
+                f"{source}: row {bare.argmax()} (counted from 0) has no path; fill it in or drop it"
+            )
         items = [ImageItem(path, None, Path(path).stem, source.parent / path) for path in frame["path"]]
     else:
         raise ValueError(f"{source} is no folder of images, nor a .parquet or .csv file that lists some")
@@ -138,6 +160,24 @@ def _table_items(source: Path, columns: list[str]) -> tuple[list[ImageItem], lis
         frame = pd.read_parquet(source, columns=columns)
     cells = frame[columns].fillna("").astype(str).to_numpy().tolist()
     return items, [[cell for cell in row if cell] for row in cells]
+
+
+def _csv_table(source: Path) -> pd.DataFrame:
+    """As text; pandas' reader would fill short rows and cut long ones."""
+    try:
+        with open(source, newline="", encoding="utf-8-sig") as file:
+            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{source}: not a readable CSV file ({error})") from error
+    wrong = np.flatnonzero(np.array([len(row) for row in rows]) != len(header))
+    if len(wrong):
+        raise ValueError(
+            f"{source}: row {wrong[0]} (counted from 0) has {len(rows[wrong[0]])} cells, the header has "
+            f"{len(header)}"
+        )
+    if not rows or len(set(header)) < len(header):
+        raise ValueError(f"{source}: no rows, or two columns of one name in {', '.join(header)}")
+    return pd.DataFrame(rows, columns=header)
 
 
 def _paths_or(

@@ -20,6 +20,8 @@ from hyperclade.data.image_rows import (
 from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.trees.taxonomy import Taxonomy
 
+_VALUES = 1 << 16  # that pixels of a mask can have
+
 
 @dataclass(frozen=True, eq=False)
 class MaskedSet:
@@ -33,7 +35,7 @@ class MaskedSet:
 
     Raises
     ------
-    ValueError : lengths or sizes that differ, or classes that are no nodes.
+    ValueError : lengths or sizes that differ, or classes that are no nodes or lie below one another.
 
     Examples
     --------
@@ -62,6 +64,14 @@ class MaskedSet:
             raise ValueError(f"class_nodes must be 1..{VOID} different nodes, got {nodes}")
         if nodes.min() < 0 or nodes.max() >= len(self.taxonomy):
             raise ValueError(f"class_nodes must be in 0..{len(self.taxonomy) - 1}, got {nodes}")
+        below, above = self.taxonomy.ancestor_matrix()[nodes][:, nodes].nonzero()
+        if (below != above).any():
+            k = int(np.argmax(below != above))
+            lower, upper = (self.taxonomy.names[nodes[side[k]]] for side in (below, above))
+            raise ValueError(
+                f"class {lower!r} lies below class {upper!r}, but a pixel has one class: keep one, or give "
+                "the upper one a node of its own below it"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -171,7 +181,10 @@ def _classes(
     names = list(dict.fromkeys(values.values()))
     if len(names) > VOID:
         raise ValueError(f"{len(names)} classes; masks can have up to {VOID}")
-    of_value = np.full(1 << 16, -1, dtype=np.int16)
+    wrong = [value for value in void if not 0 <= value < _VALUES]
+    if wrong:
+        raise ValueError(f"void value {wrong[0]} is not in 0..{_VALUES - 1}, as values of masks are")
+    of_value = np.full(_VALUES, -1, dtype=np.int16)
     for value, name in values.items():
         if not 0 <= value < len(of_value) or value in void:
             raise ValueError(f"value {value} of class {name!r} is void or not in 0..{len(of_value) - 1}")

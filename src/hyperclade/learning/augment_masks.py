@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hyperclade.data.image_rows import VOID
-from hyperclade.learning.augment import _interpolation, _jitter_colour
+from hyperclade.learning.augment import interpolation, jitter_colour
 
 _GREY = 0.5  # around an image: about 0 after any network's normalisation
 
@@ -65,7 +65,7 @@ def augment_masked(
     with torch.autocast(images.device.type, enabled=False):
         values = images.float() / 255
         if strengths is not None:
-            values = _jitter_colour(values[:, None], strengths, generator)[:, 0]
+            values = jitter_colour(values[:, None], strengths, generator)[:, 0]
         rows, down, inside_rows = _resampling(top, height, h, size[0], images.device)
         columns, across, inside_columns = _resampling(left, width, w, size[1], images.device)
         inside = inside_rows[:, :, None] & inside_columns[:, None]
@@ -84,7 +84,7 @@ def _resampling(
     centres = start[:, None] + length[:, None] / size * (torch.arange(size, dtype=torch.float64) + 0.5)
     nearest = centres.floor().long()
     inside = (nearest >= 0) & (nearest < n)
-    weights = _interpolation(start, length, n, size)
+    weights = interpolation(start, length, n, size)
     weights = torch.where(inside[:, :, None], weights, 0.0)  # far outside there are none: 0/0
     return weights.to(device), nearest.clamp(0, n - 1).to(device), inside.to(device)
 

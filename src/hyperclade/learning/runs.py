@@ -125,8 +125,13 @@ def fit(
         return
     trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
     if trainer.is_global_zero:
-        for left in (last, *folder.glob(f".{LAST}.*.tmp")):
-            left.unlink(missing_ok=True)
+        tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a finished run no longer needs: the checkpoint that it would have resumed from."""
+    for left in (folder / LAST, *folder.glob(f".{LAST}.*.tmp")):
+        left.unlink(missing_ok=True)
 
 
 def make_trainer(
@@ -207,10 +212,9 @@ class LastCheckpoint(Checkpoint):
     None after the last step, where Lightning would find nothing left to do. The module tells `n_steps`.
     """
 
-    def __init__(self, path: Path, every: int, seconds: float = CHECKPOINT_SECONDS) -> None:
+    def __init__(self, path: Path, every: int) -> None:
         self.path = path
         self.every = every
-        self.seconds = seconds
         self.written = 0.0
 
     def on_train_start(self, *_: Any) -> None:
@@ -218,7 +222,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
         step = trainer.global_step
-        due = step % self.every == 0 or time.monotonic() - self.written > self.seconds
+        due = step % self.every == 0 or time.monotonic() - self.written > CHECKPOINT_SECONDS
         if trainer.strategy.reduce_boolean_decision(due, all=False) and step < module.n_steps:
             trainer.save_checkpoint(self.path)
             self.written = time.monotonic()

@@ -7,8 +7,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Backbone": "config",
         "HVSA": "hvsa",
-        "Method": "method",
+        "Method": "config",
         "METHODS": "recipes",
+        "NodeScorer": "method",
         "Recipe": "config",
         "Recognition": "module",
         "Source": "config",

@@ -11,12 +11,12 @@ from torch.nn.functional import normalize
 from hyperclade.recognition.chmcnn import NodeMaximum
 from hyperclade.recognition.classes import Classes
 from hyperclade.recognition.leaf_softmax import label_shares
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.recognition.soft_labels import dissimilarity
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class BarzDenzler(Method):
+class BarzDenzler(NodeScorer):
     """Features mapped to the unit sphere, near the fixed place of their class, where near classes are near.
 
     The loss is 1 − cosine to the class (L_CORR), plus a weight times the cross-entropy of a linear classifier
@@ -33,6 +33,7 @@ class BarzDenzler(Method):
     """
 
     coherent: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = False
     places: Tensor
 
     def __init__(

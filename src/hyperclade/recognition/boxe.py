@@ -1,18 +1,19 @@
 """BoxE: boxes with the distance of Abboud et al. (NeurIPS 2020), as Patel et al. (ICLR 2022) adapt it."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 _BLOCK = 1 << 24  # numbers at once
 
 
-class BoxE(Method):
+class BoxE(NodeScorer):
     """A point for each sample, a box for each label; the score is minus the distance of the two.
 
     The loss ranks each label above each node that is none by a margin of 1: Σ max(0, 1 − s_label + s_other) /
@@ -23,6 +24,8 @@ class BoxE(Method):
         hidden: sizes of the hidden layers.
         dropout: after each of them.
     """
+
+    probabilities: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from hyperclade.recognition.classes import Classes
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class CHMCNN(Method):
+class CHMCNN(NodeScorer):
     """A node's probability is the largest among it and its descendants (MCM), in the loss as in the scores.
 
     The loss is BCE((1 − y) MCM(h) + y MCM(y ⊙ h)): nodes that are labels take the maximum among the labels

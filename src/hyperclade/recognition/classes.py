@@ -48,6 +48,9 @@ class Classes(nn.Module):
     def ends(self, targets: Tensor) -> Tensor:
         """Share `(b, m)` of each sample whose deepest label is the node, for closed targets in [0, 1].
 
+        Of samples with one way down a tree each, and of mixtures of such. Where a sample has two labels under
+        one parent, or a mixture's ways meet again, a share may be too low.
+
         >>> Classes(Taxonomy.from_paths(["animal/dog"])).ends(torch.tensor([[1.0, 1.0], [1.0, 0.0]])).tolist()
         [[0.0, 1.0], [1.0, 0.0]]
         """

@@ -9,11 +9,11 @@ from torch import Tensor
 from hyperclade.recognition.barz_denzler import leaf_embeddings, leaves_only, node_embeddings
 from hyperclade.recognition.chmcnn import NodeMaximum
 from hyperclade.recognition.leaf_softmax import label_shares
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class DeViSE(Method):
+class DeViSE(NodeScorer):
     """Features mapped to the space of fixed unit vectors of classes, the true one ranked first by a margin.
 
     Σ_j max(0, margin − ⟨t_label, M x⟩ + ⟨t_j, M x⟩) over the other leaves j (Eq. 1). A label that is no leaf
@@ -32,6 +32,7 @@ class DeViSE(Method):
     """
 
     coherent: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = False
     places: Tensor
 
     def __init__(

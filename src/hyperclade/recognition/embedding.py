@@ -1,6 +1,7 @@
 """Features of images by a pretrained backbone whose weights stay as they are, computed once."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.encoders.backbone import Backbone as Body
-from hyperclade.encoders.backbone import load_backbone
+from hyperclade.encoders.backbone import backbone_from, load_backbone
 from hyperclade.encoders.pretrained import pick_device
 from hyperclade.learning.augment import plain_frames
 from hyperclade.recognition.config import Backbone
@@ -42,11 +43,11 @@ def embed(
     return replace(samples, inputs=np.concatenate(parts))
 
 
-def load_body(backbone: Backbone) -> Body:
-    """The pretrained network of labelled images."""
+def load_body(backbone: Backbone, blueprint: dict[str, Any] | None = None) -> Body:
+    """The pretrained network of labelled images or, from its blueprint, one without its weights."""
     if backbone.name is None:
         raise ValueError('images need a backbone.name, "efficientnet-lite0" for example')
-    body = load_backbone(backbone.name)
+    body = load_backbone(backbone.name) if blueprint is None else backbone_from(blueprint)
     if backbone.size is not None:
         body.size = (backbone.size, backbone.size)
     return body

@@ -96,8 +96,8 @@ def cost(module: Recognition, samples: LabelledSet | MaskedSet, *, seconds: floa
         seconds: to measure for.
 
     Returns:
-        "parameters"; "flops" of a sample, a multiplication and an addition being two (papers often count
-        them as one); "samples_per_second" on the module's device.
+        "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
+        addition being two (papers often count them as one); "samples_per_second" on the module's device.
     """
     inputs = samples.images if isinstance(samples, MaskedSet) else samples.inputs
     _check_kind(module, inputs)

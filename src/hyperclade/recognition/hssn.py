@@ -10,11 +10,11 @@ from torch.nn.functional import logsigmoid, normalize, relu
 
 from hyperclade.recognition.barz_denzler import leaves_only
 from hyperclade.recognition.chmcnn import NodeMaximum
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class HSSN(Method):
+class HSSN(NodeScorer):
     """Sigmoid probabilities made coherent for the loss, and features arranged as the tree is.
 
     - Focal tree-min loss: a label counts with the smallest probability among it and its ancestors, another
@@ -41,6 +41,7 @@ class HSSN(Method):
     """
 
     coherent: ClassVar[bool] = True
+    probabilities: ClassVar[bool] = False
     step: Tensor
     distance: Tensor
 

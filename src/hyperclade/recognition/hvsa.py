@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from hyperclade.geometry.ball import exp0, log0
+from hyperclade.geometry.ball import MAX_RADIUS, exp0, log0, norm
 from hyperclade.geometry.cones import cone_energy, euclidean_cone_energy
 from hyperclade.geometry.wrapped_normal import WrappedNormal
 from hyperclade.recognition import hvsa_literal
 from hyperclade.recognition.leaf_softmax import label_shares
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 _LEAST_SCALE = 0.3  # narrower normals of labels draw their samples together, at the cost of unseen ones
@@ -22,7 +22,7 @@ _LABEL_FEATURES = 512  # of f_l, and of the features that they are multiplied wi
 _MOST_PAIRS = 512  # (ancestor, descendant) pairs whose cones one step looks at
 
 
-class HVSA(Method):
+class HVSA(NodeScorer):
     """A mixture variational auto-encoder shared by samples and labels, with entailment cones among labels.
 
     - A label has an embedding f_l, which a perceptron maps to a wrapped normal of the ball (Sec. 4.1). A
@@ -94,7 +94,9 @@ class HVSA(Method):
         self.semantic = perceptron([_LABEL_FEATURES, *semantic_hidden, 2 * dim])
         self.decode = perceptron([dim, 256, n_features])
         self.project = nn.Linear(dim, _LABEL_FEATURES)
-        self.labels = nn.Parameter(torch.randn(self.classes.n_nodes, _LABEL_FEATURES) / math.sqrt(512))
+        self.labels = nn.Parameter(
+            torch.randn(self.classes.n_nodes, _LABEL_FEATURES) / math.sqrt(_LABEL_FEATURES)
+        )
         self.offset = nn.Parameter(torch.zeros(self.classes.n_nodes))
         closure = self.classes.closure.bool()
         entailed = (closure & ~torch.eye(len(closure), dtype=torch.bool)).nonzero()
@@ -109,14 +111,13 @@ class HVSA(Method):
     distance: Tensor
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        loc, scale = self._encoded(self.visual, features)
+        tangent, width = self.visual(features).chunk(2, dim=-1)
         parts: dict[str, Tensor] = {}
-        drawn = loc
         if self.beta or self.learn_from == "sample":
-            drawn, log_q = self._drawn(loc, scale)
+            drawn, log_q = self._drawn(*self._normal(tangent, width))
         if self.alpha or self.beta:
-            label_loc, label_scale = self._encoded(self.semantic, self.labels)
-        logits = self._logits(drawn if self.learn_from == "sample" else loc)
+            label_loc, label_scale = self.positions()
+        logits = self._logits(self._log0(drawn) if self.learn_from == "sample" else self._clipped(tangent))
         parts["classification"] = self._classification(logits, targets)
         loss = parts["classification"]
         if self.beta:
@@ -124,7 +125,7 @@ class HVSA(Method):
             divergence = log_p - log_q if self.faithful else log_q - log_p
             parts["kl"] = divergence.mean().float() / self.dim
             # Not a lesson for a backbone, which could make its features easy to decode.
-            error = self.decode(self._tangent(drawn).float()) - features.detach()
+            error = self.decode(self._log0(drawn).float()) - features.detach()
             parts["reconstruction"] = error.square().mean() / 2
             loss = loss + self.beta * (parts["kl"] + parts["reconstruction"])
         if self.alpha:
@@ -133,7 +134,7 @@ class HVSA(Method):
         return {"loss": loss, **parts}
 
     def scores(self, features: Tensor) -> Tensor:
-        logits = self._logits(self._encoded(self.visual, features)[0])
+        logits = self._logits(self._clipped(self.visual(features)[..., : self.dim]))
         if self.head == "free":
             return torch.sigmoid(logits)
         return torch.softmax(logits, dim=1) @ self.classes.closure[self.classes.leaves]
@@ -145,16 +146,21 @@ class HVSA(Method):
 
     def positions(self) -> tuple[Tensor, Tensor]:
         """Where the labels are: means and standard deviations `(m, dim) float64` of their normals."""
-        return self._encoded(self.semantic, self.labels)
+        return self._normal(*self.semantic(self.labels).chunk(2, dim=-1))
 
-    def _encoded(self, encoder: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _normal(self, tangent: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
         """Mean in the ball, base point the origin, and standard deviations in [0.3, 1), float64."""
-        tangent, scale = encoder(inputs).double().chunk(2, dim=-1)
+        scale = torch.sigmoid(width.double()).clamp_min(_LEAST_SCALE)
         # exp_0 doubles the length of a tangent vector.
-        loc = tangent if self.geometry == "euclidean" else exp0(tangent / 2)
-        return loc, torch.sigmoid(scale).clamp_min(_LEAST_SCALE)
+        return tangent.double() if self.geometry == "euclidean" else exp0(tangent / 2), scale
 
-    def _tangent(self, points: Tensor) -> Tensor:
+    def _clipped(self, tangent: Tensor) -> Tensor:
+        """log_0 of exp_0 of a tangent vector: the vector itself, but for the largest radius of the ball."""
+        if self.geometry == "euclidean":
+            return tangent
+        return tangent * (MAX_RADIUS / norm(tangent, keepdim=True).clamp_min(1e-12)).clamp_max(1.0)
+
+    def _log0(self, points: Tensor) -> Tensor:
         return points if self.geometry == "euclidean" else 2 * log0(points)
 
     def _drawn(self, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,9 +189,9 @@ class HVSA(Method):
         densities = self._log_density(points[:, None], loc[node], scale[node])
         return torch.logsumexp(densities + share.clamp_min(1e-300).log(), dim=1)
 
-    def _logits(self, points: Tensor) -> Tensor:
+    def _logits(self, tangent: Tensor) -> Tensor:
         """Of all nodes, or of the leaves for the coherent head."""
-        projected = self.project(self._tangent(points).to(self.project.weight.dtype))
+        projected = self.project(tangent.to(self.project.weight.dtype))
         if self.head == "free":
             return projected @ self.labels.T + self.offset
         ways = self.classes.closure[self.classes.leaves]

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from hyperclade.recognition.classes import Classes
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class LeafSoftmax(Method):
+class LeafSoftmax(NodeScorer):
     """Cross-entropy of the deepest labels under a softmax over the leaves; a node has its leaves' sum.
 
     −log P(v) for a sample whose deepest label is v, a leaf or not; the mean of it where there are several.

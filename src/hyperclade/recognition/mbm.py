@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from hyperclade.recognition.boxe import row_blocks
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 _EULER_GAMMA = 0.5772156649015329
@@ -17,7 +17,7 @@ _LINEAR_BELOW = -15.0  # log softplus(z) = z to 2e-7
 _LARGEST_LOG = -1e-6  # of a probability: log(1 − p) needs p < 1
 
 
-class MBM(Method):
+class MBM(NodeScorer):
     """Gumbel boxes for labels and samples; P(label) is the share of the sample's box in the label's.
 
     log P = log Vol(x ∩ l) − log Vol(x), with the corners of the intersection by logsumexp at temperature β

@@ -10,7 +10,7 @@ from hyperclade.recognition.classes import Classes
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class Method(nn.Module):
+class NodeScorer(nn.Module):
     """Scores the nodes of a taxonomy for features of images, or of pixels; each method is a subclass.
 
     Args:
@@ -23,6 +23,8 @@ class Method(nn.Module):
 
     #: Whether the scores are coherent by construction: no node above its parent.
     coherent: ClassVar[bool] = False
+    #: Whether the scores are probabilities of nodes, so that a threshold between 0 and 1 means something.
+    probabilities: ClassVar[bool] = True
 
     def __init__(self, n_features: int, taxonomy: Taxonomy) -> None:
         super().__init__()

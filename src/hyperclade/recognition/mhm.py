@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hyperclade.geometry.ball import exp0, pairwise_distance
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 _TOLERANCE = 1e-4  # of distances: far below what a probability can show
 
 
-class MHM(Method):
+class MHM(NodeScorer):
     """A point of the Poincaré ball for each sample and each label, the nearer the likelier.
 
     P(label) = σ(s (r − d(x, l))) with learned s > 0 and r; the original reads exp(−d) as the probability,

@@ -15,7 +15,8 @@ from hyperclade.data.image_rows import VOID, ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
 from hyperclade.encoders.backbone import Backbone as Body
-from hyperclade.encoders.pyramid import load_pyramid
+from hyperclade.encoders.backbone import Tower
+from hyperclade.encoders.pyramid import load_pyramid, pyramid_from
 from hyperclade.encoders.segmentation_heads import DeepLabHead, OcrHead
 from hyperclade.learning.augment import augment_frames
 from hyperclade.learning.augment_masks import augment_masked
@@ -92,6 +93,7 @@ class Network(nn.Module):
     Args:
         recipe: of the run.
         task: what goes in and comes out.
+        blueprint: of the backbone, whose weights are then not asked for; default: load it by its name.
 
     Raises:
         ValueError: settings that the method does not have, a backbone that does not exist, is missing, or is
@@ -101,7 +103,7 @@ class Network(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, recipe: Recipe, task: Task) -> None:
+    def __init__(self, recipe: Recipe, task: Task, blueprint: dict[str, Any] | None = None) -> None:
         super().__init__()
         backbone = recipe.backbone
         self.frozen = backbone.frozen
@@ -113,10 +115,10 @@ class Network(nn.Module):
                 raise ValueError(f"backbone.name is {backbone.name!r}, but the samples are features already")
             n_features = task.n_features
         elif task.kind == "images" or backbone.name is None:
-            body = load_body(backbone)
+            body = load_body(backbone, blueprint)
             self.body, n_features = body, body.out_features
         else:
-            pyramid = load_pyramid(backbone.name)
+            pyramid = load_pyramid(backbone.name) if blueprint is None else pyramid_from(blueprint)
             maps = (pyramid.channels, pyramid.strides)
             if backbone.head == "ocr":
                 self.head = OcrHead(*maps, n_classes=len(task.class_nodes), width=backbone.width)
@@ -139,6 +141,16 @@ class Network(nn.Module):
 
     def standardised(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.deviation
+
+    def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The method's, of standardised features, in full precision whatever the backbone computes in."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.method.loss(features.float(), targets.float())
+
+    def scores(self, features: Tensor) -> Tensor:
+        """The method's, of standardised features, in full precision."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.method.scores(features.float())
 
     def feature_map(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
         """Features `(b, c, h/4, w/4)` of pictures of values 0 … 1 and, of some heads, coarse logits of the
@@ -166,6 +178,7 @@ class Recognition(lightning.LightningModule):
         recipe: method, backbone, training, seed.
         task: what goes in and comes out.
         samples: to learn from, of that task; None to load a trained module.
+        blueprint: of the backbone, if a state dict is to bring its weights.
 
     Attributes:
         net: the `Network`.
@@ -176,13 +189,23 @@ class Recognition(lightning.LightningModule):
 
     class_nodes: Tensor
 
-    def __init__(self, recipe: Recipe, task: Task, samples: LabelledSet | MaskedSet | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        task: Task,
+        samples: LabelledSet | MaskedSet | None = None,
+        *,
+        blueprint: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.recipe, self.task = recipe, task
         self.samples: LabelledSet | MaskedSet | None = None
-        self.save_hyperparameters({"recipe": plain(asdict(recipe)), "task": task.settings()})
         torch.manual_seed(recipe.seed)
-        self.net = Network(recipe, task)
+        self.net = Network(recipe, task, blueprint)
+        made = None if self.net.body is None else cast(Tower, self.net.body).blueprint
+        self.save_hyperparameters(
+            {"recipe": plain(asdict(recipe)), "task": task.settings(), "blueprint": made}
+        )
         self.register_buffer(
             "class_nodes", torch.tensor(task.class_nodes, dtype=torch.int64), persistent=False
         )
@@ -307,7 +330,7 @@ class Recognition(lightning.LightningModule):
         net = self.scorer
         if inputs.ndim == 4:
             inputs = image_features(cast(Body, net.body), inputs, self.recipe.backbone.size)
-        return net.method.scores(net.standardised(inputs))
+        return net.scores(net.standardised(inputs))
 
     @torch.no_grad()
     def pixel_scores(self, images: Tensor) -> Tensor:
@@ -316,9 +339,7 @@ class Recognition(lightning.LightningModule):
         found, _ = net.feature_map(images.float() / 255)
         b, c, h, w = found.shape
         rows = found.permute(0, 2, 3, 1).reshape(-1, c)
-        parts = [
-            net.method.scores(part)[:, self.class_nodes].float() for part in rows.float().split(_PIXEL_ROWS)
-        ]
+        parts = [net.scores(part)[:, self.class_nodes].float() for part in rows.split(_PIXEL_ROWS)]
         scores = torch.cat(parts).view(b, h, w, -1).permute(0, 3, 1, 2)
         return nn.functional.interpolate(scores, images.shape[2:], mode="bilinear", align_corners=False)
 
@@ -343,7 +364,7 @@ class Recognition(lightning.LightningModule):
         features = net.standardised(inputs)
         if training.noise:
             features = features + training.noise * torch.randn_like(features)
-        return net.method.loss(features, targets)
+        return net.loss(features, targets)
 
     def _pixel_loss(self, images: Tensor, masks: Tensor) -> dict[str, Tensor]:
         training, backbone = self.recipe.training, self.recipe.backbone
@@ -358,7 +379,7 @@ class Recognition(lightning.LightningModule):
             return {"loss": features.sum() * 0}
         classes = masks[tuple(positions.T)].long()
         targets = self.net.method.classes.closure[self.class_nodes[classes]]
-        parts = self.net.method.loss(features_at(features, positions, size).float(), targets)
+        parts = self.net.loss(features_at(features, positions, size), targets)
         if coarse is not None:
             logits = nn.functional.interpolate(coarse, list(size), mode="bilinear", align_corners=False)
             extra = nn.functional.cross_entropy(logits.float(), masks.long(), ignore_index=VOID)

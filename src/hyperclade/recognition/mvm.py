@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hyperclade.recognition.method import Method, perceptron
+from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
 
-class MVM(Method):
+class MVM(NodeScorer):
     """A vector for each sample and each label; the probability of a label is σ(⟨x, l⟩), the loss binary.
 
     Args:

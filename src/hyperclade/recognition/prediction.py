@@ -3,24 +3,31 @@
 import colorsys
 import csv
 import json
+import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
+from rich.progress import track
+from torch.nn.functional import interpolate
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.image_rows import VOID, ImageRows
+from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
+from hyperclade.data.images import IMAGE_SUFFIXES
 from hyperclade.metrics.multilabel import coherent_scores
-from hyperclade.recognition.evaluation import predict_classes, predict_scores
+from hyperclade.recognition.evaluation import predict_scores
 from hyperclade.recognition.module import Recognition
 from hyperclade.trees.taxonomy import Taxonomy
 
 _OVERLAY = 0.55  # share of the colour of classes over the image
+_LEGEND = "classes.json"
+_LOWEST = 32  # pixels of a side that the network sees, if those of training have them
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,8 @@ def predict(
         coherent: bring the scores in line with the taxonomy: no node above an ancestor ("min"), no node below
             a descendant ("max"), or leave them as they are ("none").
         threshold: score from which on a node is a label. Of coherent scores the ancestors of a label are
-            labels.
+            labels. The scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities
+            (`probabilities` of their classes is False), so that 0.5 means nothing there.
         progress: show a bar.
 
     Raises:
@@ -120,35 +128,41 @@ def check_table(path: str | os.PathLike) -> Path:
 def write_masks(
     folder: str | os.PathLike,
     module: Recognition,
-    images: np.ndarray | ImageRows,
+    images: np.ndarray | ImageRows | Pictures,
     ids: Sequence[str],
     *,
     progress: bool = False,
 ) -> list[Path]:
-    """Write the class of every pixel, as masks and beside the images.
+    """Write the class of every pixel, as masks and beside the images, which keep their sizes.
+
+    The network sees an image scaled to as many pixels as those that it was trained on have; its scores are
+    scaled back.
 
     Args:
         folder: gets for each image `ID.png`, a palette PNG whose values are classes, and `ID.overlay.png`:
             the image, and at each level of the taxonomy, coarse to fine, the image under the colours of its
-            classes. And `classes.json`: name and colour of each class by its value.
+            classes. And `classes.json`: name and colour of each class by its value. New, empty, of an
+            earlier call, or else without files called so.
         module: trained on pixels.
         images: n images.
-        ids: of the n images.
+        ids: of the n images, without their suffix; of paths to other folders, the part below those.
         progress: show a bar.
 
     Returns:
         The masks.
 
     Raises:
-        ValueError: the module was not trained on pixels, or the folder is a file.
+        ValueError: the module was not trained on pixels, the folder is a file, two ids give one file, or a
+            file would replace an image, or what no earlier call has written. Nothing is written then.
     """
     from PIL import Image
 
-    if module.task.kind != "pixels" or not isinstance(images, ImageRows):
+    if module.task.kind != "pixels" or isinstance(images, np.ndarray):
         raise ValueError("masks need images, and a method that was trained on images with masks")
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, cannot write masks there")
+    targets = _targets(folder, ids, images)
     folder.mkdir(parents=True, exist_ok=True)
     taxonomy, nodes = module.task.taxonomy, np.array(module.task.class_nodes)
     palette, levels = class_colours(taxonomy, nodes), taxonomy.levels(nodes)
@@ -156,24 +170,22 @@ def write_masks(
         str(k): {"name": taxonomy.names[node], "colour": palette[node].tolist()}
         for k, node in enumerate(nodes.tolist())
     }
-    written = []
-    for row, mask in enumerate(_masks(predict_classes(module, images, progress=progress))):
-        path = folder / f"{Path(ids[row]).with_suffix('').as_posix()}.png"
+    with atomic_write(folder / _LEGEND, "w") as file:  # first: it tells that the masks are ours
+        json.dump(classes, file, indent=1)
+    for row, path in enumerate(track(targets, "Masking", disable=not progress)):
+        pixels = images.read([row])[0]
+        mask, image = _classes(module, pixels), pixels.transpose(1, 2, 0)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.fromarray(mask)
         picture.putpalette(np.vstack([palette[nodes], np.zeros((256 - len(nodes), 3), np.uint8)]).tobytes())
-        image = images.read([row])[0].transpose(1, 2, 0)
         views = [image, *(_under(image, palette[level[mask]]) for level in levels)]
         for target, shown in (
             (path, picture),
-            (path.with_suffix(".overlay.png"), Image.fromarray(np.concatenate(views, axis=1))),
+            (_overlay(path), Image.fromarray(np.concatenate(views, axis=1))),
         ):
             with atomic_write(target) as file:
                 shown.save(file, format="PNG")
-        written.append(path)
-    with atomic_write(folder / "classes.json", "w") as file:
-        json.dump(classes, file, indent=1)
-    return written
+    return targets
 
 
 def class_colours(taxonomy: Taxonomy, nodes: np.ndarray) -> np.ndarray:
@@ -198,9 +210,61 @@ def class_colours(taxonomy: Taxonomy, nodes: np.ndarray) -> np.ndarray:
     return np.floor(mean).astype(np.uint8)
 
 
-def _masks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    for block in blocks:
-        yield from block
+def _targets(folder: Path, ids: Sequence[str], images: ImageRows | Pictures) -> list[Path]:
+    """A mask's path for each id, below the folder; ValueError if two are one or a file would be lost."""
+    of_id: dict[Path, str] = {}
+    targets = []
+    for name in ids:
+        parts = [part for part in PurePath(name).parts if part not in (PurePath(name).anchor, "..")]
+        if not parts:
+            raise ValueError(f"the id {name!r} names no file")
+        last = PurePath(parts[-1])
+        stem = last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
+        targets.append(folder.joinpath(*parts[:-1], f"{stem}.png"))
+        for path in (targets[-1], _overlay(targets[-1])):
+            if path in of_id:
+                raise ValueError(
+                    f"the images {of_id[path]!r} and {name!r} would both be written to {path}; rename one"
+                )
+            of_id[path] = name
+    items = images.items if isinstance(images, Pictures) else ()
+    sources = {item.source.resolve() for item in items if isinstance(item.source, Path)}
+    ours = (folder / _LEGEND).exists()
+    for path in of_id:
+        if path.resolve() in sources or (path.exists() and not ours):
+            raise ValueError(
+                f"{path} is there already and would be replaced; choose another folder for the masks"
+            )
+    return targets
+
+
+def _overlay(mask: Path) -> Path:
+    return mask.with_suffix(".overlay.png")
+
+
+def _classes(module: Recognition, pixels: np.ndarray) -> np.ndarray:
+    """The likeliest class of every pixel, `(h, w) uint8`, of an image `(3, h, w)`."""
+    h, w = pixels.shape[1:]
+    assert module.task.size is not None
+    factor = math.sqrt(math.prod(module.task.size) / (h * w))
+    lowest = min(_LOWEST, *module.task.size)  # a strip would vanish between the strides of the network
+    seen = resized(pixels, (max(lowest, round(h * factor)), max(lowest, round(w * factor))))
+    was_training = module.training
+    module.eval()
+    try:
+        scores = module.pixel_scores(torch.from_numpy(seen.copy())[None].to(module.device))
+    finally:
+        module.train(was_training)
+    if seen.shape == pixels.shape:
+        return scores[0].argmax(0).to(torch.uint8).cpu().numpy()
+    # One class at a time: all of a large photograph's would fill the memory.
+    best = torch.full((h, w), -torch.inf, device=scores.device)
+    classes = torch.zeros((h, w), dtype=torch.uint8, device=scores.device)
+    for k in range(scores.shape[1]):
+        of_class = interpolate(scores[:, k : k + 1], (h, w), mode="bilinear", align_corners=False)[0, 0]
+        classes[of_class > best] = k
+        best = torch.maximum(best, of_class)
+    return classes.cpu().numpy()
 
 
 def _under(image: np.ndarray, colours: np.ndarray) -> np.ndarray:

@@ -5,11 +5,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hyperclade.learning import settings
-from hyperclade.learning.settings import part_from, read_presets
+from hyperclade.learning.settings import checked, part_from, parts_from, read_presets
 from hyperclade.recognition.config import Backbone, Method, Recipe, Source, Training
 
 if TYPE_CHECKING:
-    from hyperclade.recognition.method import Method as MethodModule
+    from hyperclade.recognition.method import NodeScorer
 
 # name: (module, class)
 METHODS = {
@@ -27,7 +27,8 @@ METHODS = {
     "hssn": ("hssn", "HSSN"),
 }
 _PACKAGE = "hyperclade.recognition"
-_PAIRS = ("area", "crop_size", "scale")
+_GIVEN = frozenset({"n_features", "taxonomy"})  # to a method by the samples
+_PARTS: dict[str, type] = {"method": Method, "backbone": Backbone, "training": Training}
 
 
 def preset(*names: str, seed: int = 0) -> Recipe:
@@ -44,12 +45,14 @@ def preset(*names: str, seed: int = 0) -> Recipe:
     >>> preset("leaf-softmax", "imclef07a").method.name
     'leaf-softmax'
     """
-    return recipe_from(read_presets(_PACKAGE, names) | {"seed": seed})
+    settings = read_presets(_PACKAGE, names) | {"seed": seed}
+    settings.pop("source", None)  # see `preset_source`
+    return recipe_from(settings)
 
 
 def preset_source(name: str) -> Source:
     """How the preset of a data set has its files read."""
-    return part_from(Source, read_presets(_PACKAGE, [name]).get("source", {}), "source", pairs=["size"])
+    return part_from(Source, read_presets(_PACKAGE, [name]).get("source"), "source")
 
 
 def preset_names() -> list[str]:
@@ -61,19 +64,15 @@ def recipe_from(given: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries, as YAML files, `recipe.json` and checkpoints hold them.
 
     Raises:
-        ValueError: a name that does not exist, or a value that a setting cannot have.
+        ValueError: a part or setting that does not exist, or a value that a setting cannot have.
 
     >>> recipe_from({"training": {"epochs": 7}}).training.epochs
-    7
+    7.0
     """
-    made: dict[str, Any] = {
-        part: part_from(kind, dict(given.get(part, {})), part, pairs=_PAIRS)
-        for part, kind in (("method", Method), ("backbone", Backbone), ("training", Training))
-    }
-    return Recipe(**made, seed=given.get("seed", 0))
+    return Recipe(**parts_from(_PARTS, given))
 
 
-def method_class(choice: Method) -> tuple[type["MethodModule"], dict[str, Any]]:
+def method_class(choice: Method) -> tuple[type["NodeScorer"], dict[str, Any]]:
     """The class of a method and its settings, checked against the type hints of the class.
 
     Raises:
@@ -84,20 +83,12 @@ def method_class(choice: Method) -> tuple[type["MethodModule"], dict[str, Any]]:
     ...
     ValueError: method leaf-softmax has no setting 'dropuot'; it has dropout, hidden
     """
-    from jsonargparse import ArgumentError, ArgumentParser
-
     module, name = METHODS[choice.name]
     made = getattr(import_module(f"hyperclade.recognition.{module}"), name)
-    known = set(inspect.signature(made).parameters) - {"n_features", "taxonomy"}
+    known = inspect.signature(made).parameters.keys() - _GIVEN
     unknown = choice.settings.keys() - known
     if unknown:
         raise ValueError(
             f"method {choice.name} has no setting {sorted(unknown)[0]!r}; it has {', '.join(sorted(known))}"
         )
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(made, skip={"n_features", "taxonomy"}, fail_untyped=False)
-    try:
-        settings = parser.parse_object(choice.settings).as_dict()
-    except ArgumentError as error:
-        raise ValueError(f"method {choice.name}: {error}") from error
-    return made, {key: settings[key] for key in choice.settings}
+    return made, checked(made, choice.settings, f"method {choice.name}", skip=_GIVEN)

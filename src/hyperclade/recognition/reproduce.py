@@ -3,7 +3,7 @@
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -27,7 +27,7 @@ from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.published import Row, Table
 from hyperclade.recognition.recipes import method_class, preset, preset_source, recipe_from
 from hyperclade.recognition.sources import held_out, load_samples
-from hyperclade.recognition.training import train
+from hyperclade.recognition.training import described, train
 
 Changes = dict[str, dict[str, Any]]
 _RESULT = "result.json"
@@ -122,10 +122,10 @@ def compare(
     folder = Path(out)
     left = [run for run in runs if _finished(run, folder) is None]
     folder.mkdir(parents=True, exist_ok=True)
-    for data, backbone in {run.data: run.recipe.backbone for run in left}.items():
+    for data, backbone in _distinct((run.data, run.recipe.backbone) for run in left):
         if backbone.frozen:
             for split in ("train", "test"):
-                _samples(data, split, backbone, folder, device)
+                _embedded(load_samples(data, split, source=preset_source(data)), backbone, folder, device)
     with all_or_none(jobs) as pool:
         waiting = [pool.submit(run_system, run, folder, device=device, threads=threads) for run in left]
         for done in as_completed(waiting):
@@ -160,14 +160,20 @@ def run_system(
         return done
     if threads is not None:
         torch.set_num_threads(threads)
-    recipe, seed = run.recipe, run.recipe.seed
-    samples = _samples(run.data, "train", recipe.backbone, folder, device)
-    if isinstance(samples, LabelledSet) and recipe.backbone.frozen:
-        recipe = replace(recipe, backbone=Backbone())  # its features are the samples
-    module = train(recipe, samples, folder / run.name, device=device, progress=False)
-    judged = held_out(samples, recipe.training.validation, seed)[1]
+    recipe, seed, source = run.recipe, run.recipe.seed, preset_source(run.data)
+    samples = load_samples(run.data, "train", source=source)
+    embedded = _embedded(samples, recipe.backbone, folder, device)
+    module = train(
+        recipe,
+        samples,
+        folder / run.name,
+        device=device,
+        progress=False,
+        features=None if embedded is samples else cast(np.ndarray, cast(LabelledSet, embedded).inputs),
+    )
+    judged = held_out(embedded, recipe.training.validation, seed)[1]
     if judged is None:
-        judged = _samples(run.data, "test", run.recipe.backbone, folder, device)
+        judged = _embedded(load_samples(run.data, "test", source=source), recipe.backbone, folder, device)
     result = {
         "system": run.system,
         "data": run.data,
@@ -288,8 +294,12 @@ def _spelled(value: Any) -> str:
 
 
 def _at(found: Any, path: str) -> Any:
+    """What lies under a path such as "report.levels.0", None if nothing does."""
     for part in path.split("."):
-        found = found[int(part)] if isinstance(found, list) else found.get(part)
+        try:
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        except (KeyError, IndexError, TypeError):
+            return None
     return found
 
 
@@ -314,13 +324,19 @@ def _finished(run: Run, folder: Path) -> dict[str, Any] | None:
     return result
 
 
-def _samples(data: str, split: str, backbone: Backbone, folder: Path, device: str) -> LabelledSet | MaskedSet:
-    """Samples by name; for a frozen backbone their features, which the folder keeps."""
-    samples = load_samples(data, split, source=preset_source(data))
+def _distinct(backbones: Iterable[tuple[str, Backbone]]) -> list[tuple[str, Backbone]]:
+    """Of data and backbones, each pair whose features differ once."""
+    return list({(data, one.frozen, one.name, one.size): (data, one) for data, one in backbones}.values())
+
+
+def _embedded(
+    samples: LabelledSet | MaskedSet, backbone: Backbone, folder: Path, device: str
+) -> LabelledSet | MaskedSet:
+    """With features for the images of a frozen backbone, which the folder keeps; else the samples."""
     if isinstance(samples, MaskedSet) or not backbone.frozen or not isinstance(samples.inputs, ImageRows):
         return samples
     seen = "".join(c if c.isalnum() else "-" for c in f"{backbone.name}-{backbone.size or ''}")
-    path = folder / f"features-{data}-{split}-{seen}.npy"
+    path = folder / f"features-{seen}-{described(samples)['content'][:16]}.npy"
     if not path.exists():
         found = embed(samples, backbone, device=device)
         with atomic_write(path) as file:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hyperclade.data.arff import read_hierarchical_arff
+from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.features import SUFFIXES, read_features
-from hyperclade.data.image_rows import ImageRows, Skipped, open_images
-from hyperclade.data.images import IMAGE_SUFFIXES, ImageItem, image_folder, image_parquet
+from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
+from hyperclade.data.images import IMAGE_SUFFIXES, ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet
-from hyperclade.data.labelled_files import labelled_features, labelled_images
+from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
 from hyperclade.data.masks import MaskedSet, masked_folder
 from hyperclade.data.samples import load_camvid, load_cifar100_images, load_imclef
 from hyperclade.data.taxonomies import read_taxonomy
@@ -30,7 +31,7 @@ Samples = TypeVar("Samples", LabelledSet, MaskedSet, LabelledSet | MaskedSet)
 
 def load_samples(
     data: str | os.PathLike,
-    split: str = "train",
+    split: str | None = None,
     *,
     taxonomy: Taxonomy | None = None,
     source: Source | None = None,
@@ -41,7 +42,8 @@ def load_samples(
         data: "imclef07a", "imclef07d", "cifar100", "camvid"; a hierarchical ARFF file, a feature file, a
             folder of images, a Parquet or CSV file that lists images, or a folder of images whose masks
             `source` names.
-        split: of the data sets by name: "train", "test" and, of CamVid, "val". Files have no splits.
+        split: of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have no
+            splits.
         taxonomy: that labels have to come from, such as that of the samples learned from.
         source: how files are read.
 
@@ -56,12 +58,16 @@ def load_samples(
     source = source or Source()
     name = str(data)
     if name.startswith("imclef") and name in NAMED:
-        return load_imclef(name.removeprefix("imclef").upper(), split)
+        return load_imclef(name.removeprefix("imclef").upper(), split or "train")
     if name == "cifar100":
-        return load_cifar100_images(split)
+        return load_cifar100_images(split or "train")
     if name == "camvid":
-        return load_camvid(split, size=source.size)
+        return load_camvid(split or "train", size=source.size)
     path = _existing(data)
+    if split is not None:
+        raise ValueError(
+            f"{path} has no split {split!r}: files have no splits, give the file of the one you mean"
+        )
     if taxonomy is None and source.taxonomy is not None:
         taxonomy = read_taxonomy(source.taxonomy)
     if source.masks is not None:
@@ -83,47 +89,52 @@ def load_samples(
         return read_hierarchical_arff(path, taxonomy)
     if _lists_images(path):
         return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
-    if source.labels is not None and len(source.labels) > 1:
-        raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
-    return labelled_features(path, taxonomy, labels=source.labels[0] if source.labels else None)
+    return labelled_features(path, taxonomy, labels=_label_column(path, source))
 
 
 def load_inputs(
-    data: str | os.PathLike, *, source: Source | None = None
-) -> tuple[np.ndarray | ImageRows, tuple[str, ...], Skipped]:
+    data: str | os.PathLike, *, source: Source | None = None, own_sizes: bool = False
+) -> tuple[np.ndarray | ImageRows | Pictures, tuple[str, ...], Skipped]:
     """Samples to predict labels of; labels that they have are passed over.
 
     Args:
         data: as `load_samples` takes it, the test split of data sets by name, or one image.
-        source: how files are read.
+        source: how files are read; `labels` names a column that is no feature.
+        own_sizes: images keep their sizes, as `write_masks` takes them.
 
     Returns:
-        n samples, `(n, d) float32` features or images; their ids; (id, reason) of images that do not decode.
+        n samples, `(n, d) float32` features or images (`Pictures` where they may differ in size); their ids;
+        (id, reason) of images that do not decode.
 
     Raises:
         ValueError: no such data, or data that cannot be read; names file and row.
     """
     source = source or Source()
+    if own_sizes:
+        source = replace(source, size=None)
     if str(data) in NAMED:
         samples = load_samples(data, "test", source=source)
         inputs = samples.images if isinstance(samples, MaskedSet) else samples.inputs
         return inputs, samples.ids, samples.skipped
     path = _existing(data)
     if str(data).lower().endswith(_ARFF):
-        found = read_hierarchical_arff(path)
-        return found.inputs, found.ids, ()
+        return *read_arff_features(path), ()
     if path.suffix.lower() in IMAGE_SUFFIXES:
         items = [ImageItem(path.name, None, path.stem, path)]
     elif path.is_dir():
         items = image_folder(path)
     elif _lists_images(path):
-        items = _listed(path)
+        items, _ = listed_images(path)
     else:
-        table = read_features(path)
+        table = read_features(path, labels=_label_column(path, source))
         ids = range(table.features.shape[0]) if table.ids is None else table.ids
         features = table.features.toarray() if hasattr(table.features, "toarray") else table.features
         return np.asarray(features, dtype=np.float32), tuple(map(str, ids)), ()
-    images, good, skipped = open_images(items, source.size)
+    images: ImageRows | Pictures
+    if own_sizes:
+        images, good, skipped = open_pictures(items)
+    else:
+        images, good, skipped = open_images(items, source.size)
     return images, tuple(items[k].id for k in good), skipped
 
 
@@ -166,13 +177,12 @@ def _lists_images(path: Path) -> bool:
             raise ValueError(f"{path}: not a readable Parquet file ({error})") from error
     if suffix != ".csv":
         return False
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
-        return "path" in file.readline().strip().split(",")
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        return "path" in next((row for row in csv.reader(file) if row), [])
 
 
-def _listed(path: Path) -> list[ImageItem]:
-    if path.suffix.lower() == ".parquet":
-        return [item for batch in image_parquet(path) for item in batch]
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        names = [row["path"] for row in csv.DictReader(file)]
-    return [ImageItem(name, None, Path(name).stem, path.parent / name) for name in names]
+def _label_column(path: Path, source: Source) -> str | None:
+    """The column of a feature file that has its labels, if the source names one."""
+    if source.labels is not None and len(source.labels) > 1:
+        raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
+    return source.labels[0] if source.labels else None

@@ -22,7 +22,7 @@ from hyperclade.recognition.embedding import embed
 from hyperclade.recognition.evaluation import evaluate
 from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.recipes import recipe_from
-from hyperclade.recognition.sources import held_out
+from hyperclade.recognition.sources import Samples, held_out
 
 FEATURES = "features.npy"  # of the frozen backbone, for the time of the run
 _SETTINGS = {"recipe", "task"}  # without which a module cannot be made
@@ -38,6 +38,7 @@ def train(
     device: str = "auto",
     progress: bool = True,
     callbacks: tuple[lightning.Callback, ...] = (),
+    features: np.ndarray | None = None,
 ) -> Recognition:
     """Train a method on labelled samples, in a folder that a later call with the same arguments resumes from.
 
@@ -54,6 +55,7 @@ def train(
             torchrun has to start as many processes, on one machine or more.
         progress: show a bar.
         callbacks: more callbacks of Lightning.
+        features: `(n, d)` of the images by the frozen backbone, where they are known; default: compute them.
 
     Raises:
         ValueError: the folder holds a run of another recipe or other samples; a method's settings that do not
@@ -64,9 +66,13 @@ def train(
     folder = None if out is None else Path(out)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, cannot write a run there")
+    embeds = Task.of(samples).kind == "images" and recipe.backbone.frozen
+    if features is not None and (not embeds or len(features) != len(samples)):
+        raise ValueError("features must be those of the samples, which are images for a frozen backbone")
     validation = recipe.training.validation
     known, unseen = held_out(samples, validation, recipe.seed)
     module = Recognition(recipe, Task.of(samples), known)
+    about = module.hparams["samples"] = described(samples)
     finished = folder is not None and (folder / CHECKPOINT).exists()
     history = _History(folder / HISTORY, judged=unseen) if folder is not None else None
     if folder is not None and history is not None:
@@ -76,23 +82,26 @@ def train(
         trainer = None if finished else _trainer(module, pick_device(device), progress, callbacks)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = {"recipe": runs.plain(asdict(recipe)), "samples": _described(samples)}
+        wanted = {"recipe": runs.plain(asdict(recipe)), "samples": about}
         runs.claim(folder, wanted, _MAY_CHANGE)
         if trainer is None:
             module.keep_average()
             _restore(module, _read(folder / CHECKPOINT), folder / CHECKPOINT)
+            _tidy(folder)
             return module.eval()
     assert trainer is not None
-    if isinstance(samples, LabelledSet) and module.task.kind == "images" and recipe.backbone.frozen:
-        known, unseen = held_out(
-            _embedded(samples, recipe, folder, device, progress), validation, recipe.seed
-        )
+    if isinstance(samples, LabelledSet) and embeds:
+        if features is None:
+            samples = _embedded(samples, recipe, folder, device, progress)
+        else:
+            samples = replace(samples, inputs=features)
+        known, unseen = held_out(samples, validation, recipe.seed)
         module.learn_from(known)
         if history is not None:
             history.judged = unseen
     runs.fit(trainer, module, folder, recipe.training.batch_size)
     if folder is not None and trainer.is_global_zero:
-        (folder / FEATURES).unlink(missing_ok=True)
+        _tidy(folder)
     return module.eval()
 
 
@@ -109,9 +118,37 @@ def load(path: str | os.PathLike, *, device: str = "cpu") -> Recognition:
     path = runs.finished_checkpoint(Path(path))
     stored = _read(path)
     settings = stored["hyper_parameters"]
-    module = Recognition(recipe_from(settings["recipe"]), Task.from_settings(settings["task"]))
+    module = Recognition(
+        recipe_from(settings["recipe"]),
+        Task.from_settings(settings["task"]),
+        blueprint=settings.get("blueprint"),
+    )
+    module.hparams["samples"] = settings.get("samples")
     _restore(module, stored, path)
     return module.to(pick_device(device)).eval()
+
+
+def unseen_part(module: Recognition, samples: Samples) -> Samples:
+    """The part of the samples of training that it held out.
+
+    Args:
+        module: trained.
+        samples: all those that `train` was given.
+
+    Raises:
+        ValueError: training held nothing out, or these are other samples.
+    """
+    fraction = module.recipe.training.validation
+    if not fraction:
+        raise ValueError("training has held nothing out: its training.validation is 0")
+    if module.hparams.get("samples") != described(samples):
+        raise ValueError(
+            "these are not the samples of training, or they are read otherwise (labels, size, void), so that "
+            "nobody knows which of them it held out"
+        )
+    judged = held_out(samples, fraction, module.recipe.seed)[1]
+    assert judged is not None
+    return judged
 
 
 @dataclass
@@ -135,8 +172,11 @@ class _History(runs.History):
         return line
 
 
-def _described(samples: LabelledSet | MaskedSet) -> dict[str, Any]:
-    """Number, and digest of names, taxonomy and labels, and of a few inputs: all may not fit into memory."""
+def described(samples: LabelledSet | MaskedSet) -> dict[str, Any]:
+    """What tells samples apart: their number, and a digest of ids, taxonomy, labels and a few inputs.
+
+    Not of all inputs, which may not fit into memory.
+    """
     some = np.linspace(0, len(samples) - 1, _DIGESTED).astype(np.int64)
     taxonomy = samples.taxonomy
     digest = hashlib.sha256("\0".join((*samples.ids, *taxonomy.names)).encode(errors="surrogateescape"))
@@ -162,6 +202,12 @@ def _embedded(
         with atomic_write(path) as file:
             np.save(file, np.asarray(found.inputs), allow_pickle=False)
     return found
+
+
+def _tidy(folder: Path) -> None:
+    runs.tidy(folder)
+    for left in (folder / FEATURES, *folder.glob(f".{FEATURES}.*.tmp")):
+        left.unlink(missing_ok=True)
 
 
 def _trainer(

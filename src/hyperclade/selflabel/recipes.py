@@ -3,10 +3,11 @@
 from typing import Any
 
 from hyperclade.learning import settings
-from hyperclade.learning.settings import part_from, read_presets
+from hyperclade.learning.settings import parts_from, read_presets
 from hyperclade.selflabel.config import Encoders, Recipe, System, Training
 
 _PACKAGE = "hyperclade.selflabel"
+_PARTS: dict[str, type] = {"system": System, "encoders": Encoders, "training": Training}
 SYSTEMS = ("deepcluster", "xdc", "sela", "selavi", "shhc")
 
 
@@ -36,13 +37,9 @@ def recipe_from(given: dict[str, Any]) -> Recipe:
     """A recipe from nested dictionaries, as YAML files, `recipe.json` and checkpoints hold them.
 
     Raises:
-        ValueError: a name that does not exist, or a value that a setting cannot have.
+        ValueError: a part or setting that does not exist, or a value that a setting cannot have.
 
     >>> recipe_from({"system": {"n_clusters": 7}}).system.n_clusters
     7
     """
-    made: dict[str, Any] = {
-        part: part_from(kind, dict(given.get(part, {})), part, pairs=("area", "volume"))
-        for part, kind in (("system", System), ("encoders", Encoders), ("training", Training))
-    }
-    return Recipe(**made, seed=given.get("seed", 0))
+    return Recipe(**parts_from(_PARTS, given))

@@ -22,7 +22,6 @@ __all__ = ["CHECKPOINT", "HISTORY", "LAST", "RECIPE", "History", "load", "train"
 
 _SETTINGS = {"recipe", "frame_channels", "n_pairs"}  # without which a module cannot be made
 _MAY_CHANGE = {f"training.{name}" for name in ("precision", "n_workers", "checkpoint_every")}
-_CHECKPOINT_SECONDS = runs.CHECKPOINT_SECONDS
 _DIGESTED_PAIRS = 64
 
 
@@ -71,6 +70,7 @@ def train(
     runs.claim(folder, _wanted(recipe, pairs, started_from), _MAY_CHANGE)
     if trainer is None:
         _restore(module, _read(folder / CHECKPOINT), folder / CHECKPOINT)
+        runs.tidy(folder)
     else:
         runs.fit(trainer, module, folder, recipe.training.batch_size)
     return module.eval()
@@ -169,7 +169,7 @@ def _trainer(
     callbacks: tuple[lightning.Callback, ...],
 ) -> lightning.Trainer:
     training = recipe.training
-    last = LastCheckpoint(folder / LAST, training.checkpoint_every, _CHECKPOINT_SECONDS)
+    last = LastCheckpoint(folder / LAST, training.checkpoint_every)
     return runs.make_trainer(
         module.n_steps,
         pick_device(device),
