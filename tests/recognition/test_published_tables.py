@@ -301,3 +301,12 @@ def test_wrong_use_is_one_line_and_leaves_no_folder(arguments, named, tmp_path, 
     assert entry.main(["reproduce", "recognition", "--out", str(out), *arguments]) == 2
     message = capsys.readouterr().err
     assert named in message and message.count("\n") == 1 and not out.exists()
+
+
+def test_runs_of_one_name_have_one_recipe():
+    """Rows may spell out a standard value; a run of another table with the same name has to be the same."""
+    recipes: dict[str, set[str]] = {}
+    for table in TABLES.values():
+        for run in planned(table, seeds=[0]):
+            recipes.setdefault(run.name, set()).add(repr(run.recipe))
+    assert {name for name, found in recipes.items() if len(found) > 1} == set()

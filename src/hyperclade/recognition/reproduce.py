@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
@@ -248,15 +249,15 @@ def _run(row: Row, data: str, seed: int, changes: Changes | None) -> Run:
     base = asdict(preset(row.preset, data, seed=seed))
     _lay_over(base, changes or {})
     settings = deepcopy(base)
-    _lay_over(settings, row.changes)
-    recipe = recipe_from(settings)
-    if recipe.training.devices != 1:
-        raise ValueError("a comparison trains each system on one device: leave training.devices at 1")
     known = _with_defaults(recipe_from(base))
     name = row.preset
     for path, value in _leaves(row.changes):
-        if _at(known, ".".join(path)) != plain(value):
+        if _at(known, ".".join(path)) != plain(value):  # what is so already makes no other run
             name += f"-{path[-1]}-{_spelled(value)}"
+            _lay_over(settings, reduce(lambda below, part: {part: below}, reversed(path), value))
+    recipe = recipe_from(settings)
+    if recipe.training.devices != 1:
+        raise ValueError("a comparison trains each system on one device: leave training.devices at 1")
     return Run(name, data, recipe)
 
 
