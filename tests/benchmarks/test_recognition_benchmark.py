@@ -12,6 +12,7 @@ pytest.importorskip("pytorch_lightning")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from hyperclade.learning.runs import plain
+from hyperclade.recognition.published import TABLES
 from recognition import CANDIDATES, SECTIONS, main
 
 
@@ -65,7 +66,7 @@ def test_sections_without_runs_say_so_and_keep_the_others(tmp_path, document):
     for run in SECTIONS["ablation"].runs([0]):
         finish(run, tmp_path / "cache", 0.5)
     _, text = collect(tmp_path, document, "ablation", seeds="1")
-    assert text.count("50.00 | 25.00 | 25.00") == 3 + 2 + 4 + 3 + 6  # rows of Tables 6 to 10
+    assert text.count("50.00 | 25.00 | 25.00") == sum(len(TABLES[number].rows) for number in range(6, 11))
     assert "Not finished" not in text
     stored, text = collect(tmp_path, document, "choice", seeds="1")
     assert stored.keys() == {"ablation", "choice"} and "No run is finished" in text
