@@ -75,7 +75,15 @@ def test_digits_are_scikit_learns():
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "classes"), [("zoo", (101, 16), 7), ("iris", (150, 4), 3), ("glass", (214, 9), 6)]
+    ("name", "shape", "classes"),
+    [
+        ("zoo", (101, 16), 7),
+        ("iris", (150, 4), 3),
+        ("glass", (214, 9), 6),
+        ("segment", (2310, 19), 7),
+        ("spambase", (4601, 57), 2),
+        ("pendigits", (10992, 16), 10),
+    ],
 )
 def test_uci(name, shape, classes):
     if samples.data_home() is None:
@@ -84,6 +92,8 @@ def test_uci(name, shape, classes):
     assert sample.features.shape == shape
     assert len(sample.label_names) == classes
     assert set(sample.labels) == set(range(classes))
+    assert len(sample.feature_names) == shape[1] and sample.features.dtype == np.float64
+    validate_features(sample.features)
     if name == "zoo":
         row = sample.names.tolist().index("aardvark")
         assert sample.features[row].tolist() == [1, 0, 0, 1, 0, 0, 1, 1, 1, 1, 0, 0, 4, 0, 0, 1]
@@ -93,6 +103,32 @@ def test_uci(name, shape, classes):
 
         assert np.abs(sample.features - load_iris().data).max() < 0.6  # the two copies differ in a few cells
         assert (sample.labels == load_iris().target).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "counts", "last_column"),
+    [
+        # The last line of each file, read by eye; class sizes and columns as UCI describes them.
+        ("segment", [19, 147, 9, 0], {"brickface": 330, "grass": 330, "path": 330}, "hue-mean"),
+        ("spambase", [0, 0, 0.65, 0], {"0": 2788, "1": 1813}, "capital_run_length_total"),
+        ("pendigits", [38, 100, 37, 81], {"0": 1143, "4": 1144, "9": 1055}, "input16"),
+    ],
+)
+def test_larger_uci_tables_are_labelled_by_their_last_column(name, last, counts, last_column):
+    if samples.data_home() is None:
+        pytest.skip("no data folder")
+    sample = samples.load_uci(name)
+    assert sample.features[-1, :4].tolist() == last
+    assert sample.feature_names[-1] == last_column
+    found = dict(zip(sample.label_names, np.bincount(sample.labels), strict=True))
+    assert {label: found[label] for label in counts} == counts
+    assert sample.names[-1] == f"{sample.label_names[sample.labels[-1]]} #{len(sample.names) - 1}"
+    assert {"segment": "brickface", "spambase": "0", "pendigits": "4"}[name] in sample.names[-1]
+
+
+def test_uci_names_what_there_is():
+    with pytest.raises(ValueError, match="'pendigits', got 'adult'"):
+        samples.load_uci("adult")
 
 
 def test_cifar100_rows():

@@ -15,6 +15,8 @@ from hyperclade.data.labelled_files import labelled_images
 from hyperclade.data.masks import MaskedSet, masked_folder
 from hyperclade.data.taxonomies import read_taxonomy
 
+_UCI_SMALL, _UCI_LARGE = ("zoo", "iris", "glass"), ("segment", "spambase", "pendigits")
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -26,6 +28,7 @@ class Sample:
     label_names : (k,) str.
     other_labels : further labellings of the rows by name, each (n,) str.
     description : what it is, its source and licence.
+    feature_names : d names of the columns, or none.
     """
 
     features: np.ndarray
@@ -34,6 +37,7 @@ class Sample:
     label_names: np.ndarray
     description: str
     other_labels: dict[str, np.ndarray] = field(default_factory=dict)
+    feature_names: tuple[str, ...] = ()
 
 
 def load_nouns() -> Sample:
@@ -127,13 +131,20 @@ def data_home() -> Path | None:
 
 
 def load_uci(name: str) -> Sample:
-    """One of UCI's small sets ("zoo", "iris", "glass"; CC BY 4.0) from the data folder, true/false as 1/0.
+    """A table of UCI (CC BY 4.0) from the data folder, with the last column as label and true/false as 1/0.
+
+    Parameters
+    ----------
+    name : "zoo", "iris", "glass", "segment", "spambase" or "pendigits".
 
     Raises
     ------
-    FileNotFoundError : no data folder, or it lacks the set.
+    ValueError : another name.
+    FileNotFoundError : no data folder, or it lacks the table.
     """
-    frame = read_arff(_data_file("uci", f"{name}.arff"))
+    _check("name", name, (*_UCI_SMALL, *_UCI_LARGE))
+    path = _data_file("uci", f"{name}.arff" + (".gz" if name in _UCI_LARGE else ""))
+    frame = read_arff(path)
     label = frame.columns[-1]
     names = (
         frame.pop("animal")
@@ -141,13 +152,13 @@ def load_uci(name: str) -> Sample:
         else pd.Series([f"{v} #{k}" for k, v in frame[label].items()])
     )
     codes, label_names = pd.factorize(frame.pop(label), sort=True)
-    features = frame.replace({"true": 1.0, "false": 0.0}).to_numpy(np.float64)
     return Sample(
-        features=features,
+        features=frame.replace({"true": 1.0, "false": 0.0}).to_numpy(np.float64),
         names=names.to_numpy(dtype=str),
         labels=codes.astype(np.int64),
         label_names=np.asarray(label_names, dtype=str),
         description=f"UCI {name} (CC BY 4.0)",
+        feature_names=tuple(frame.columns),
     )
 
 
