@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster
-from tree_strategies import balanced, caterpillar, clades, trees
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from tree_strategies import balanced, caterpillar, clades, labelled, renumbered, trees
 
 from hyperclade.trees import Tree
 
@@ -33,10 +34,12 @@ def test_structure_against_walks_up_from_the_leaves(tree):
     assert tree.depth.tolist() == [len(ancestors(tree, node)) - 1 for node in range(tree.n_nodes)]
     assert sorted(tree.leaf_order.tolist()) == list(range(tree.n_leaves))
     for node in range(tree.n_nodes):
-        assert tree.children(node).tolist() == np.flatnonzero(tree.parent == node).tolist()
+        children = np.flatnonzero(tree.parent == node).tolist()
+        assert tree.children(node).tolist() == sorted(children, key=lambda child: min(under[child]))
         start, stop = tree.leaf_interval[node]
         assert set(tree.leaf_order[start:stop].tolist()) == under[node]
         assert tree.leaves(node).tolist() == tree.leaf_order[start:stop].tolist()
+        assert tree.leaves(node)[0] == min(under[node])
     fanouts = [len(tree.children(node)) for node in range(tree.n_leaves, tree.n_nodes)]
     assert tree.is_binary == all(count == 2 for count in fanouts)
 
@@ -96,6 +99,78 @@ def test_from_parents_undoes_any_numbering(tree, seed, with_height):
         assert (np.diff(again.height) >= 0).all()
 
 
+@settings(max_examples=100, deadline=None)
+@given(any_tree, st.integers(0, 2**32 - 1), st.booleans())
+def test_no_numbering_of_internal_nodes_shows(tree, seed, with_height):
+    tree = labelled(tree, seed)
+    if not with_height:
+        tree = Tree(tree.parent, None, tree.names, tree.inner_names, tree.branch_length)
+    arguments = renumbered(tree, seed)
+    again = Tree.from_parents(arguments[0], arguments[1] if with_height else None, *arguments[2:])
+    canonical = tree.canonical()
+    assert again == canonical == canonical.canonical()
+    assert again.to_json() == canonical.to_json()
+    # what follows from the order of children holds in the given numbering too
+    for other in (canonical, tree):
+        assert again.to_newick() == other.to_newick()
+        assert again.to_linkage().tolist() == other.to_linkage().tolist()
+        assert again.leaf_order.tolist() == other.leaf_order.tolist()
+        for k in range(1, tree.n_leaves + 1):
+            assert again.cut(k).tolist() == other.cut(k).tolist()
+        assert [labels.tolist() for labels in again.layers()] == [
+            labels.tolist() for labels in other.layers()
+        ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_tree)
+def test_canonical_numbering_is_by_height_level_and_smallest_leaf(tree):
+    tree = tree.canonical()
+    level = Tree(tree.parent).height
+    keys = [(tree.height[v], level[v], min(under)) for v, under in enumerate(clades(tree))][tree.n_leaves :]
+    assert keys == sorted(set(keys))
+
+
+def test_tied_merges_in_either_order_are_one_tree():
+    first = Tree.from_merges([[0, 1], [2, 3], [4, 5]], height=[1, 1, 2])
+    second = Tree.from_merges([[2, 3], [0, 1], [5, 4]], height=[1, 1, 2])
+    assert second.parent.tolist() == [5, 5, 4, 4, 6, 6, -1]  # row i is node n + i
+    assert second.children(6).tolist() == [5, 4] and second.merges.tolist() == [[2, 3], [0, 1], [5, 4]]
+    assert second.leaf_order.tolist() == [0, 1, 2, 3] and second.gap_node.tolist() == [5, 6, 4]
+    for k, labels in enumerate([[0, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 2], [0, 1, 2, 3]], start=1):
+        assert first.cut(k).tolist() == second.cut(k).tolist() == labels
+    assert first.to_newick() == second.to_newick() == "((0:1.0,1:1.0):1.0,(2:1.0,3:1.0):1.0);"
+    assert first != second and first == second.canonical()
+
+
+def test_clusters_are_numbered_by_their_smallest_leaf_within_a_node():
+    # the pair {1, 2} is lower than {0, 3}, and has the smaller id
+    tree = Tree.from_merges([[1, 2], [0, 3], [4, 5]], height=[1, 2, 3])
+    assert tree.cut(2).tolist() == [0, 1, 1, 0] and tree.cut(3).tolist() == [0, 2, 2, 1]
+    assert tree.cut_height(2.5).tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Tree([2, 2, -1], [-0.0, 0.0, -0.0]),
+        lambda: Tree.from_merges([[0, 1]], [-0.0]),
+        lambda: Tree.from_parents([-1, 0, 0], [-0.0, -0.0, 0.0]),
+        lambda: Tree.from_linkage([[0, 1, -0.0, 2]]),
+        lambda: Tree.from_newick("(a:-0.0,b:-0);"),
+        lambda: Tree.from_newick("(a:-0.0,b:-0):-0.0;"),
+        lambda: Tree.from_json(Tree([2, 2, -1], [0, 0, 0]).to_json().replace("0.0]", "-0.0]")),
+    ],
+)
+def test_negative_zero_never_leaves(build):
+    tree = build()
+    assert not np.signbit(tree.height).any()
+    for text in (tree.to_json(), tree.to_newick(), tree.to_graphml()):
+        assert "-0" not in text
+    assert not np.signbit(tree.to_linkage()).any()
+    assert not np.signbit(tree.subtree(2).collapse().height).any()
+
+
 @settings(max_examples=60, deadline=None)
 @given(trees())
 def test_merges_round_trip(tree):
@@ -112,15 +187,40 @@ def test_cut_agrees_with_scipy_for_distinct_heights(tree):
         assert partition(tree.cut_height(height)) == partition(fcluster(linkage, height, "distance"))
 
 
+@settings(max_examples=80, deadline=None)
+@given(any_tree)
+def test_cut_height_is_scipys_partition_with_ties(tree):
+    heights = [0.0, *tree.height[tree.n_leaves :], *(tree.height[tree.n_leaves :] / 1.7)]
+    linkage = tree.to_linkage()
+    for height in heights:
+        labels = tree.cut_height(height)
+        if tree.n_leaves > 1:
+            assert partition(labels) == partition(fcluster(linkage, height, "distance"))
+        assert labels.dtype == np.int64 and labels[0] == 0
+        assert (np.diff(labels[tree.leaf_order]) >= 0).all()
+
+
+def test_cut_height_of_tied_averages_of_points():
+    points = [[0.0], [1.0], [1.0], [3.0], [4.0], [10.0], [11.0], [10.0]]  # with two pairs of equal rows
+    rows = scipy_linkage(points, "average")
+    tree = Tree.from_linkage(rows)
+    assert tree.cut_height(0).tolist() == [0, 1, 1, 2, 3, 4, 5, 4]
+    assert tree.cut_height(1).tolist() == [0, 0, 0, 1, 1, 2, 2, 2]  # all four merges at height 1
+    for height in sorted({0.0, 0.5, *rows[:, 2]}):
+        assert partition(tree.cut_height(height)) == partition(fcluster(rows, height, "distance"))
+
+
 @settings(max_examples=60, deadline=None)
 @given(any_tree)
 def test_cut_splits_the_highest_first_and_labels_in_depth_first_order(tree):
-    # one by one: the highest node, the larger id on ties, as long as the count allows
+    # one by one: the highest node, on ties the larger level and smallest leaf, as long as the count allows
+    under, level = clades(tree), Tree(tree.parent).height
     front, previous = [tree.root], 1
     reachable = {1: {tree.root}}
     while any(node >= tree.n_leaves for node in front):
         node = max(
-            (node for node in front if node >= tree.n_leaves), key=lambda node: (tree.height[node], node)
+            (node for node in front if node >= tree.n_leaves),
+            key=lambda node: (tree.height[node], level[node], min(under[node])),
         )
         front.remove(node)
         front.extend(tree.children(node).tolist())
@@ -177,15 +277,61 @@ def test_layers_find_planted_granularities():
 def test_layers_are_few_nested_and_apart(tree, max_layers, min_clusters):
     layers = tree.layers(max_layers, min_clusters)
     counts = [int(labels.max()) + 1 for labels in layers]
+    identical = tree.cut_height(0)
     assert 1 <= len(layers) <= max_layers
-    if len(layers) > 1:
-        assert counts[0] >= min_clusters
     for coarse, fine in itertools.pairwise(counts):
         assert fine >= 2 * coarse
-    if counts != [tree.n_leaves]:  # a layer is a cut between two heights
-        for labels in layers:
-            heights = {float(tree.height[node]) for node in tree.cut_nodes(int(labels.max()) + 1)}
-            assert partition(labels) == partition(tree.cut_height(max(heights)))
+    if len(layers) > 1:
+        assert max(counts) <= max(tree.n_leaves / 5, tree.n_leaves**0.5)
+    for labels in layers:
+        heights = {float(tree.height[node]) for node in tree.cut_nodes(int(labels.max()) + 1)}
+        assert labels.tolist() == tree.cut_height(max(heights)).tolist()  # a cut between two heights
+        assert len(np.unique(np.column_stack([labels, identical]), axis=0)) == identical.max() + 1
+        assert labels.tolist() == identical.tolist() or labels.max() + 1 >= max(2, min_clusters)
+
+
+def test_layers_of_a_large_collection_do_not_end_in_pairs():
+    # neighbours lie at 1e-9, closer than anything else by far: 500 pairs of 1,000 leaves, in 10 groups
+    rng = np.random.default_rng(0)
+    points = np.repeat(np.arange(10.0) * 100, 100) + np.repeat(rng.random(500), 2) + np.tile([0, 1e-9], 500)
+    tree = Tree.from_linkage(scipy_linkage(points[:, None], "average"))
+    counts = [int(labels.max()) + 1 for labels in tree.layers()]
+    assert 10 in counts and max(counts) <= 200
+
+
+@pytest.mark.parametrize("copies", [2, 150])
+def test_layers_never_split_identical_rows(copies):
+    texts = np.tile([0.0, 1.0, 5.0, 5.5, 30.0], copies)
+    tree = Tree.from_linkage(scipy_linkage(texts[:, None], "average"))
+    layers = tree.layers()
+    for labels in layers:
+        assert [len(set(labels[texts == text])) for text in np.unique(texts)] == [1] * 5
+    assert max(labels.max() + 1 for labels in layers) == (5 if copies == 150 else 3)
+
+
+def chain(heights):
+    """Leaf after leaf joins at these heights."""
+    n = len(heights) + 1
+    return Tree.from_merges(
+        np.column_stack([np.r_[0, np.arange(n, 2 * n - 2)], np.arange(1, n)]), height=heights
+    )
+
+
+@pytest.mark.parametrize(
+    ("tree", "arguments", "expected"),
+    [
+        (chain([0, 0, 0]), {}, [[0, 0, 0, 0]]),  # all rows are identical
+        (chain([1, 1, 1]), {}, [[0, 1, 2, 3]]),  # all are equally far from one another
+        (chain([0, 1, 1]), {}, [[0, 0, 1, 2]]),  # only the identical rows are closer
+        (chain([1, 1, 2]), {}, [[0, 0, 0, 1]]),
+        (chain([1, 2, 2]), {}, [[0, 0, 1, 2]]),  # no cut into two: the coarsest there is
+        (chain([1, 2, 3, 4, 5]), {"min_clusters": 4}, [[0, 0, 0, 1, 2, 3]]),
+        (chain([0, 2, 3]), {"min_clusters": 4}, [[0, 0, 1, 2]]),
+        (Tree([-1]), {}, [[0]]),
+    ],
+)
+def test_layers_where_there_is_little_to_choose(tree, arguments, expected):
+    assert [labels.tolist() for labels in tree.layers(**arguments)] == expected
 
 
 def contracted(tree, min_size, min_gap, max_depth):
@@ -232,18 +378,52 @@ def test_collapse_against_a_walk_down(tree, min_size, min_gap, max_depth):
 
 @settings(max_examples=60, deadline=None)
 @given(any_tree, st.integers(0, 10**6))
-def test_subtree_keeps_clades_heights_and_names(tree, pick):
-    tree = Tree(tree.parent, tree.height, [f"n{leaf}" for leaf in range(tree.n_leaves)])
+def test_subtree_keeps_clades_heights_names_and_lengths(tree, pick):
+    tree = labelled(tree, pick)
     node = pick % tree.n_nodes
     part = tree.subtree(node)
     leaves = np.sort(tree.leaves(node))
-    assert part.names == tuple(f"n{leaf}" for leaf in leaves)
+    assert part.names == tuple(f"leaf {leaf}" for leaf in leaves)
     below = [other for other in range(tree.n_nodes) if node in ancestors(tree, other)]
     under = clades(tree)
     assert [frozenset(leaves[list(clade)].tolist()) for clade in clades(part)] == [
         under[other] for other in below
     ]
     assert part.height.tolist() == tree.height[below].tolist()
+    np.testing.assert_array_equal(part.branch_length, tree.branch_length[below])
+    inner = [tree.inner_names[other - tree.n_leaves] for other in below if other >= tree.n_leaves]
+    assert list(part.inner_names or [None] * len(inner)) == inner
+    assert tree.subtree(tree.root) == tree
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_tree, st.integers(0, 10**6), st.integers(0, 8))
+def test_collapse_keeps_names_and_the_lengths_of_paths(tree, seed, min_size):
+    tree = labelled(tree, seed)
+    small = tree.collapse(min_size)
+    name_of = {(under, h): set() for under, h in zip(clades(small), small.height.tolist(), strict=True)}
+    for under, height, name in zip(
+        clades(tree), tree.height.tolist(), [*tree.names, *(tree.inner_names or ())], strict=False
+    ):
+        name_of.get((under, height), set()).add(name)
+    kept = [*small.names, *(small.inner_names or [None] * (small.n_nodes - small.n_leaves))]
+    for under, height, name in zip(clades(small), small.height.tolist(), kept, strict=True):
+        assert name is None or name in name_of[under, height]
+    for leaf in range(tree.n_leaves):
+        paths = [np.nansum(each.branch_length[ancestors(each, leaf)]) for each in (tree, small)]
+        assert paths[0] == pytest.approx(paths[1], abs=1e-9)
+
+
+def test_collapse_joins_the_branches_of_what_it_contracts():
+    tree = Tree(
+        [4, 4, 5, 6, 5, 6, 7, -1],
+        names=list("abcd"),
+        inner_names=["ab", "abc", "top", None],
+        branch_length=[1, 2, 3, np.nan, 4, 5, 6, 7],
+    )
+    small = tree.collapse(min_size=3)
+    assert small.parent.tolist() == [4, 4, 4, 5, 5, -1] and small.inner_names == ("abc", "top")
+    np.testing.assert_array_equal(small.branch_length, [5, 6, 3, np.nan, 5, 13])
 
 
 @settings(max_examples=80, deadline=None)
@@ -262,6 +442,13 @@ def test_equality_pickle_and_copy():
     assert tree != Tree(tree.parent, tree.height)
     assert tree != Tree([4, 5, 4, 5, 6, 6, -1], tree.height, tree.names)
     assert tree != "tree"
+    full = Tree(tree.parent, tree.height, tree.names, ["a", None, "b"], [1, 2, 3, 4, 5, np.nan, -1])
+    for again in (pickle.loads(pickle.dumps(full)), copy.deepcopy(full)):
+        assert again == full and not again.branch_length.flags.writeable
+    assert full != tree
+    assert full != Tree(tree.parent, tree.height, tree.names, ["a", "b", None], full.branch_length)
+    assert full != Tree(tree.parent, tree.height, tree.names, full.inner_names, np.arange(7))
+    assert tree == Tree(tree.parent, tree.height, tree.names, [None, None, None])
 
 
 def test_arrays_are_read_only_and_copied():
@@ -303,6 +490,10 @@ def test_arrays_are_read_only_and_copied():
         (([2, 2, -1], [0, 0]), "shape"),
         (([2, 2, -1], None, ["a"]), "one name for each"),
         (([2, 2, -1], None, "ab"), "single string"),
+        (([2, 2, -1], None, None, ["a", "b"]), "each of the 1 internal nodes, got 2"),
+        (([2, 2, -1], None, None, "a"), "single string"),
+        (([2, 2, -1], None, None, None, [1, 2]), "branch_length must have shape"),
+        (([2, 2, -1], None, None, None, [1, np.inf, 2]), "finite"),
     ],
 )
 def test_bad_trees_are_refused(arguments, message):
@@ -357,3 +548,14 @@ def test_caterpillar_of_a_million_leaves():
     assert np.bincount(labels).tolist().count(1) == 4 and np.bincount(labels).max() == n - 4
     assert tree.collapse(min_size=n - 2).n_nodes == n + 3
     assert tree.same_clades(Tree.from_parents(tree.parent))
+
+
+def test_a_million_leaves_from_the_largest_to_the_smallest():
+    n = 1_000_000
+    merges = np.column_stack([np.r_[n - 1, np.arange(n, 2 * n - 2)], np.arange(n - 2, -1, -1)])
+    tree = Tree.from_merges(merges)
+    assert tree.leaf_order.tolist() == list(range(n))
+    assert tree.children(tree.root).tolist() == [0, 2 * n - 3]
+    tied = Tree.from_parents(*renumbered(Tree.from_merges(merges, height=np.ones(n - 1)), 0))
+    assert np.array_equal(tied.parent, tree.parent)
+    assert tied.cut(3)[:4].tolist() == [0, 1, 2, 2]

@@ -47,3 +47,26 @@ def clades(tree):
             under[node].add(leaf)
             node = int(tree.parent[node])
     return [frozenset(leaves) for leaves in under]
+
+
+def renumbered(tree, seed):
+    """Arguments of `Tree.from_parents` for the tree with its internal nodes in any numbering."""
+    rng = np.random.default_rng(seed)
+    n = tree.n_leaves
+    old = np.r_[np.arange(n), n + rng.permutation(tree.n_nodes - n)]  # of each new id
+    new = np.argsort(old)
+    inner_names = tree.inner_names and [tree.inner_names[node - n] for node in old[n:]]
+    length = None if tree.branch_length is None else tree.branch_length[old]
+    parent = np.where(tree.parent < 0, -1, new[tree.parent])[old]
+    return parent, tree.height[old], tree.names, inner_names, length
+
+
+def labelled(tree, seed):
+    """The tree with names of some internal nodes and with branch lengths, some unknown."""
+    rng = np.random.default_rng(seed)
+    n_inner = tree.n_nodes - tree.n_leaves
+    names = [f"leaf {leaf}" for leaf in range(tree.n_leaves)]
+    inner = [f"n{node}" if rng.random() < 0.7 else None for node in range(n_inner)]
+    length = rng.normal(size=tree.n_nodes).round(2)
+    length[rng.random(tree.n_nodes) < 0.2] = np.nan
+    return Tree(tree.parent, tree.height, names, inner, length)

@@ -8,6 +8,7 @@ a tree a million levels deep costs no more than a balanced one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
+_LAYER_MEAN = 5  # leaves of a cluster on average, in the finest layer
 _BLOCK = 16  # gaps per block of the range-maximum table: its memory is n/16·log n, its scans at most 30 steps
 
 
@@ -31,15 +33,27 @@ class Tree:
     Internal nodes may have any number of children from one up. Equality (``==``) compares the arrays;
     `same_clades` compares the topology.
 
+    **Order.** The children of a node stand in the order of the smallest leaf under each. All that follows
+    from it (`children`, `leaf_order`, the labels of cuts, Newick) is the same however internal nodes are
+    numbered. Their canonical numbering is by height, then by level above the deepest leaf, then by smallest
+    leaf: no two nodes agree in all three. `from_parents` and `canonical` give it, so that two trees with the
+    same clades, heights and names become equal; `from_merges` and the constructor keep the given numbering.
+
     Parameters
     ----------
     parent : (m,) int
         Parent of each node, -1 at the root; see the module's docstring for the numbering.
     height : (m,) float, optional
-        Merge heights: 0 at the leaves, never below a child's. Default: the number of levels above the
-        deepest leaf of the node.
+        Merge heights: 0 at the leaves, never below a child's; -0.0 becomes 0.0. Default: the number of
+        levels above the deepest leaf of the node.
     names : n str, optional
         Names of the leaves.
+    inner_names : m-n str or None, optional
+        Names of the internal nodes, None where a node has none.
+    branch_length : (m,) float, optional
+        Length of the branch above each node where it is not the difference of two heights, as in a phylogeny
+        whose leaves are not equally far from the root; NaN where it is unknown. It is kept for `to_newick`
+        and the graphs, while all that measures or cuts the tree goes by `height`.
 
     Attributes
     ----------
@@ -47,6 +61,8 @@ class Tree:
     parent : (m,) int64
     height : (m,) float64
     names : tuple of n str, or None
+    inner_names : tuple of m-n str or None, or None
+    branch_length : (m,) float64, or None
 
     Raises
     ------
@@ -65,7 +81,12 @@ class Tree:
     """
 
     def __init__(
-        self, parent: ArrayLike, height: ArrayLike | None = None, names: Iterable[str] | None = None
+        self,
+        parent: ArrayLike,
+        height: ArrayLike | None = None,
+        names: Iterable[str] | None = None,
+        inner_names: Iterable[str | None] | None = None,
+        branch_length: ArrayLike | None = None,
     ) -> None:
         self.parent = _frozen(_integers(parent, "parent", ndim=1).copy())
         self.n_nodes = len(self.parent)
@@ -75,9 +96,13 @@ class Tree:
         if height is None:
             self.height = _frozen(_levels(self.parent))
         else:
-            self.height = _frozen(_heights(height, self.n_nodes).copy())
+            self.height = _frozen(_heights(height, self.n_nodes))
             _check_heights(self.parent, self.height, self.n_leaves)
         self.names = _leaf_names(names, self.n_leaves)
+        self.inner_names = _inner_names(inner_names, self.n_nodes - self.n_leaves)
+        self.branch_length = None
+        if branch_length is not None:
+            self.branch_length = _frozen(_branch_lengths(branch_length, self.n_nodes))
 
     @classmethod
     def from_merges(
@@ -121,12 +146,18 @@ class Tree:
 
     @classmethod
     def from_parents(
-        cls, parent: ArrayLike, height: ArrayLike | None = None, names: Iterable[str] | None = None
+        cls,
+        parent: ArrayLike,
+        height: ArrayLike | None = None,
+        names: Iterable[str] | None = None,
+        inner_names: Iterable[str | None] | None = None,
+        branch_length: ArrayLike | None = None,
     ) -> Tree:
-        """Tree from a parent array in any numbering.
+        """Tree from a parent array in any numbering, in the canonical one.
 
         Leaves keep their order and come first; internal nodes follow by height, then by level above their
-        deepest leaf, then by their old id. `canonical_order` gives the old id of each node.
+        deepest leaf, then by the smallest leaf under them, so that their old ids do not matter.
+        `canonical_order` gives the old id of each node.
 
         Parameters
         ----------
@@ -136,6 +167,10 @@ class Tree:
             Height of each node, in the given numbering.
         names : n str, optional
             Names of the leaves, in their order.
+        inner_names : str or None for each internal node, optional
+            In the order of their given ids.
+        branch_length : (m,) float, optional
+            In the given numbering.
 
         Examples
         --------
@@ -147,8 +182,17 @@ class Tree:
         rank = np.empty(len(order) + 1, dtype=np.int64)
         rank[order] = np.arange(len(order))
         rank[-1] = -1  # the root's parent, -1, indexes the last entry
-        sorted_height = None if height is None else _heights(height, len(parent))[order]
-        return cls(rank[parent[order]], sorted_height, names)
+        n_inner = int(np.count_nonzero(np.bincount(parent[parent >= 0])))
+        inner_names = _inner_names(inner_names, n_inner)
+        if inner_names is not None:
+            inner_names = [inner_names[at] for at in order[-n_inner:].argsort().argsort().tolist()]
+        return cls(
+            rank[parent[order]],
+            None if height is None else _heights(height, len(parent))[order],
+            names,
+            inner_names,
+            None if branch_length is None else _branch_lengths(branch_length, len(parent))[order],
+        )
 
     # Structure
 
@@ -172,8 +216,8 @@ class Tree:
 
     @cached_property
     def child_index(self) -> IntArray:
-        """All nodes but the root, grouped by parent, ascending within a group, ``(m-1,) int64``."""
-        return _frozen(np.argsort(self.parent[:-1], kind="stable"))
+        """All nodes but the root, grouped by parent, in a group by smallest leaf, ``(m-1,) int64``."""
+        return _frozen(_children_by_leaf(self.parent, self.child_pointer, self.n_leaves))
 
     @cached_property
     def is_binary(self) -> bool:
@@ -190,10 +234,10 @@ class Tree:
         return self.child_index.reshape(-1, 2)
 
     def children(self, node: int) -> IntArray:
-        """Children of a node in ascending order, ``(k,) int64``.
+        """Children of a node by the smallest leaf under each, ``(k,) int64``.
 
         >>> Tree([3, 3, 4, 4, -1]).children(4).tolist()
-        [2, 3]
+        [3, 2]
         """
         node = self._node(node)
         return self.child_index[self.child_pointer[node] : self.child_pointer[node + 1]]
@@ -206,7 +250,10 @@ class Tree:
 
     @cached_property
     def leaf_order(self) -> IntArray:
-        """Leaves in depth-first order, ``(n,) int64``: those under any node are neighbours."""
+        """Leaves in depth-first order, ``(n,) int64``.
+
+        Those under any node are neighbours, the smallest of them first.
+        """
         order = np.empty(self.n_leaves, dtype=np.int64)
         order[self.leaf_interval[: self.n_leaves, 0]] = np.arange(self.n_leaves)
         return _frozen(order)
@@ -270,8 +317,10 @@ class Tree:
     def cut_nodes(self, k: int) -> IntArray:
         """The clusters left after splitting the highest nodes first until there are k.
 
-        Ties in height go to the larger id. Where a node has more than two children no prefix of the splits
-        may give exactly k; then the largest count below k is returned.
+        Of nodes of the same height the one with more levels below it is split first, then the one whose
+        smallest leaf is larger: the canonical numbering from its end, whatever the numbering of this tree.
+        Where a node has more than two children no prefix of the splits may give exactly k; then the largest
+        count below k is returned.
 
         Parameters
         ----------
@@ -295,6 +344,9 @@ class Tree:
     def cut(self, k: int) -> IntArray:
         """Labels ``0..k-1`` of the leaves, ``(n,) int64``, numbered as the nodes of `cut_nodes`.
 
+        Clusters are numbered in the order of `leaf_order`, so that leaf 0 has label 0. `cut_nodes` says how
+        ties in height are split; `cut_height` never separates them.
+
         >>> Tree([4, 4, 5, 5, 6, 6, -1]).cut(3).tolist()
         [0, 0, 1, 2]
         """
@@ -302,6 +354,10 @@ class Tree:
 
     def cut_height(self, height: float) -> IntArray:
         """Labels of the leaves when every node above the height is split, ``(n,) int64``.
+
+        A node of exactly this height stays whole, and so do all that tie with it: these are the flat clusters
+        of SciPy's ``fcluster(linkage, height, "distance")``, numbered in the order of `leaf_order`. At height
+        0 clusters are the leaves that nothing tells apart.
 
         >>> Tree([4, 4, 5, 5, 6, 6, -1], height=[0, 0, 0, 0, 1, 3, 4]).cut_height(2).tolist()
         [0, 0, 1, 2]
@@ -314,20 +370,26 @@ class Tree:
         """A few natural granularities, coarse to fine.
 
         A count k is the more natural the longer it survives: its score is the drop of the log height of the
-        splits per step of log k, ``log(h[k-1]/h[k]) / log(k/(k-1))`` with h[k] the k-th highest split. The
-        range of k (clusters of two leaves and more on average) is divided into at most `max_layers` equal
+        splits per step of log k, ``log(h[k-1]/h[k]) / log(k/(k-1))`` with h[k] the k-th highest split. Counts
+        stand for choice from `min_clusters` to clusters of five leaves on average (in a tree of fewer than 25
+        leaves: to as many clusters as leaves in each). Their range is divided into at most `max_layers` equal
         parts on the log scale, each at least a factor 2 wide; each part gives its best k, and of two closer
-        than a factor 2 the better stays. Ties in height are never cut.
+        than a factor 2 the better stays.
+
+        Ties in height are never cut, so that every layer is a `cut_height`, and nodes of height 0, which hold
+        identical rows, are never split. Where no count stands for choice, the one layer is the coarsest cut
+        between two heights with `min_clusters` or more; where there is none either, as in a star, it is
+        ``cut_height(0)``: every leaf for itself, identical rows together.
 
         Parameters
         ----------
         max_layers : int
         min_clusters : int
-            The least number of clusters in a layer.
+            The least number of clusters in a layer, but for ``cut_height(0)``; 1 means 2.
 
         Returns
         -------
-        list of (n,) int64 labels, never empty: if there is no such cut, every leaf is its own cluster.
+        list of (n,) int64 labels, never empty, numbered as those of `cut`
 
         Examples
         --------
@@ -338,10 +400,13 @@ class Tree:
         if max_layers < 1 or min_clusters < 1:
             raise ValueError(f"max_layers and min_clusters must be 1 or more: {max_layers}, {min_clusters}")
         counts, scores = self._persistence()
-        inside = (counts >= max(2, min_clusters)) & (counts <= max(min_clusters, self.n_leaves // 2))
-        counts, scores = counts[inside], scores[inside]
+        enough = counts >= max(2, min_clusters)
+        counts, scores = counts[enough], scores[enough]
         if not counts.size:
-            return [self.cut(self.n_leaves)]
+            return [self.cut_height(0)]
+        few = counts <= max(self.n_leaves // _LAYER_MEAN, math.isqrt(self.n_leaves))
+        few[0] |= not few.any()
+        counts, scores = counts[few], scores[few]
         octaves = np.log2(counts / counts[0])
         n_parts = int(np.clip(octaves[-1], 1, max_layers))
         part = np.minimum((octaves * n_parts / max(octaves[-1], 1)).astype(np.int64), n_parts - 1)
@@ -355,13 +420,25 @@ class Tree:
 
     # New trees
 
+    def canonical(self) -> Tree:
+        """The same tree in the canonical numbering, in which it equals any other of its clades and heights.
+
+        >>> tree = Tree.from_merges([[2, 3], [0, 1], [4, 5]], height=[1, 1, 2])
+        >>> tree.canonical().parent.tolist()
+        [4, 4, 5, 5, 6, 6, -1]
+        >>> tree.canonical() == Tree.from_merges([[0, 1], [2, 3], [4, 5]], height=[1, 1, 2])
+        True
+        """
+        return Tree.from_parents(self.parent, self.height, self.names, self.inner_names, self.branch_length)
+
     def collapse(
         self, min_size: int | None = None, min_gap: float | None = None, max_depth: int | None = None
     ) -> Tree:
         """Contract internal nodes into their parents; the leaves and the top node with several children stay.
 
         Nodes with a single child always go. Parents and depths mean those of the new tree, so that a chain of
-        small gaps does not vanish as a whole.
+        small gaps does not vanish as a whole. Nodes that stay keep their order, names and, longer by the
+        branches of the contracted nodes above them, branch lengths.
 
         Parameters
         ----------
@@ -395,9 +472,13 @@ class Tree:
             -1.0 if min_gap is None else min_gap,
             self.n_nodes if max_depth is None else max_depth,
         )
+        keep = np.r_[keep, np.zeros(self.root - top, dtype=bool)]
         kept = np.flatnonzero(keep)
         rank = np.cumsum(keep) - 1
-        return Tree(np.r_[rank[host[kept[:-1]]], -1], self.height[kept], self.names)
+        length = None
+        if self.branch_length is not None:
+            length = _joined_lengths(self.parent, keep, self.branch_length)
+        return self._part(kept, np.r_[rank[host[kept[:-1]]], -1], length)
 
     def subtree(self, node: int) -> Tree:
         """The tree under a node; its leaf i is the i-th smallest of `leaves(node)`.
@@ -408,10 +489,8 @@ class Tree:
         node = self._node(node)
         start, preorder, count = self._preorder
         nodes = np.sort(preorder[start[node] : start[node] + count[node]])
-        names = None
-        if self.names is not None:
-            names = [self.names[leaf] for leaf in nodes[nodes < self.n_leaves].tolist()]
-        return Tree(np.r_[np.searchsorted(nodes, self.parent[nodes[:-1]]), -1], self.height[nodes], names)
+        parent = np.r_[np.searchsorted(nodes, self.parent[nodes[:-1]]), -1]
+        return self._part(nodes, parent, self.branch_length)
 
     # Comparison
 
@@ -441,6 +520,8 @@ class Tree:
             np.array_equal(self.parent, other.parent)
             and np.array_equal(self.height, other.height)
             and self.names == other.names
+            and self.inner_names == other.inner_names
+            and _same_lengths(self.branch_length, other.branch_length)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -453,7 +534,7 @@ class Tree:
         return f"Tree(n_leaves={self.n_leaves}, n_nodes={self.n_nodes})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Tree, (self.parent, self.height, self.names)
+        return Tree, (self.parent, self.height, self.names, self.inner_names, self.branch_length)
 
     # Exchange; formats and errors are described in `hyperclade.trees.exchange`
 
@@ -520,13 +601,25 @@ class Tree:
             raise ValueError(f"node {nodes[wrong].flat[0]} is not in 0..{self.n_nodes - 1}")
         return nodes
 
+    def _part(self, nodes: IntArray, parent: IntArray, branch_length: FloatArray | None) -> Tree:
+        """A tree over some nodes (ascending); parents are given in the new ids, lengths for all old nodes."""
+        n_leaves = int(np.searchsorted(nodes, self.n_leaves))
+        names, inner_names = self.names, self.inner_names
+        return Tree(
+            parent,
+            self.height[nodes],
+            names and [names[leaf] for leaf in nodes[:n_leaves].tolist()],
+            inner_names and [inner_names[node] for node in (nodes[n_leaves:] - self.n_leaves).tolist()],
+            None if branch_length is None else branch_length[nodes],
+        )
+
     @cached_property
     def _splits(self) -> tuple[IntArray, IntArray]:
         """Internal nodes from the highest down, and the number of clusters before the first and after each.
 
-        Heights and ids both grow towards the root, so every node comes after its ancestors.
+        Heights and levels both grow towards the root, so every node comes after its ancestors.
         """
-        order = self.n_leaves + np.argsort(self.height[self.n_leaves :], kind="stable")[::-1]
+        order = canonical_order(self.parent, self.height)[: self.n_leaves - 1 : -1]
         counts = np.cumsum(np.r_[1, np.diff(self.child_pointer)[order] - 1])
         return order, counts
 
@@ -568,6 +661,9 @@ class Tree:
 def canonical_order(parent: ArrayLike, height: ArrayLike | None = None) -> IntArray:
     """Old ids in the order of the numbering that `Tree.from_parents` gives.
 
+    Leaves by old id, then internal nodes by height, level above the deepest leaf, and smallest leaf. The old
+    ids of internal nodes do not matter. O(m log m).
+
     Parameters
     ----------
     parent : (m,) int
@@ -597,7 +693,7 @@ def canonical_order(parent: ArrayLike, height: ArrayLike | None = None) -> IntAr
     if len(roots) != 1:
         raise ValueError(f"a tree has one root (parent -1); found {len(roots)}")
     n_children = np.bincount(parent[parent >= 0], minlength=m)
-    level, reached = _levels_any_order(parent, n_children)
+    level, smallest, reached = _levels_any_order(parent, n_children)
     if reached < m:
         raise ValueError(f"the parents of {m - reached} nodes form a cycle")
     key = level if height is None else _heights(height, m)
@@ -605,7 +701,16 @@ def canonical_order(parent: ArrayLike, height: ArrayLike | None = None) -> IntAr
     wrong = below[key[below] > key[parent[below]]]
     if wrong.size:
         raise ValueError(f"node {wrong[0]} is higher than its parent")
-    return np.lexsort((np.arange(m), level, key, n_children > 0))
+    inner = np.flatnonzero(n_children)
+    order = inner[np.argsort(key[inner])]
+    same = np.diff(key[order]) == 0
+    tied = np.flatnonzero(
+        np.r_[same, False] | np.r_[False, same]
+    )  # often few: the other keys are dear to sort
+    among = order[tied]
+    # Of two nodes with the same smallest leaf one is above the other, so no two agree in all three keys.
+    order[tied] = among[np.lexsort((smallest[among], level[among], key[among]))]
+    return np.r_[np.flatnonzero(n_children == 0), order]
 
 
 def sorted_distinct(values: IntArray) -> IntArray:
@@ -635,7 +740,7 @@ def _integers(values: ArrayLike, name: str, ndim: int | None = None) -> IntArray
 
 
 def _heights(height: ArrayLike, length: int) -> FloatArray:
-    array = np.asarray(height, dtype=np.float64)
+    array = np.asarray(height, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
     if array.shape != (length,):
         raise ValueError(f"height must have shape ({length},), got {array.shape}")
     if not np.isfinite(array).all():
@@ -652,6 +757,34 @@ def _leaf_names(names: Iterable[str] | None, n: int) -> tuple[str, ...] | None:
     if len(names) != n:
         raise ValueError(f"names must hold one name for each of the {n} leaves, got {len(names)}")
     return names
+
+
+def _inner_names(names: Iterable[str | None] | None, count: int) -> tuple[str | None, ...] | None:
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise ValueError("inner_names must be a sequence of strings and None, got a single string")
+    names = tuple(None if name is None else str(name) for name in names)
+    if len(names) != count:
+        raise ValueError(
+            f"inner_names must hold one for each of the {count} internal nodes, got {len(names)}"
+        )
+    return names if any(name is not None for name in names) else None
+
+
+def _branch_lengths(length: ArrayLike, m: int) -> FloatArray:
+    array = np.asarray(length, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
+    if array.shape != (m,):
+        raise ValueError(f"branch_length must have shape ({m},), got {array.shape}")
+    if np.isinf(array).any():
+        raise ValueError("branch lengths must be finite, or NaN where unknown")
+    return array
+
+
+def _same_lengths(first: FloatArray | None, second: FloatArray | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return np.array_equal(first, second, equal_nan=True)
 
 
 def _check_numbering(parent: IntArray) -> None:
@@ -698,10 +831,29 @@ def _levels(parent):
 
 
 @njit(cache=True)
+def _children_by_leaf(parent, child_pointer, n):
+    """Children of each node in the order of the smallest leaf under them."""
+    place = child_pointer[:-1].copy()  # where the next child of a node goes
+    children = np.empty(len(parent) - 1, dtype=np.int64)
+    # The smallest leaf of a node is the first whose way up reaches it, so every edge is climbed once.
+    for leaf in range(n):
+        node = leaf
+        while parent[node] >= 0:
+            above = parent[node]
+            children[place[above]] = node
+            place[above] += 1
+            if place[above] > child_pointer[above] + 1:  # an earlier leaf came through here
+                break
+            node = above
+    return children
+
+
+@njit(cache=True)
 def _levels_any_order(parent, n_children):
-    """Levels above the deepest leaf, and how many nodes no cycle holds back."""
+    """Level above the deepest leaf and smallest leaf of each node, and how many nodes no cycle holds back."""
     m = len(parent)
     level = np.zeros(m, dtype=np.int64)
+    smallest = np.arange(m)
     waiting = n_children.copy()
     queue = np.empty(m, dtype=np.int64)
     filled = 0
@@ -709,6 +861,8 @@ def _levels_any_order(parent, n_children):
         if waiting[node] == 0:
             queue[filled] = node
             filled += 1
+        else:
+            smallest[node] = m
     done = 0
     while done < filled:
         node = queue[done]
@@ -716,11 +870,12 @@ def _levels_any_order(parent, n_children):
         above = parent[node]
         if above >= 0:
             level[above] = max(level[above], level[node] + 1)
+            smallest[above] = min(smallest[above], smallest[node])
             waiting[above] -= 1
             if waiting[above] == 0:
                 queue[filled] = above
                 filled += 1
-    return level, done
+    return level, smallest, done
 
 
 @njit(cache=True)
@@ -815,3 +970,14 @@ def _collapse(parent, height, size, n_children, min_size, min_gap, max_depth):
             small = size[node] < min_size or n_children[node] == 1
             keep[node] = not (near or small or depth[node] >= max_depth)
     return keep, host
+
+
+@njit(cache=True)
+def _joined_lengths(parent, keep, length):
+    """Branch length of each node, with those of the nodes contracted right above it; unknown ones count 0."""
+    joined = length.copy()
+    for node in range(len(parent) - 2, -1, -1):
+        above = joined[parent[node]]
+        if not keep[parent[node]] and not np.isnan(above):
+            joined[node] = above if np.isnan(joined[node]) else joined[node] + above
+    return joined
