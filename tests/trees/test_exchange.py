@@ -1,5 +1,6 @@
 import json
 import sys
+import warnings
 from io import BytesIO
 
 import networkx
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import cut_tree, is_monotonic, is_valid_linkage, linkage, to_tree
 from scipy.spatial.distance import pdist
-from tree_strategies import caterpillar, clades, trees
+from tree_strategies import caterpillar, clades, labelled, trees
 
 from hyperclade.trees import Tree
 
@@ -21,6 +22,13 @@ nasty_text = st.text(
 
 def named(tree, names):
     return Tree(tree.parent, tree.height, names)
+
+
+def described_nodes(tree):
+    """Names of the leaves under each node, its name and its branch length, sorted."""
+    names = [*tree.names, *(tree.inner_names or [None] * (tree.n_nodes - tree.n_leaves))]
+    under = [sorted(tree.names[leaf] for leaf in leaves) for leaves in clades(tree)]
+    return sorted(zip(under, map(repr, names), map(repr, tree.branch_length.tolist()), strict=True))
 
 
 def named_clades(tree):
@@ -132,7 +140,7 @@ def test_newick_with_comments_and_blanks(tree, seed):
         ("((a:1,b:1)x:2,c:3)root:9;", "abc", [3, 3, 4, 4, -1], [0, 0, 0, 1, 3]),
         ("((a:.5,b:5e-1):+2.5E0,c:3.)[tail]; [end]", "abc", [3, 3, 4, 4, -1], [0, 0, 0, 0.5, 3]),
         ("((a:1,b:3):1,c);", "abc", [3, 3, 4, 4, -1], [0, 0, 0, 3, 4]),  # not ultrametric, one length missing
-        ("('it''s',' ',['(']'[x]',\"q\");", ["it's", " ", "[x]", '"q"'], [4, 4, 4, 4, -1], [0, 0, 0, 0, 1]),
+        ("('it''s',' ',['(']'[x]',\"q\");", ["it's", " ", "[x]", "q"], [4, 4, 4, 4, -1], [0, 0, 0, 0, 1]),
         ("(a_b,'1',2);", ["a_b", "1", "2"], [3, 3, 3, -1], [0, 0, 0, 1]),
         ("((2,0),1);", None, [3, 4, 3, 4, -1], [0, 0, 0, 1, 2]),
         ("(,);", None, [2, 2, -1], [0, 0, 1]),
@@ -159,6 +167,118 @@ def test_newick_written_by_hand():
         tree.to_newick(["too", "few"])
 
 
+@settings(max_examples=150, deadline=None)
+@given(named_trees(), st.integers(0, 2**32 - 1), st.data())
+def test_newick_keeps_inner_names_and_branch_lengths(tree, seed, data):
+    n_inner = tree.n_nodes - tree.n_leaves
+    inner = data.draw(st.lists(st.none() | nasty_text, min_size=n_inner, max_size=n_inner))
+    lengths = labelled(tree, seed).branch_length
+    tree = Tree(tree.parent, tree.height, tree.names, inner, lengths)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a name in quotes is no comment, whatever it holds
+        again = Tree.from_newick(tree.to_newick())
+    assert again.to_newick() == tree.to_newick()
+    if again.branch_length is not None:  # else the heights have them
+        assert described_nodes(again) == described_nodes(tree)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "inner_names", "written"),
+    [
+        # ete3, format 1: names of all nodes
+        (
+            "(((A:0.2,B:0.2)ab:0.1,(C:0.1,D:0.25)cd:0.2)abcd:0.5,E:1)root;",
+            "ABCDE",
+            {"ab", "cd", "abcd", "root"},
+            "(((A:0.2,B:0.2)ab:0.1,(C:0.1,D:0.25)cd:0.2)abcd:0.5,E:1.0)root;",
+        ),
+        # ete3, format 0: support values, and whole ones
+        (
+            "((Homo_sapiens:1,Pan:1)0.95:0.5,(C:1e-05,D:2.5E+1)1:0.5)100:0;\n",
+            ["Homo_sapiens", "Pan", "C", "D"],
+            {"0.95", "1", "100"},
+            "(('Homo_sapiens':1.0,Pan:1.0)0.95:0.5,(C:1e-05,D:25.0)1:0.5)100:0.0;",
+        ),
+        # ete3, formats 8 and 9: names alone, and leaves alone
+        ("((A,B)ab,(C,D)cd)root;", "ABCD", {"ab", "cd", "root"}, "((A,B)ab,(C,D)cd)root;"),
+        ("((A,B),(C,D));", "ABCD", None, "((A,B),(C,D));"),
+        # ete3, format 100: structure alone
+        ("((,),);", None, None, "((0,1),2);"),
+        # dendropy: rooting, quoted names, a root of length 0, the line feed at the end
+        (
+            "[&R] ((A:1.0,'C d':1.5)'a-C d':2.0,'it''s':2.0):0.0;\r\n",
+            ["A", "C d", "it's"],
+            {"a-C d", None},
+            "((A:1.0,'C d':1.5)a-C d:2.0,'it''s':2.0):0.0;".replace("a-C d", "'a-C d'"),
+        ),
+        ("[&U]\r\n(A:1.0,B:2.0,\r\n C:3.0);\r\n", "ABC", None, "(A:1.0,B:2.0,C:3.0);"),
+        # neighbour joining: negative branches
+        ("((A:-0.05,B:0.3):0.1,C:-2e-3);", "ABC", None, "((A:-0.05,B:0.3):0.1,C:-0.002);"),
+        # double quotes, one doubled inside, and one that opens nothing
+        (
+            '("big dog":1,"a ""b""":2,5"6:1)"in [it]; \':";',
+            ["big dog", 'a "b"', '5"6'],
+            {"in [it]; ':"},
+            "('big dog':1.0,'a \"b\"':2.0,'5\"6':1.0)'in [it]; '':';",
+        ),
+        # a byte order mark, blank and missing labels
+        ("\ufeff(A:0.1,'':1,:1)'';", ["A", "", ""], {""}, "(A:0.1,'':1.0,'':1.0)'';"),
+        # leaves that go by their ids, out of order
+        ("((2:1,0:5)x:1,1:1);", None, {"x", None}, "((0:5.0,2:1.0)x:1.0,1:1.0);"),
+    ],
+)
+def test_newick_of_other_programs_comes_back_whole(text, names, inner_names, written):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree = Tree.from_newick(text)
+    assert tree.names == (None if names is None else tuple(names))
+    assert (None if tree.inner_names is None else set(tree.inner_names)) == inner_names
+    assert tree.to_newick() == written
+    assert Tree.from_newick(written).to_newick() == written
+    assert Tree.from_json(tree.to_json()) == tree
+
+
+def test_newick_of_the_issue():
+    tree = Tree.from_newick("((A,B)ab:1,(C,D)cd:2)root;")
+    assert tree.inner_names == ("ab", "cd", "root")
+    assert tree.subtree(int(tree.lca(2, 3))).inner_names == ("cd",)
+    assert tree.to_newick() == "((A,B)ab:1.0,(C,D)cd:2.0)root;"
+    assert tree.to_networkx().nodes[tree.root]["name"] == "root"
+    assert 'key="name">cd<' in tree.to_graphml()
+    assert Tree.from_newick("(A:0.1,B:1);").to_newick() == "(A:0.1,B:1.0);"
+
+
+def test_newick_heights_are_longest_paths_whatever_the_lengths():
+    tree = Tree.from_newick("((A:-1,B:3)x:-2,(C:1,D:1)y:1,E:0.5)z:7;")
+    assert tree.inner_names == ("y", "x", "z") and tree.height.tolist() == [0, 0, 0, 0, 0, 1, 3, 3]
+    np.testing.assert_array_equal(tree.branch_length, [-1, 3, 1, 1, 0.5, 1, -2, 7])
+    graph = tree.to_networkx()
+    assert [graph.nodes[node]["branch_length"] for node in range(8)] == tree.branch_length.tolist()
+    assert graph.nodes == networkx.read_graphml(BytesIO(tree.to_graphml().encode()), node_type=int).nodes
+
+
+def test_ultrametric_newick_needs_no_branch_lengths():
+    assert Tree.from_newick("((A:1,B:1)x:2,C:3);") == Tree(
+        [3, 3, 4, 4, -1], [0, 0, 0, 1, 3], list("ABC"), ["x", None]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped", "first"),
+    [
+        ("(A[&rate=1]:[&len=2]1.0,B:1.0)[&height={1,2}];", 3, r"\[&rate=1\]"),
+        ("(A:1[&&NHX:S=human:E=1.1],B:1)[&&NHX:S=x];", 2, r"\[&&NHX:S=human:E=1.1\]"),
+        ("[&R] [&W 1/3] (A:1,B:1);", 1, r"\[&W 1/3\]"),
+        ("((A:1,B:1):1[95],C:2);", 1, r"\[95\]"),
+    ],
+)
+def test_newick_annotations_that_are_lost_are_named(text, dropped, first):
+    with pytest.warns(UserWarning, match=f"dropped {dropped}, such as {first}") as caught:
+        tree = Tree.from_newick(text)
+    assert caught[0].filename == __file__
+    assert tree.names[:2] == ("A", "B") and tree.inner_names is None
+
+
 @pytest.mark.parametrize(
     ("text", "position"),
     [
@@ -168,7 +288,9 @@ def test_newick_written_by_hand():
         ("(a,b));", 5),
         ("(a b);", 3),
         ("(a,b):x;", 6),
-        ("(a:-1,b);", 3),
+        ("(a:-x,b);", 3),
+        ('(a,"b);', 3),
+        ('(a,"b"c);', 6),
         ("(a:1e999,b);", 3),
         ("(a:nan,b);", 3),
         ("(a:,b);", 3),
@@ -191,7 +313,8 @@ def test_broken_newick_names_the_character(text, position):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(st.sampled_from("ab'()[]:;,1. ")))
+@pytest.mark.filterwarnings("ignore:Newick")
+@given(st.text(st.sampled_from("ab'\"()[]:;,1.&- ")))
 def test_any_text_is_a_tree_or_a_value_error(text):
     try:
         tree = Tree.from_newick(text)
@@ -215,16 +338,38 @@ def test_deep_newick_needs_no_recursion():
 
 
 @settings(max_examples=60, deadline=None)
-@given(named_trees() | any_tree)
+@given(named_trees() | any_tree | st.builds(labelled, any_tree, st.integers(0, 2**32 - 1)))
 def test_json_gives_an_equal_tree(tree):
     assert Tree.from_json(tree.to_json()) == tree
+    assert Tree.from_json("\ufeff" + tree.to_json()) == tree
+
+
+def test_json_of_the_first_version_is_read_and_still_written():
+    text = '{"format":"hyperclade-tree","version":1,"parent":[2,2,-1],"height":[0.0,0.0,1.0],"names":null}'
+    assert Tree.from_json(text) == Tree([2, 2, -1]) and Tree([2, 2, -1]).to_json() == text
+    full = Tree([2, 2, -1], inner_names=["top"], branch_length=[0.5, np.nan, 2])
+    assert full.to_json() == text.replace('n":1', 'n":2').replace(
+        "}", ',"inner_names":["top"],"branch_length":[0.5,null,2.0]}'
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"format": "newick"}, "not a tree"),
-        ({"version": 2}, "version 2"),
+        ({"version": 2}, "missing or unknown: branch_length, inner_names"),
+        ({"version": 3}, "version 3"),
+        ({"version": [1]}, "version"),
+        (
+            {"version": 2, "inner_names": [1], "branch_length": None},
+            '"inner_names" must be null or a list of st',
+        ),
+        (
+            {"version": 2, "inner_names": None, "branch_length": ["1"]},
+            '"branch_length" must be null or a list',
+        ),
+        ({"version": 2, "inner_names": ["a", "b"], "branch_length": None}, "1 internal nodes, got 2"),
+        ({"inner_names": None}, "inner_names"),
         ({"extra": 1}, "extra"),
         ({"names": "ab"}, "list of strings"),
         ({"names": [1, 2]}, "list of strings"),

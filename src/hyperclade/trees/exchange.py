@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -21,15 +23,28 @@ if TYPE_CHECKING:
     import networkx
 
 JSON_FORMAT = "hyperclade-tree"
-JSON_VERSION = 1
 
+# Fields of a tree by the version that brought them, and what their lists may hold; the newest version is
+# written only where its fields are needed.
+_FIELDS: dict[int, dict[str, set[type]]] = {
+    1: {"parent": {int}, "height": {int, float}, "names": {str}},
+    2: {"inner_names": {str, NoneType}, "branch_length": {int, float, NoneType}},
+}
+_NULLABLE = {"names", "inner_names", "branch_length"}
+
+_BOM = "\ufeff"
 # Letters and digits of any script, and signs without a meaning in Newick. An unquoted underscore would mean a
-# blank, and an unquoted number is read as a leaf id.
-_PLAIN_LABEL = re.compile(r"(?![0-9]+\Z)(?:(?!_)[\w.+\-*/|@#%&!?$^~<>])+\Z")
-_TOKEN = re.compile(r"[(),:;]|'(?:[^']|'')*'|[^\s()\[\]:;,']+|\S")
-_LABEL = re.compile(r"'.|[^()\[\]:;,']", re.DOTALL)
+# blank to many readers, and an unquoted number at a leaf is read as its id.
+_PLAIN_LABEL = re.compile(r"(?:(?!_)[\w.+\-*/|@#%&!?$^~<>])+\Z")
+_LEAF_ID = re.compile(r"[0-9]+\Z")
+# A double quote opens a name only where one begins: inside, it may be the sign of inches or seconds.
+_QUOTED = r"""'(?:[^']|'')*'|(?<![^\s()\[\]:;,'])"(?:[^"]|"")*["]"""
+_TOKEN = re.compile(rf"""[(),:;]|{_QUOTED}|[^\s()\[\]:;,'"][^\s()\[\]:;,']*|\S""")
+_LABEL = re.compile(r"""['"].|[^()\[\]:;,'"]""", re.DOTALL)
 _BRACKET = re.compile(r"[\[\]]")
-_QUOTED_OR_BRACKET = re.compile(r"'(?:[^']|'')*'|[\[\]]")
+_QUOTED_OR_BRACKET = re.compile(rf"{_QUOTED}|[\[\]]")
+# Data in a comment: of BEAST or NHX (but not [&R] or [&U], for rooted or not), or a support value by itself.
+_ANNOTATION = re.compile(r"\[(?:&(?![RU]\s*\])|\s*[\d.]+\s*\])", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _HINTS = {
     "start": "a name or '(' is due",
@@ -45,7 +60,8 @@ def to_linkage(tree: Tree) -> FloatArray:
     """SciPy linkage with rows in order of height.
 
     A node with k children becomes k-1 merges of its height, its children joined one after the other; a node
-    with one child vanishes. Leaves keep their ids.
+    with one child vanishes. Leaves keep their ids; rows of one height, and the children of a node, follow the
+    canonical order of `Tree`. Names and branch lengths have no place in a linkage.
 
     Returns
     -------
@@ -59,10 +75,7 @@ def to_linkage(tree: Tree) -> FloatArray:
     if np.diff(tree.child_pointer)[tree.n_leaves :].min(initial=2) < 2:
         tree = tree.collapse()
     n = tree.n_leaves
-    order = np.r_[np.arange(n), n + np.argsort(tree.height[n:], kind="stable")]
-    rank = np.empty(tree.n_nodes, dtype=np.int64)
-    rank[order] = np.arange(tree.n_nodes)
-    tree = Tree(np.r_[rank[tree.parent[order[:-1]]], -1], tree.height[order])
+    tree = Tree.from_parents(tree.parent, tree.height)
 
     # child_index lists the children by ascending parent, that is, in the order of the merges
     first = np.zeros(tree.n_nodes - 1, dtype=bool)
@@ -125,27 +138,28 @@ def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree
 
 
 def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str:
-    """Newick text, branch lengths being the differences of heights.
+    """Newick text with the tree's branch lengths or, where it has none, the differences of its heights.
 
-    Names with blanks, underscores, brackets and the like, and names that are whole numbers, are quoted. A
-    tree without names has its leaf ids as labels.
+    Names with blanks, underscores, brackets and the like, and names of leaves that are whole numbers, are
+    quoted. A tree without names has its leaf ids as labels. Children stand in the canonical order of `Tree`.
 
     Parameters
     ----------
     tree : Tree
     node_names : m str or None, optional
-        Names of all nodes; they label internal nodes too. Default: the names of the leaves.
+        Names of all nodes. Default: the names of the leaves and internal nodes that the tree holds.
 
     Examples
     --------
-    >>> to_newick(Tree([3, 3, 4, 4, -1], names=["cat", "big dog", "oak"]))
-    "(oak:2.0,(cat:1.0,'big dog':1.0):1.0);"
+    >>> to_newick(Tree([3, 3, 4, 4, -1], names=["cat", "big dog", "oak"], inner_names=["pets", None]))
+    "((cat:1.0,'big dog':1.0)pets:1.0,oak:2.0);"
     """
-    labels = [_newick_label(name) for name in _all_names(tree, node_names)]
+    names = _all_names(tree, node_names)
+    labels = [_newick_label(name, node < tree.n_leaves) for node, name in enumerate(names)]
     if tree.names is None and node_names is None:
         labels[: tree.n_leaves] = map(str, range(tree.n_leaves))
-    length = tree.height[tree.parent] - tree.height
-    length_of = length.tolist()
+    length = _height_differences(tree) if tree.branch_length is None else tree.branch_length
+    written = [f":{value!r}" if value == value else "" for value in length.tolist()]  # but for NaN
     pointer, children = tree.child_pointer.tolist(), tree.child_index.tolist()
     pieces: list[str] = []
     stack = [tree.root]
@@ -159,11 +173,9 @@ def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str
             stack.append(~node)
             stack.extend(reversed(children[pointer[node] : pointer[node + 1]]))
             continue
-        pieces.append(labels[node])
-        if node != tree.root:
-            pieces.append(f":{length_of[node]!r}")
-            if stack[-1] >= 0:
-                pieces.append(",")
+        pieces.append(labels[node] + written[node])
+        if stack and stack[-1] >= 0:
+            pieces.append(",")
     return "".join(pieces) + ";"
 
 
@@ -171,39 +183,58 @@ def from_newick(text: str) -> Tree:
     """Tree from Newick text of one tree.
 
     Leaves are numbered in the order of the text, unless all are labelled with the unquoted numbers
-    ``0..n-1``: these are taken for leaf ids, as `to_newick` writes them. Unquoted underscores are kept.
-    Comments in square brackets (nested too) are skipped, and so are labels of internal nodes, which belong to
-    a `Taxonomy`. The height of a node is the length of the longest path down to a leaf; without any branch
-    length it is the number of levels, and where only some are missing those are 0.
+    ``0..n-1``: these are taken for leaf ids, as `to_newick` writes them. Names stand bare, or in single or
+    double quotes; a bare underscore is kept. Labels of internal nodes, support values too, become
+    `Tree.inner_names`. Comments in square brackets (nested too) are skipped.
+
+    The height of a node is the length of the longest path down to a leaf, where missing and negative branches
+    (of neighbour joining) count 0; without any branch length it is the number of levels. Where the
+    differences of heights are not the branch lengths to the last bit, the tree holds these as
+    `Tree.branch_length`, so that `to_newick` writes what was read.
 
     Raises
     ------
     ValueError
         Naming the position (from 0) of the character where the text breaks the format.
 
+    Warns
+    -----
+    UserWarning
+        If comments hold annotations (``[&...]``, of NHX or BEAST, or a number), which a tree does not keep.
+
     Examples
     --------
-    >>> tree = from_newick("((cat:1,'big dog':1):1[a comment],oak:2e0);")
-    >>> tree.names, tree.height.tolist()
-    (('cat', 'big dog', 'oak'), [0.0, 0.0, 0.0, 1.0, 2.0])
+    >>> tree = from_newick("((cat:1,'big dog':1)pets:1[a comment],oak:2e0);")
+    >>> tree.names, tree.inner_names, tree.height.tolist()
+    (('cat', 'big dog', 'oak'), ('pets', None), [0.0, 0.0, 0.0, 1.0, 2.0])
+    >>> tree = from_newick("(A:0.1,B:1);")
+    >>> tree.height.tolist(), tree.branch_length.tolist(), tree.to_newick()
+    ([0.0, 0.0, 1.0], [0.1, 1.0, nan], '(A:0.1,B:1.0);')
     """
     parents, labels, lengths = _parse_newick(text)
-    heights = None if np.isnan(lengths).all() else _path_heights(parents, np.nan_to_num(lengths))
-    leaves = np.flatnonzero(np.bincount(parents[1:], minlength=len(parents)) == 0)
+    heights = _path_heights(parents, np.nan_to_num(lengths))
+    differences = np.r_[np.nan, heights[parents[1:]] - heights[1:]]
+    branch_length = None if np.array_equal(lengths, differences, equal_nan=True) else lengths
+    is_leaf = np.bincount(parents[1:], minlength=len(parents)) == 0
+    leaves = np.flatnonzero(is_leaf)
     found = [labels[leaf] for leaf in leaves.tolist()]
     names = None
     if set(found) == set(map(str, range(len(found)))):
         ids = np.array(found, dtype=np.int64)
-        parents[leaves[ids]] = parents[leaves]
+        parents[leaves[ids]], lengths[leaves[ids]] = parents[leaves], lengths[leaves]
     elif any(label is not None for label in found):
         names = ["" if label is None else _unquoted(label) for label in found]
-    return Tree.from_parents(parents, heights, names)
+    inner = [labels[node] for node in np.flatnonzero(~is_leaf).tolist()]
+    inner_names = [None if label is None else _unquoted(label) for label in inner]
+    given_heights = None if np.isnan(lengths).all() else heights
+    return Tree.from_parents(parents, given_heights, names, inner_names, branch_length)
 
 
 def to_json(tree: Tree) -> str:
     """JSON object of the arrays ``parent``, ``height`` and ``names`` with ``format`` and ``version``.
 
-    `from_json` gives back an equal tree, heights to the last bit.
+    `from_json` gives back an equal tree, heights to the last bit. Trees with names of internal nodes or with
+    branch lengths are of version 2, which adds ``inner_names`` and ``branch_length`` (null where unknown).
 
     Examples
     --------
@@ -212,11 +243,15 @@ def to_json(tree: Tree) -> str:
     """
     content = {
         "format": JSON_FORMAT,
-        "version": JSON_VERSION,
+        "version": 1,
         "parent": tree.parent.tolist(),
         "height": tree.height.tolist(),
         "names": tree.names,
     }
+    if tree.inner_names is not None or tree.branch_length is not None:
+        content |= {"version": 2, "inner_names": tree.inner_names, "branch_length": None}
+    if tree.branch_length is not None:
+        content["branch_length"] = _nan_as_none(tree.branch_length)
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
 
@@ -233,22 +268,24 @@ def from_json(text: str) -> Tree:
     >>> from_json(to_json(Tree([2, 2, -1], names=["a", "b"]))).names
     ('a', 'b')
     """
-    content = json.loads(text)
+    content = json.loads(text.removeprefix(_BOM))
     if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
         raise ValueError(f'this is not a tree: "format" must be "{JSON_FORMAT}"')
-    if content.get("version") != JSON_VERSION:
-        raise ValueError(f"tree of version {content.get('version')!r}; this release reads {JSON_VERSION}")
-    fields = {"format", "version", "parent", "height", "names"}
-    if content.keys() != fields:
-        raise ValueError(f"fields missing or unknown: {', '.join(sorted(content.keys() ^ fields))}")
-    names = content["names"]
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise ValueError('"names" must be null or a list of strings')
-    for field, kinds in (("parent", {int}), ("height", {int, float})):
-        if not isinstance(content[field], list) or not {type(value) for value in content[field]} <= kinds:
-            raise ValueError(f'"{field}" must be a list of numbers')
+    version = content.get("version")
+    if not isinstance(version, int) or version not in _FIELDS:
+        raise ValueError(f"tree of version {version!r}; this release reads {' and '.join(map(str, _FIELDS))}")
+    fields = _FIELDS[1] | _FIELDS[version]
+    if odd := content.keys() ^ {"format", "version", *fields}:
+        raise ValueError(f"fields missing or unknown: {', '.join(sorted(odd))}")
+    for field, kinds in fields.items():
+        values = content[field]
+        if values is None and field in _NULLABLE:
+            continue
+        if not isinstance(values, list) or not {type(value) for value in values} <= kinds:
+            what = f"a list of {'strings' if str in kinds else 'numbers'}"
+            raise ValueError(f'"{field}" must be {"null or " if field in _NULLABLE else ""}{what}')
     try:
-        return Tree(content["parent"], content["height"], names)
+        return Tree(**{field: content[field] for field in fields})
     except OverflowError as error:
         raise ValueError(f"a number is too large: {error}") from error
 
@@ -256,13 +293,14 @@ def from_json(text: str) -> Tree:
 def to_networkx(tree: Tree, node_names: Sequence[str | None] | None = None) -> networkx.DiGraph:
     """Directed graph with edges from parents to children.
 
-    Nodes are the ids, with attributes ``size``, ``height`` and, where known, ``name``.
+    Nodes are the ids, with attributes ``size``, ``height`` and, where the tree has them, ``name`` and
+    ``branch_length``.
 
     Parameters
     ----------
     tree : Tree
     node_names : m str or None, optional
-        Names of all nodes. Default: the names of the leaves.
+        Names of all nodes. Default: the names of the leaves and internal nodes that the tree holds.
 
     Raises
     ------
@@ -280,8 +318,8 @@ def to_networkx(tree: Tree, node_names: Sequence[str | None] | None = None) -> n
     except ImportError as error:
         raise ImportError("to_networkx needs networkx: pip install networkx") from error
     graph = networkx.DiGraph()
-    for node, (size, height, name) in enumerate(_attributes(tree, node_names)):
-        graph.add_node(node, size=size, height=height, **({} if name is None else {"name": name}))
+    for node, attributes in enumerate(_attributes(tree, node_names)):
+        graph.add_node(node, **attributes)
     graph.add_edges_from(zip(tree.parent[:-1].tolist(), range(tree.n_nodes - 1), strict=True))
     return graph
 
@@ -300,12 +338,14 @@ def to_graphml(tree: Tree, node_names: Sequence[str | None] | None = None) -> st
         '<key id="size" for="node" attr.name="size" attr.type="long"/>',
         '<key id="height" for="node" attr.name="height" attr.type="double"/>',
         '<key id="name" for="node" attr.name="name" attr.type="string"/>',
+        '<key id="branch_length" for="node" attr.name="branch_length" attr.type="double"/>',
         '<graph edgedefault="directed">',
     ]
-    for node, (size, height, name) in enumerate(_attributes(tree, node_names)):
-        data = f'<data key="size">{size}</data><data key="height">{height!r}</data>'
-        if name is not None:
-            data += f'<data key="name">{escape(_NOT_IN_XML.sub(_REPLACEMENT, name), _ENTITIES)}</data>'
+    for node, attributes in enumerate(_attributes(tree, node_names)):
+        data = "".join(
+            f'<data key="{key}">{escape(_NOT_IN_XML.sub(_REPLACEMENT, str(value)), _ENTITIES)}</data>'
+            for key, value in attributes.items()
+        )
         lines.append(f'<node id="{node}">{data}</node>')
     lines += [
         f'<edge source="{above}" target="{node}"/>' for node, above in enumerate(tree.parent[:-1].tolist())
@@ -315,31 +355,45 @@ def to_graphml(tree: Tree, node_names: Sequence[str | None] | None = None) -> st
 
 def _all_names(tree: Tree, node_names: Sequence[str | None] | None) -> list[str | None]:
     if node_names is None:
-        return [*(tree.names or [None] * tree.n_leaves), *[None] * (tree.n_nodes - tree.n_leaves)]
+        n_inner = tree.n_nodes - tree.n_leaves
+        return [*(tree.names or [None] * tree.n_leaves), *(tree.inner_names or [None] * n_inner)]
     if len(node_names) != tree.n_nodes:
         raise ValueError(f"node_names must name all {tree.n_nodes} nodes, got {len(node_names)}")
     return list(node_names)
 
 
-def _attributes(
-    tree: Tree, node_names: Sequence[str | None] | None
-) -> Iterator[tuple[int, float, str | None]]:
-    return zip(tree.size.tolist(), tree.height.tolist(), _all_names(tree, node_names), strict=True)
+def _attributes(tree: Tree, node_names: Sequence[str | None] | None) -> Iterator[dict[str, Any]]:
+    lengths = [None] * tree.n_nodes if tree.branch_length is None else _nan_as_none(tree.branch_length)
+    for size, height, name, length in zip(
+        tree.size.tolist(), tree.height.tolist(), _all_names(tree, node_names), lengths, strict=True
+    ):
+        found = {"size": size, "height": height, "name": name, "branch_length": length}
+        yield {key: value for key, value in found.items() if value is not None}
 
 
-def _newick_label(name: str | None) -> str:
-    if name is None or _PLAIN_LABEL.match(name):
+def _height_differences(tree: Tree) -> FloatArray:
+    """Branch lengths ``(m,) float64`` by the heights; NaN at the root."""
+    return np.r_[tree.height[tree.parent[:-1]] - tree.height[:-1], np.nan]
+
+
+def _nan_as_none(values: FloatArray) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _newick_label(name: str | None, of_leaf: bool) -> str:
+    if name is None or (_PLAIN_LABEL.match(name) and not (of_leaf and _LEAF_ID.match(name))):
         return name or ""
     return "'" + name.replace("'", "''") + "'"
 
 
 def _unquoted(label: str) -> str:
-    return label[1:-1].replace("''", "'") if label.startswith("'") else label
+    quote = label[0]
+    return label[1:-1].replace(quote * 2, quote) if quote in ("'", '"') else label
 
 
 def _parse_newick(text: str) -> tuple[IntArray, list[str | None], FloatArray]:
     """Parents (nodes numbered from the root in preorder), labels as written, and branch lengths or NaN."""
-    text = _without_comments(text)
+    text = _without_comments(" " + text[1:] if text.startswith(_BOM) else text)
     parents, labels, lengths = [-1], [None], [np.nan]  # type: tuple[list[int], list[str | None], list[float]]
     node, inside = 0, False
     last = (
@@ -349,8 +403,8 @@ def _parse_newick(text: str) -> tuple[IntArray, list[str | None], FloatArray]:
         token = match.group()
         if last == "colon":
             length = float(token) if _NUMBER.match(token) else np.nan
-            if not 0 <= length < np.inf:
-                raise _newick_error(match, "a finite branch length, not negative, is due")
+            if not np.isfinite(length):
+                raise _newick_error(match, "a finite branch length is due")
             lengths[node], last = length, "length"
         elif token == ":" and last in ("start", "children", "label"):
             last = "colon"
@@ -374,16 +428,17 @@ def _parse_newick(text: str) -> tuple[IntArray, list[str | None], FloatArray]:
 
 
 def _newick_error(match: re.Match[str], hint: str) -> ValueError:
-    if match.group() == "'":
+    if match.group() in ("'", '"'):
         return ValueError(f"Newick: the quote at character {match.start()} is never closed")
     return ValueError(f"Newick: unexpected {match.group()!r} at character {match.start()}; {hint}")
 
 
 def _without_comments(text: str) -> str:
-    """Blanks in the place of comments, so that positions stay."""
+    """Blanks in the place of comments, so that positions stay; annotations among them are warned of."""
     if "[" not in text:
         return text
     pieces = []
+    annotations = []
     kept, opened, depth = 0, 0, 0  # end of the last comment, start of this one, open brackets
     position = 0
     while match := (_BRACKET if depth else _QUOTED_OR_BRACKET).search(text, position):
@@ -398,17 +453,24 @@ def _without_comments(text: str) -> str:
             if depth == 0:
                 pieces.append(" " * (position - opened))
                 kept = position
+                if _ANNOTATION.match(text, opened):
+                    annotations.append(text[opened:position])
     if depth:
         raise ValueError(f"Newick: the comment at character {opened} is never closed")
+    if annotations:
+        warnings.warn(
+            f"Newick: a tree keeps no annotations; dropped {len(annotations)}, such as {annotations[0]}",
+            stacklevel=5,  # at the caller of Tree.from_newick
+        )
     return "".join(pieces) + text[kept:]
 
 
 @njit(cache=True)
 def _path_heights(parent, length):
-    """Longest path from each node down to a leaf; parents come before children."""
+    """Longest path from each node down to a leaf, negative lengths being 0; parents come before children."""
     height = np.zeros(len(parent))
     for node in range(len(parent) - 1, 0, -1):
-        height[parent[node]] = max(height[parent[node]], height[node] + length[node])
+        height[parent[node]] = max(height[parent[node]], height[node] + max(length[node], 0.0))
     return height
 
 
