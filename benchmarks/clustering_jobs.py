@@ -45,7 +45,7 @@ def compare(
         tree, run = measured(partial(build, X, seed))
         trees.append(tree)
         runs.append({"seed": seed} | run)
-    weights = {name: similarity_of(X, name) for name in costs or []}
+    weights = {name: _weights(X, name) for name in costs or []}
     for run, tree in zip(runs, trees, strict=True):
         run["cost"] = {name: dasgupta_cost(tree, None, w) for name, w in weights.items()}
         if purity:
@@ -59,7 +59,7 @@ def references(data: str, costs: list[str]) -> dict[str, Any]:
     n, d = X.shape
     found: dict[str, Any] = {"n": n, "d": d, "unit": (n**3 - n) / 6, "feature_mib": X.nbytes / 2**20}
     for name in costs:
-        weights = similarity_of(X, name)
+        weights = _weights(X, name)
         found[name] = {"random": random_cost(weights), "bound": cost_lower_bound(weights)}
     return found
 
@@ -67,7 +67,7 @@ def references(data: str, costs: list[str]) -> dict[str, Any]:
 def agreement(data: str, seeds: list[int]) -> dict[str, Any]:
     """Final cosine costs from different seeds, from average linkage and from a random tree."""
     X = load(data).X
-    weights = FeatureSimilarity(X)
+    weights = FeatureSimilarity(X, merge_equal=False)
     items = weights.items()
     costs = {f"seed {s}": SHHC(None, similarity="cosine", random_state=s).fit(X).cost_ for s in seeds}
     starts = {"average linkage": link(X, "average"), "random tree": random_tree(len(X), random_state=0)}
@@ -216,6 +216,11 @@ def stopped_tree(top: Tree, labels: np.ndarray) -> Tree:
     """Tree over rows whose clusters, the leaves of `top`, are not divided further."""
     n = len(labels)
     return Tree(np.r_[n + labels, np.where(top.parent >= 0, top.parent + n, -1)])
+
+
+def _weights(X: Any, name: str) -> Any:
+    """The named similarity; all of these sections compare rows by their direction."""
+    return similarity_of(X, name, metric="cosine" if name == "knn" else None)
 
 
 def _purities(tree: Tree, labels: dict[str, np.ndarray]) -> dict[str, float]:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
-from report_text import markdown, mean_sd, setting_line
+from clustering_data import title
+from clustering_report_classes import classes_tables
+from clustering_report_growth import determinism_tables, growth_tables
+from report_text import markdown, mean_sd, seconds_text, setting_line, yes
 
 Record = dict[str, Any]
 
@@ -29,20 +32,6 @@ def tables(sections: dict[str, Any]) -> dict[str, str]:
     return made
 
 
-def title(data: str) -> str:
-    """Readable name of a data set, without the seed: "wordnet:5000:1" is "WordNet 5,000".
-
-    >>> title("mixture:20000x64:0")
-    'mixture 20,000 × 64'
-    """
-    kind, _, rest = data.partition(":")
-    name = {"wordnet": "WordNet", "cifar100": "CIFAR-100"}.get(kind, kind)
-    if not rest:
-        return name
-    n, _, d = rest.split(":")[0].partition("x")
-    return f"{name} {int(n):,}" + (f" × {d}" if d else "")
-
-
 # ---- sections ----
 
 
@@ -60,7 +49,7 @@ def _quality(records: list[Record]) -> str:
         "Normalised score on cosine (0: random trees, 1: a bound that no tree reaches):\n\n"
         + _scores(found, references)
     )
-    parts.append(f"Seconds:\n\n{_grid(found, lambda data, run: run['seconds'], _seconds)}")
+    parts.append(f"Seconds:\n\n{_grid(found, lambda data, run: run['seconds'], seconds_text)}")
     parts.append(f"Checks:\n\n{_quality_checks(records, found, references)}")
     return "\n\n".join(parts)
 
@@ -94,20 +83,20 @@ def _quality_checks(records: list[Record], found: Any, references: Any) -> str:
         rivals = {m: _runs(found, data, m) for m in TO_BEAT if (data, m) in found}
         missing = [m for m, runs in rivals.items() if not runs]
         best = min((run["cost"]["cosine"], m) for m, runs in rivals.items() for run in runs)
-        lowest = _yes(bool(ours) and max(ours) < best[0])
+        lowest = yes(bool(ours) and max(ours) < best[0])
         if missing:
             lowest += f" (not measured: {', '.join(missing)})"
         reached = "–"
         if data in PROTOTYPE and ours:
             value = max(ours) / reference["unit"]
             reached = (
-                f"{_yes(round(value, 4) <= round(PROTOTYPE[data], 4))}: {value:.5f}, {PROTOTYPE[data]:.5f}"
+                f"{yes(round(value, 4) <= round(PROTOTYPE[data], 4))}: {value:.5f}, {PROTOTYPE[data]:.5f}"
             )
         spread = "–"
         if costs := agreements.get(data):
             share = 100 * (max(costs.values()) / min(costs.values()) - 1)
             worst = max(costs, key=lambda start: costs[start])
-            spread = f"{share:.4f} % ({_yes(share <= 0.05)}; worst: {worst})"
+            spread = f"{share:.4f} % ({yes(share <= 0.05)}; worst: {worst})"
         seed = f", subset {data.rsplit(':', 1)[1]}" if ":" in data else ""
         rows.append(
             [
@@ -145,7 +134,7 @@ def _labels(records: list[Record]) -> str:
         for (method, column), purities in values.items():
             grid.put(method, column, mean_sd(purities, 4))
     parts = [f"Dendrogram purity:\n\n{grid.markdown('method')}"]
-    parts.append(f"Seconds:\n\n{_grid(found, lambda data, run: run['seconds'], _seconds)}")
+    parts.append(f"Seconds:\n\n{_grid(found, lambda data, run: run['seconds'], seconds_text)}")
     flat = [r for r in records if "layers" in r]
     rows = []
     for record in flat:
@@ -190,9 +179,9 @@ def _speed(records: list[Record]) -> str:
         unit = references[data]["unit"]
         costs = [[run["cost"]["cosine"] / unit for run in runs] for runs in (ours, theirs)]
         rows.append(
-            [title(data), _seconds([r["seconds"] for r in ours]), f"{b:.1f}",
-             f"{b / a:.1f}× ({_yes(b >= 10 * a)})",
-             mean_sd(costs[0], 5), f"{costs[1][0]:.5f}", _yes(max(costs[0]) < min(costs[1]))]
+            [title(data), seconds_text([r["seconds"] for r in ours]), f"{b:.1f}",
+             f"{b / a:.1f}× ({yes(b >= 10 * a)})",
+             mean_sd(costs[0], 5), f"{costs[1][0]:.5f}", yes(max(costs[0]) < min(costs[1]))]
         )  # fmt: skip
     head = [
         "data",
@@ -209,10 +198,10 @@ def _speed(records: list[Record]) -> str:
         if runs := _runs(found, "wordnet", method):
             reference = references["wordnet"]
             cost = [run["cost"]["cosine"] / reference["unit"] for run in runs]
-            reached = f" ({_yes(max(cost) <= WORDNET_COST)}: ≤ {WORDNET_COST})" if method == OURS else ""
+            reached = f" ({yes(max(cost) <= WORDNET_COST)}: ≤ {WORDNET_COST})" if method == OURS else ""
             slowest = max(run["seconds"] for run in runs)
             rows.append(
-                [method, f"{_seconds([r['seconds'] for r in runs])} ({_yes(slowest < limit)}: < {limit})",
+                [method, f"{seconds_text([r['seconds'] for r in runs])} ({yes(slowest < limit)}: < {limit})",
                  f"{_mean(runs, 'cpu_seconds'):.0f}", mean_sd(cost, 5) + reached,
                  f"{max(r['peak_mib'] for r in runs):.0f} ({reference['feature_mib']:.0f})"]
             )  # fmt: skip
@@ -228,7 +217,7 @@ def _speed(records: list[Record]) -> str:
         )
         times = [_mean(_runs(found, f"wordnet:{n}:0", method), "seconds") for n in sizes]
         for i, (n, seconds) in enumerate(zip(sizes, times, strict=True)):
-            growth = f"{seconds / times[i - 1]:.2f}× ({_yes(seconds <= 2.3 * times[i - 1])})" if i else "–"
+            growth = f"{seconds / times[i - 1]:.2f}× ({yes(seconds <= 2.3 * times[i - 1])})" if i else "–"
             rows.append([method, f"{n:,}", f"{seconds:.1f}", growth])
     head = ["method", "n", "s", "growth as n doubles (≤ 2.3×)"]
     parts.append(f"Random rows of WordNet, 256 components:\n\n{markdown(head, rows)}")
@@ -259,13 +248,13 @@ def _scale(records: list[Record]) -> str:
                 worst = min(run["cost"]["cosine"] for run in peer) / reference["unit"]
                 notes.append(
                     f"{method} up to the tree over its pre-clusters: {upper / base:.2f} of k-means' time "
-                    f"(≤ 1: {_yes(upper <= base)}). Cost lower: {_yes(max(cost) < worst)}."
+                    f"(≤ 1: {yes(upper <= base)}). Cost lower: {yes(max(cost) < worst)}."
                 )
             if runs is not peer:
                 beyond = max(r["peak_mib"] for r in runs) - reference["feature_mib"]
                 notes.append(
                     f"{method}: peak memory is that of the features ({reference['feature_mib']:.0f} MiB, "
-                    f"memory-mapped) and {beyond:.0f} MiB (≤ 1,024: {_yes(beyond <= 1024)})."
+                    f"memory-mapped) and {beyond:.0f} MiB (≤ 1,024: {yes(beyond <= 1024)})."
                 )
         head = [
             "method",
@@ -292,8 +281,8 @@ def _hyphc(records: list[Record]) -> str:
         official, limit = OFFICIAL_HYPHC[data]
         rows.append(
             [title(data), str(len(runs)), mean_sd(cost, 5), f"{max(cost):.5f}", f"{official:.5f}",
-             _yes(round(max(cost), 5) <= official), _seconds(seconds), str(limit),
-             f"{limit / max(seconds):.0f}× ({_yes(max(seconds) <= limit / 10)})"]
+             yes(round(max(cost), 5) <= official), seconds_text(seconds), str(limit),
+             f"{limit / max(seconds):.0f}× ({yes(max(seconds) <= limit / 10)})"]
         )  # fmt: skip
     head = [
         "data",
@@ -328,7 +317,7 @@ def _ablation(records: list[Record]) -> str:
              mean_sd([run["cost"]["cosine"] / unit for run in runs], 5),
              mean_sd([run["score"]["cosine"] for run in runs], 4),
              mean_sd([fmean(run["purity"].values()) for run in runs], 4),
-             _seconds([run["seconds"] for run in runs])]
+             seconds_text([run["seconds"] for run in runs])]
         )  # fmt: skip
     head = [
         "data", "pre-clusters", "similarity", "stage", "own cost", "own score", "cosine cost / ((n³ − n)/6)",
@@ -344,6 +333,9 @@ _TABLES: dict[str, Callable[[list[Record]], str]] = {
     "scale": _scale,
     "hyphc": _hyphc,
     "ablation": _ablation,
+    "classes": classes_tables,
+    "growth": growth_tables,
+    "determinism": determinism_tables,
 }
 
 
@@ -397,13 +389,3 @@ def _runs(found: Any, data: str, method: str) -> list[Record]:
 
 def _mean(runs: list[Record], key: str) -> float:
     return fmean(run[key] for run in runs)
-
-
-def _seconds(values: list[float]) -> str:
-    mean = fmean(values)
-    digits = 2 if mean < 10 else 1 if mean < 100 else 0
-    return f"{mean:.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if len(values) > 1 else "")
-
-
-def _yes(holds: bool) -> str:
-    return "yes" if holds else "**no**"

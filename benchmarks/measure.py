@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,12 @@ THREADS = 2
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def in_process(job: str, *, timeout: float | None = None, **arguments: Any) -> Any:
+def in_process(
+    job: str, *, timeout: float | None = None, source: Path | None = None, **arguments: Any
+) -> Any:
     """Result of the function `job` ("module:function", JSON in and out) in a Python process of its own.
+
+    With `source` that process imports packages from this folder first: another version of hyperclade.
 
     A job that fails or takes longer than `timeout` seconds gives {"skipped": reason}: a competitor that
     cannot do a data set is a finding, and must not end the run.
@@ -31,18 +36,28 @@ def in_process(job: str, *, timeout: float | None = None, **arguments: Any) -> A
         result = Path(folder, "result.json")
         command = [sys.executable, __file__, job, json.dumps(arguments), str(result)]
         environment = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(THREADS))
+        if source is not None:
+            environment["PYTHONPATH"] = str(source)
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )  # fmt: skip
         try:
-            done = subprocess.run(command, env=environment, timeout=timeout, capture_output=True, text=True)
+            _, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             return {"skipped": f"not finished in {timeout:.0f} s"}
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"]
-            print(done.stderr, file=sys.stderr)
+        finally:
+            if process.poll() is None:  # out of time or interrupted: with the programs that it started
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        if process.returncode:
+            lines = errors.strip().splitlines() or [f"ended with code {process.returncode}"]
+            print(errors, file=sys.stderr)
             return {"skipped": f"failed: {lines[-1]}"}
         return json.loads(result.read_text(encoding="utf-8"))
 
 
-def measured(call: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+def measured(call: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
     """Result of `call()`, and its wall and CPU seconds (all threads) and the process's peak memory in MiB.
 
     The peak counts everything resident: interpreter, libraries, and the read pages of memory maps.

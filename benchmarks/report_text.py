@@ -49,3 +49,16 @@ def mean_sd(values: Iterable[float], digits: int) -> str:
     text = f"{fmean(values):.{digits}f}"
     spread = stdev(values) if len(values) > 1 else 0.0
     return f"{text} ± {spread:.{digits}f}" if spread >= 0.5 * 10**-digits else text
+
+
+def seconds_text(values: Iterable[float]) -> str:
+    """Mean ± standard deviation of times."""
+    values = list(values)
+    mean = fmean(values)
+    digits = 2 if mean < 10 else 1 if mean < 100 else 0
+    return f"{mean:,.{digits}f}" + (f" ± {stdev(values):,.{digits}f}" if len(values) > 1 else "")
+
+
+def yes(holds: bool) -> str:
+    """What a check found."""
+    return "yes" if holds else "**no**"
