@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as lightning
 import torch
@@ -20,8 +20,11 @@ from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch.utils.data import DataLoader
 
 from hyperclade.data.atomic import atomic_write
+from hyperclade.learning.schedule import StepBatches
+from hyperclade.learning.shards import world
 
 CHECKPOINT, LAST, RECIPE, HISTORY = "model.ckpt", "last.ckpt", "recipe.json", "history.jsonl"
 CHECKPOINT_SECONDS = 300.0
@@ -187,6 +190,35 @@ def make_trainer(
         )
     except MisconfigurationException as error:
         raise ValueError(f"cannot train on {devices} devices: {error}") from error
+
+
+def batch_loader(
+    samples: Any, module: lightning.LightningModule, batch_size: int, seed: int, *, n_workers: int = 0
+) -> DataLoader:
+    """Batches of a whole run for this process, from the step that the trainer is at.
+
+    Args:
+        samples: with a length, and a `__getitems__` that makes a batch of rows.
+        module: of the run; tells `n_steps`.
+        batch_size: rows a step, on each process.
+        seed: of their order.
+        n_workers: that read batches.
+    """
+    rank, size = world()
+    batches = StepBatches(
+        len(samples),
+        batch_size,
+        cast(int, module.n_steps),
+        seed=seed,
+        first_step=lambda: module.trainer.global_step,
+        rank=rank,
+        world_size=size,
+    )
+    return DataLoader(samples, batch_sampler=batches, collate_fn=_as_it_is, num_workers=n_workers)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 class _Bar(RichProgressBar):

@@ -99,7 +99,7 @@ def leaf_embeddings(taxonomy: Taxonomy) -> np.ndarray:
 
 def node_embeddings(classes: Classes, leaf_vectors: Tensor) -> Tensor:
     """Unit vectors `(m, n) float32` of all nodes: mean directions of the vectors `(k, n)` of their leaves."""
-    sums = classes.closure[classes.leaves].T.double() @ normalize(leaf_vectors, dim=1)
+    sums = classes.ways.T.double() @ normalize(leaf_vectors, dim=1)
     return normalize(sums, dim=1).float()
 
 

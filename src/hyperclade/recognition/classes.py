@@ -11,6 +11,7 @@ class Classes(nn.Module):
 
     taxonomy : as given; for what is needed once, such as distances.
     closure : (m, m) float32, row v has 1 for v and each of its ancestors.
+    ways : (k, m) float32, the rows of `closure` of the leaves.
     edges : (e, 2) int64, parent and child.
     leaves : (k,) int64, ascending.
     depth : (m,) int64, 0 for roots.
@@ -21,6 +22,7 @@ class Classes(nn.Module):
     """
 
     closure: Tensor
+    ways: Tensor
     edges: Tensor
     leaves: Tensor
     depth: Tensor
@@ -31,6 +33,7 @@ class Classes(nn.Module):
         closure = torch.from_numpy(taxonomy.ancestor_matrix().toarray()).float()
         for name, value in (
             ("closure", closure),
+            ("ways", closure[torch.from_numpy(taxonomy.leaves.copy())]),
             ("edges", torch.from_numpy(taxonomy.edges.copy())),
             ("leaves", torch.from_numpy(taxonomy.leaves.copy())),
             ("depth", torch.from_numpy(taxonomy.depth.copy())),
@@ -65,7 +68,7 @@ class Classes(nn.Module):
         tensor([[0.6667, 0.3333, 0.3333, 0.3333]])
         """
         log_leaf = torch.log_softmax(leaf_logits, dim=1)
-        sums = log_leaf.exp() @ self.closure[self.leaves]
+        sums = log_leaf.exp() @ self.ways
         # Leaves keep their own logarithm, whose gradient does not vanish with the probability.
         log_node = sums.clamp(torch.finfo(sums.dtype).tiny, 1.0).log()
         return log_node.index_copy(1, self.leaves, log_leaf)

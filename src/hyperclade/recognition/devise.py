@@ -69,7 +69,7 @@ class DeViSE(NodeScorer):
         sample, label = shares.nonzero(as_tuple=True)
         leaves = self.classes.leaves
         excess = self.margin - products[sample, label][:, None] + products[sample][:, leaves]
-        other = 1 - self.classes.closure[leaves][:, label].T
+        other = 1 - self.classes.ways[:, label].T
         ranked = (other * excess.clamp_min(0)).sum(1)
         return {"loss": (shares[sample, label] * ranked).sum() / len(targets)}
 

@@ -137,7 +137,7 @@ class HVSA(NodeScorer):
         logits = self._logits(self._clipped(self.visual(features)[..., : self.dim]))
         if self.head == "free":
             return torch.sigmoid(logits)
-        return torch.softmax(logits, dim=1) @ self.classes.closure[self.classes.leaves]
+        return torch.softmax(logits, dim=1) @ self.classes.ways
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         head = [*self.project.parameters(), self.labels, self.offset]
@@ -194,7 +194,7 @@ class HVSA(NodeScorer):
         projected = self.project(tangent.to(self.project.weight.dtype))
         if self.head == "free":
             return projected @ self.labels.T + self.offset
-        ways = self.classes.closure[self.classes.leaves]
+        ways = self.classes.ways
         return projected @ (ways @ self.labels).T + ways @ self.offset
 
     def _classification(self, logits: Tensor, targets: Tensor) -> Tensor:

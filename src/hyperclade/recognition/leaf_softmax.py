@@ -47,7 +47,7 @@ class LeafSoftmax(NodeScorer):
 
     def scores(self, features: Tensor) -> Tensor:
         leaf_probability = torch.softmax(self.logits(features), dim=1)
-        return leaf_probability @ self.classes.closure[self.classes.leaves]
+        return leaf_probability @ self.classes.ways
 
 
 def label_shares(classes: Classes, targets: Tensor) -> Tensor:

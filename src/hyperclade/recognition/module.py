@@ -21,8 +21,8 @@ from hyperclade.encoders.segmentation_heads import DeepLabHead, OcrHead
 from hyperclade.learning.augment import augment_frames
 from hyperclade.learning.augment_masks import augment_masked
 from hyperclade.learning.pixels import features_at, sample_pixels
-from hyperclade.learning.runs import plain
-from hyperclade.learning.schedule import StepBatches, cosine_rate, seed_step
+from hyperclade.learning.runs import batch_loader, plain
+from hyperclade.learning.schedule import cosine_rate, seed_step
 from hyperclade.learning.shards import world
 from hyperclade.recognition.config import Recipe
 from hyperclade.recognition.embedding import image_features, load_body
@@ -247,24 +247,14 @@ class Recognition(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.samples is not None
-        rank, size = world()
         training = self.recipe.training
-        batches = StepBatches(
-            len(self.samples),
-            training.batch_size,
-            self.n_steps,
-            seed=self.recipe.seed,
-            first_step=lambda: self.trainer.global_step,
-            rank=rank,
-            world_size=size,
-        )
-        reader = _Reader(self.samples)
         in_memory = isinstance(self.samples, LabelledSet) and isinstance(self.samples.inputs, np.ndarray)
-        return DataLoader(
-            reader,  # type: ignore[arg-type]
-            batch_sampler=batches,
-            collate_fn=_as_it_is,
-            num_workers=0 if in_memory else training.n_workers,
+        return batch_loader(
+            _Reader(self.samples),
+            self,
+            training.batch_size,
+            self.recipe.seed,
+            n_workers=0 if in_memory else training.n_workers,
         )
 
     def configure_optimizers(self) -> Any:
@@ -418,7 +408,3 @@ def _mixed(inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tenso
     other = torch.randperm(b).to(inputs.device)
     for_inputs = share.view(-1, *[1] * (inputs.ndim - 1))
     return inputs[other].lerp(inputs, for_inputs), targets[other].lerp(targets, share[:, None])
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch

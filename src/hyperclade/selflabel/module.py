@@ -27,8 +27,8 @@ from hyperclade.learning.labelling import (
     precluster_labels,
     sinkhorn_labels,
 )
-from hyperclade.learning.runs import plain
-from hyperclade.learning.schedule import StepBatches, cosine_rate, relabelling_steps, seed_step
+from hyperclade.learning.runs import batch_loader, plain
+from hyperclade.learning.schedule import cosine_rate, relabelling_steps, seed_step
 from hyperclade.learning.shards import gather_rows, own_rows, world
 from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
 from hyperclade.selflabel.network import CrossModalNet
@@ -134,19 +134,9 @@ class SelfLabelling(lightning.LightningModule):
 
     def train_dataloader(self) -> DataLoader:
         assert self.pairs is not None
-        rank, size = world()
         training = self.recipe.training
-        batches = StepBatches(
-            len(self.pairs),
-            training.batch_size,
-            self.n_steps,
-            seed=self.recipe.seed,
-            first_step=lambda: self.trainer.global_step,
-            rank=rank,
-            world_size=size,
-        )
-        return DataLoader(
-            self.pairs, batch_sampler=batches, collate_fn=_as_it_is, num_workers=training.n_workers
+        return batch_loader(
+            self.pairs, self, training.batch_size, self.recipe.seed, n_workers=training.n_workers
         )
 
     def configure_optimizers(self) -> Any:
@@ -399,7 +389,3 @@ def both_features(features: dict[Modality, Tensor], own: np.ndarray | None = Non
         centre = (rows if own is None else gather_rows(rows)).mean(0, dtype=torch.float64)
         parts.append(torch.nn.functional.normalize(rows - centre.float(), dim=1))
     return torch.cat(parts, dim=1).numpy()
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
