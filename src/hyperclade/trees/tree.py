@@ -704,10 +704,8 @@ def canonical_order(parent: ArrayLike, height: ArrayLike | None = None) -> IntAr
     inner = np.flatnonzero(n_children)
     order = inner[np.argsort(key[inner])]
     same = np.diff(key[order]) == 0
-    tied = np.flatnonzero(
-        np.r_[same, False] | np.r_[False, same]
-    )  # often few: the other keys are dear to sort
-    among = order[tied]
+    tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
+    among = order[tied]  # often few, which saves the time to sort all by all keys
     # Of two nodes with the same smallest leaf one is above the other, so no two agree in all three keys.
     order[tied] = among[np.lexsort((smallest[among], level[among], key[among]))]
     return np.r_[np.flatnonzero(n_children == 0), order]
