@@ -20,14 +20,14 @@ from hyperclade.hierarchy.linkage import random_tree
 from hyperclade.hierarchy.similarity import similarity_of
 from hyperclade.trees.tree import Tree
 
-NAMES = ["cosine", "softmax", "knn"]
+NAMES = ["cosine", "euclidean", "softmax", "knn"]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 30), st.sampled_from(NAMES), st.integers(0, 10**6))
 def test_cost_is_the_definition(n, name, seed):
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, 4))
+    X = rng.normal(size=(n, 4))[rng.integers(0, n, n)]  # some rows are equal, and not always siblings
     weights = similarity_of(X, name, n_neighbors=3)
     tree = Tree.from_merges(random_merges(n, rng))
     assert dasgupta_cost(tree, X, weights) == pytest.approx(brute_cost(tree, dense(weights)), rel=1e-10)
@@ -38,11 +38,9 @@ def test_cost_reads_many_blocks(monkeypatch):
     X = rng.normal(size=(50, 4))
     tree = Tree.from_merges(random_merges(50, rng))
     weights = similarity_of(X, "cosine")
-    from hyperclade.hierarchy import cost
-
-    assert cost._feature_cost(tree, weights, block_rows=7) == pytest.approx(
-        brute_cost(tree, dense(weights)), rel=1e-10
-    )
+    monkeypatch.setattr("hyperclade.hierarchy.rows.BLOCK_ROWS", 7)
+    monkeypatch.setattr("hyperclade.hierarchy.rows._BLOCK_VALUES", 4 * 16)
+    assert dasgupta_cost(tree, X, weights) == pytest.approx(brute_cost(tree, dense(weights)), rel=1e-10)
 
 
 def test_cost_of_a_tree_with_many_children_at_a_node():
@@ -68,6 +66,7 @@ def test_unit_cost_of_every_binary_tree_is_the_same():
 def test_totals_rewards_and_bound_against_all_pairs_and_triples(name):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(17, 4))
+    X[[3, 8, 9]] = X[0]
     weights = similarity_of(X, name, n_neighbors=3)
     w = dense(weights)
     tree = Tree.from_merges(random_merges(17, rng))
@@ -75,6 +74,12 @@ def test_totals_rewards_and_bound_against_all_pairs_and_triples(name):
     total = w.sum() / 2
     triples = [(w[i, j], w[i, k], w[j, k]) for i, j, k in combinations(range(17), 3)]
     bound = 2 * total + sum(sum(t) - max(t) for t in triples)
+    if name == "knn":  # the sum of the bounds of its two parts
+        parts = dense(weights.dense) * weights.dense_weight
+        bound = 2 * total
+        for part in (parts, w - parts):
+            of_part = [(part[i, j], part[i, k], part[j, k]) for i, j, k in combinations(range(17), 3)]
+            bound += sum(sum(t) - max(t) for t in of_part)
     assert similarity_total(weights) == pytest.approx(total, rel=1e-10)
     assert moseley_wang_reward(tree, X, weights) == pytest.approx(17 * total - cost, rel=1e-9)
     assert cohen_addad_value(tree, X, weights) == pytest.approx(brute_cost(tree, 1 - w), rel=1e-9)

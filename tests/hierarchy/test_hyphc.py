@@ -97,13 +97,15 @@ def test_cost_of_items_is_the_definition():
         np.float32
     )
     edges = (edges + edges.T).tocsr()
-    features = rng.random((n, 3)).astype(np.float32)
-    sizes = rng.integers(1, 6, n).astype(float)
-    items = Similarity(sizes, features, 0.25, edges, 0.0, 1.0)
+    features = rng.integers(-1000, 1000, (n, 3)).astype(np.int32)
+    sizes, offsets = rng.integers(1, 6, n).astype(float), rng.random(n)
+    items = Similarity(sizes, offsets, features, 1e-6, edges, 0.0, 1.0)
     tree = random_tree(n, 3)
     expected = 0.0
     for i, j in combinations(range(n), 2):
-        between = features[i] @ features[j] + 0.25 * sizes[i] * sizes[j] + edges[i, j]
+        between = (
+            1e-6 * features[i] @ features[j] + sizes[i] * offsets[j] + sizes[j] * offsets[i] + edges[i, j]
+        )
         expected += between * sizes[tree.leaves(int(tree.lca(i, j)))].sum()
     assert merge_cost(tree.merges, items) == pytest.approx(expected, rel=1e-6)
 
@@ -137,7 +139,8 @@ def test_starts(init):
     X = np.random.default_rng(0).standard_normal((60, 4))
     average = Linkage("average").fit(X)
     model = HypHC(init=average.tree_ if init == "given" else init, n_iterations=40, random_state=0).fit(X)
-    assert model.cost_ < model.cost_history_[0]
+    # Equal where the start is not bettered: costs on the way are those of rounded rows.
+    assert model.cost_ <= model.cost_history_[0] * (1 + 1e-6)
     if init != "exponential":
         assert model.cost_history_[0] == pytest.approx(
             average.cost_, rel=1e-6
@@ -148,7 +151,7 @@ def test_starts(init):
 def test_pre_clusters_and_blocks(similarity):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((4, 5))[rng.integers(0, 4, 300)] + 0.2 * rng.standard_normal((300, 5))
-    weights = similarity_of(X, similarity)
+    weights = similarity_of(X, similarity, merge_equal=False)
     labels = rng.integers(0, 3, 300) + 3 * (X @ X[0] > 0)
     items = weights.groups(labels, 6)
     found = fit_directions(items, n_triples=10, n_iterations=200, random_state=0)  # a block of 5 of the 6

@@ -43,7 +43,7 @@ def test_sizes_are_floor_and_ceiling(mixture, n_clusters, sample_size):
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
     sums = np.stack([unit[result.labels == j].sum(0) for j in range(n_clusters)])
     expected = sums / np.linalg.norm(sums, axis=1, keepdims=True)
-    np.testing.assert_allclose(result.centroids, expected, atol=1e-4)
+    np.testing.assert_allclose(result.centroids, expected, atol=1e-3)  # rows are rounded to 1/2000
 
 
 def test_balancing_costs_little_and_unbalanced_equals_kmeans(mixture):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hyperclade.hierarchy.similarity import FeatureSimilarity, GraphSimilarity
+from hyperclade.hierarchy.similarity import AnySimilarity, FeatureSimilarity, Similarity
 from hyperclade.trees.tree import Tree
 
 
@@ -16,12 +16,28 @@ def random_merges(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.array(merges, dtype=np.int64).reshape(-1, 2)
 
 
-def dense(weights: FeatureSimilarity | GraphSimilarity) -> np.ndarray:
-    """All pairwise similarities `(n, n)`, diagonal zero, from their definitions."""
-    if isinstance(weights, GraphSimilarity):
-        return weights.edges.toarray().astype(np.float64)
-    features = weights.features(slice(None), np.float64)
-    w = features @ features.T + weights.constant
+def dense(weights: AnySimilarity) -> np.ndarray:
+    """All pairwise similarities of rows `(n, n)`, diagonal zero, from their definitions."""
+    item_of = weights.distinct.item_of
+    if isinstance(weights, FeatureSimilarity):
+        features, offsets = weights.features(item_of), weights.offsets(item_of)
+        w = features @ features.T + offsets[:, None] + offsets
+    else:
+        w = weights.edges.toarray().astype(np.float64)[np.ix_(item_of, item_of)]
+        w[item_of[:, None] == item_of] = 1.0
+        if weights.dense is not None:
+            w += weights.dense_weight * dense(weights.dense)
+    np.fill_diagonal(w, 0)
+    return w
+
+
+def dense_items(items: Similarity) -> np.ndarray:
+    """Similarities between items `(n, n)`, diagonal zero."""
+    features = items.features.astype(np.float64)
+    w = items.scale * features @ features.T
+    w += np.outer(items.sizes, items.offsets) + np.outer(items.offsets, items.sizes)
+    if items.edges.nnz:
+        w += items.edges.toarray()
     np.fill_diagonal(w, 0)
     return w
 

@@ -6,11 +6,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hyperclade.hierarchy.search import _dot
+from hyperclade.hierarchy.search import dot
 from hyperclade.hierarchy.similarity import Similarity
 
 _POWER_STEPS = 6
 _MAX_SWEEPS = 20
+_AXIS = 4096  # largest whole number in a direction to split along
 _RESTART_BELOW = 64  # items: small nodes are cheap enough to try several starts
 _RESTARTS = 4
 
@@ -38,30 +39,30 @@ def bisect(similarity: Similarity, *, seed: int = 0) -> NDArray[np.int64]:
     --------
     >>> from hyperclade.hierarchy.similarity import FeatureSimilarity
     >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]])
-    >>> sorted(map(sorted, bisect(FeatureSimilarity(rows).items()).tolist()))
+    >>> sorted(map(sorted, bisect(FeatureSimilarity(rows, merge_equal=False).items()).tolist()))
     [[0, 2], [1, 3], [4, 5]]
     """
     if len(similarity) == 1:
         return np.empty((0, 2), dtype=np.int64)
-    return _bisect(similarity.features, similarity.sizes, similarity.constant, seed)
+    return _bisect(similarity.features, similarity.sizes, similarity.offsets, similarity.scale, seed)
 
 
 @njit(cache=True, nogil=True)
-def _bisect(X, sizes, constant, seed):
+def _bisect(X, sizes, offsets, scale, seed):
     np.random.seed(seed)  # noqa: NPY002 - numba's own generator, one a thread
     n, d = X.shape
     items = np.arange(n)
     own = np.empty(n)  # similarity of an item with itself, which no split can change
     for i in range(n):
-        own[i] = constant * sizes[i] * sizes[i] + _dot(X[i], X[i])
+        own[i] = 2 * sizes[i] * offsets[i] + scale * dot(X[i], X[i])
     side = np.zeros(n, np.bool_)
     best_side = np.zeros(n, np.bool_)
     with_all = np.empty(n)
     spare = np.empty(n, np.int64)
-    total = np.empty(d, np.float32)
-    mean = np.empty(d, np.float32)
-    axis = np.empty(d, np.float32)
-    difference = np.empty(d, np.float32)  # feature sum of the left side minus that of the right
+    total = np.empty(d, np.int32)
+    axis = np.empty(d, np.int32)
+    work = np.empty(d)
+    difference = np.empty(d, np.int32)  # feature sum of the left side minus that of the right
     merges = np.empty((n - 1, 2), np.int64)
     starts = np.empty(n, np.int64)
     stops = np.empty(n, np.int64)
@@ -75,50 +76,40 @@ def _bisect(X, sizes, constant, seed):
         n_left = 1
         if k > 2:
             total[:] = 0
-            rows, own_sum, squares = 0.0, 0.0, 0.0
+            rows, own_sum, all_offset, squares = 0.0, 0.0, 0.0, 0.0
             for t in range(start, stop):
                 i = items[t]
                 rows += sizes[i]
                 own_sum += own[i]
-                squares += _dot(X[i], X[i]) / sizes[i]
+                all_offset += offsets[i]
+                squares += dot(X[i], X[i]) / sizes[i]
                 for c in range(d):
                     total[c] += X[i, c]
-            for c in range(d):
-                mean[c] = total[c] / np.float32(rows)
             for t in range(start, stop):
-                with_all[t] = _dot(X[items[t]], total)
+                i = items[t]
+                with_all[t] = sizes[i] * all_offset + offsets[i] * rows + scale * dot(X[i], total)
             best = -np.inf
             # Equal rows have no direction to be split along: halves keep the tree shallow.
-            alike = squares - _dot(total, total) / rows <= 1e-6 * squares
+            alike = squares - dot(total, total) / rows <= 1e-6 * squares
             attempts = _RESTARTS if k <= _RESTART_BELOW else 1
             for t in range(start, stop):
                 best_side[t] = t % 2 == 0
             for attempt in range(0 if alike else attempts):
                 i = items[start + np.random.randint(k)]  # noqa: NPY002
                 for c in range(d):
-                    axis[c] = X[i, c] - mean[c] * np.float32(sizes[i])
+                    work[c] = X[i, c] - total[c] / rows * sizes[i]
+                _rounded(work, axis)
                 if attempt == 0:
-                    _power_iterate(X, sizes, items, start, stop, mean, axis, difference)
-                offset = _dot(mean, axis)
+                    _power_iterate(X, sizes, items, start, stop, total, rows, axis, work)
+                offset = dot(total, axis) / rows
                 for t in range(start, stop):
-                    side[t] = _dot(X[items[t]], axis) > np.float32(sizes[items[t]]) * offset
+                    side[t] = dot(X[items[t]], axis) > sizes[items[t]] * offset
                 if side[start:stop].all() or not side[start:stop].any():
                     continue
                 value = _refine(
-                    X,
-                    sizes,
-                    constant,
-                    own,
-                    items,
-                    start,
-                    stop,
-                    side,
-                    with_all,
-                    total,
-                    rows,
-                    own_sum,
+                    X, sizes, offsets, scale, own, items, start, stop, side, with_all, total, rows, own_sum,
                     difference,
-                )
+                )  # fmt: skip
                 if value > best:
                     best = value
                     best_side[start:stop] = side[start:stop]
@@ -145,55 +136,74 @@ def _bisect(X, sizes, constant, seed):
 
 
 @njit(cache=True, nogil=True)
-def _power_iterate(X, sizes, items, start, stop, mean, axis, work):
+def _power_iterate(X, sizes, items, start, stop, total, rows, axis, work):
     """Turn `axis` towards the leading principal direction of the centred items."""
-    d = mean.shape[0]
+    d = axis.shape[0]
     for _ in range(_POWER_STEPS):
         work[:] = 0
-        offset = _dot(mean, axis)
+        offset = dot(total, axis) / rows
+        sum_along = 0.0
         for t in range(start, stop):
             i = items[t]
-            weight = np.float32(sizes[i])
-            along = _dot(X[i], axis) - weight * offset
+            along = dot(X[i], axis) - sizes[i] * offset
+            sum_along += along * sizes[i]
             for c in range(d):
-                work[c] += along * (X[i, c] - mean[c] * weight)
-        norm = np.sqrt(_dot(work, work))
-        if norm < 1e-20:
-            return
+                work[c] += along * X[i, c]
         for c in range(d):
-            axis[c] = work[c] / norm
+            work[c] -= sum_along * total[c] / rows
+        if not _rounded(work, axis):
+            return
 
 
 @njit(cache=True, nogil=True)
-def _refine(X, sizes, constant, own, items, start, stop, side, with_all, total, rows, own_sum, difference):
+def _rounded(work, axis):
+    """`axis` in the direction of `work`, in whole numbers; False where it has none."""
+    largest = 0.0
+    for c in range(work.shape[0]):
+        largest = max(largest, abs(work[c]))
+    if largest < 1e-20:
+        return False
+    for c in range(work.shape[0]):
+        axis[c] = np.int32(np.rint(work[c] / largest * _AXIS))
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _refine(
+    X, sizes, offsets, scale, own, items, start, stop, side, with_all, total, rows, own_sum, difference
+):  # fmt: skip
     """Move single items between the sides while the objective grows; returns it. Changes `side`."""
     d = total.shape[0]
     k = stop - start
     difference[:] = 0
-    n_l, own_l, count_l = 0.0, 0.0, 0
+    n_l, o_l, o_r, own_l, count_l = 0.0, 0.0, 0.0, 0.0, 0
     for t in range(start, stop):
         i = items[t]
-        sign = np.float32(1 if side[t] else -1)
+        sign = np.int32(1 if side[t] else -1)
         if side[t]:
             n_l += sizes[i]
+            o_l += offsets[i]
             own_l += own[i]
             count_l += 1
+        else:
+            o_r += offsets[i]
         for c in range(d):
             difference[c] += sign * X[i, c]
-    square = _dot(total, total) + _dot(difference, difference)
-    double = 2 * _dot(total, difference)
+    square = dot(total, total) + dot(difference, difference)
+    double = 2 * dot(total, difference)
     n_r = rows - n_l
-    within_l = (constant * n_l * n_l + (square + double) / 4 - own_l) / 2
-    within_r = (constant * n_r * n_r + (square - double) / 4 - (own_sum - own_l)) / 2
+    within_l = (2 * n_l * o_l + scale * (square + double) / 4 - own_l) / 2
+    within_r = (2 * n_r * o_r + scale * (square - double) / 4 - (own_sum - own_l)) / 2
     for _ in range(_MAX_SWEEPS):
         moved = 0
         for t in range(start, stop):
             i = items[t]
             if count_l == (1 if side[t] else k - 1):
                 continue
-            along = _dot(X[i], difference)
-            to_l = constant * sizes[i] * n_l + (with_all[t] + along) / 2
-            to_r = constant * sizes[i] * n_r + (with_all[t] - along) / 2
+            # With both sides, and with the left side less the right.
+            along = sizes[i] * (o_l - o_r) + offsets[i] * (n_l - n_r) + scale * dot(X[i], difference)
+            to_l = (with_all[t] + along) / 2
+            to_r = (with_all[t] - along) / 2
             turn = 1.0
             if side[t]:
                 turn = -1.0
@@ -209,11 +219,13 @@ def _refine(X, sizes, constant, own, items, start, stop, side, with_all, total, 
                 within_l, within_r = new_l, new_r
                 n_l += step
                 n_r -= step
+                o_l += turn * offsets[i]
+                o_r -= turn * offsets[i]
                 count_l += 1 if turn > 0 else -1
                 side[t] = not side[t]
                 moved += 1
                 for c in range(d):
-                    difference[c] += np.float32(2 * turn) * X[i, c]
+                    difference[c] += np.int32(2 * turn) * X[i, c]
         if moved <= 0.002 * k:
             break
     return within_l * (rows - n_l * 2 / 3) + within_r * (rows - n_r * 2 / 3)

@@ -8,20 +8,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from numba import njit, prange
 from numpy.typing import NDArray
 
 from hyperclade.hierarchy.rows import as_array
-from hyperclade.hierarchy.similarity import FeatureSimilarity, GraphSimilarity, similarity_of
+from hyperclade.hierarchy.similarity import (
+    AnySimilarity,
+    FeatureSimilarity,
+    GraphSimilarity,
+    SimilarityName,
+    similarity_of,
+)
 from hyperclade.trees import Tree
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000
 
-AnySimilarity = FeatureSimilarity | GraphSimilarity
 
-
-def dasgupta_cost(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine") -> float:
+def dasgupta_cost(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
     """Dasgupta cost ``Σ_{i<j} w_ij |lca(i, j)|``, exact, in O(n d), or O(edges) for a graph.
 
     Parameters
@@ -30,7 +35,7 @@ def dasgupta_cost(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine"
         Over the n rows; inner nodes may have any number of children.
     X : (n, d) array, memory map, tensor or CSR matrix
         Not read if `similarity` is an object.
-    similarity : {"cosine", "softmax", "knn"} or a similarity of `hyperclade.hierarchy.similarity`
+    similarity : {"cosine", "euclidean", "softmax", "knn"} or an object of `hierarchy.similarity`
 
     Returns
     -------
@@ -38,9 +43,10 @@ def dasgupta_cost(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine"
 
     Notes
     -----
-    The pairs split at node v between children A and B weigh ``w(A, B) = constant·|A||B| + ⟨S_A, S_B⟩``, so
-    that ``Σ_v |v| w(A_v, B_v)`` (Dasgupta 2016) takes one pass over the tree, in float64 and with at most
-    log2(n) + 3 feature sums in memory.
+    The pairs split at node v between children A and B weigh ``w(A, B) = |A| o_B + |B| o_A + ⟨S_A, S_B⟩``,
+    with o the sums of offsets and S those of features, so that ``Σ_v |v| w(A_v, B_v)`` (Dasgupta 2016) takes
+    one pass over the tree, in float64 and with at most log2(n) + 3 feature sums in memory. The edges of a
+    graph are added at the lowest common ancestors of their rows.
 
     Examples
     --------
@@ -51,13 +57,10 @@ def dasgupta_cost(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine"
     weights = _resolve(similarity, X)
     if tree.n_leaves != len(weights):
         raise ValueError(f"the tree has {tree.n_leaves} leaves but there are {len(weights)} rows")
-    size = tree.size.astype(np.float64)
-    if isinstance(weights, GraphSimilarity):
-        edges = weights.edges.tocoo()
-        upper = edges.row < edges.col
-        meet = tree.lca(edges.row[upper].astype(np.int64), edges.col[upper].astype(np.int64))
-        return float(size[meet] @ edges.data[upper].astype(np.float64))
-    return _feature_cost(tree, weights)
+    if isinstance(weights, FeatureSimilarity):
+        return _feature_cost(tree, weights)
+    dense = 0.0 if weights.dense is None else weights.dense_weight * _feature_cost(tree, weights.dense)
+    return _edge_cost(tree, weights) + dense
 
 
 def similarity_total(weights: AnySimilarity) -> float:
@@ -68,19 +71,15 @@ def similarity_total(weights: AnySimilarity) -> float:
     >>> similarity_total(FeatureSimilarity(np.eye(3)))
     1.5
     """
-    if isinstance(weights, GraphSimilarity):
-        return float(weights.edges.sum(dtype=np.float64)) / 2
-    total = 0.0
-    sums: NDArray[np.float64] | float = 0.0
-    for start, unit in weights.rows.blocks():
-        features = weights.features(slice(start, start + len(unit)), np.float64)
-        sums = sums + features.sum(axis=0)
-        total -= np.einsum("ij,ij->", features, features)
-    n = len(weights)
-    return float((np.dot(sums, sums) + total + weights.constant * (n * n - n)) / 2)
+    if isinstance(weights, FeatureSimilarity):
+        return _feature_total(weights)
+    sizes = weights.distinct.sizes.astype(np.float64)
+    equal = float((sizes * (sizes - 1)).sum()) / 2
+    dense = 0.0 if weights.dense is None else weights.dense_weight * _feature_total(weights.dense)
+    return weights.graph_total + equal + dense
 
 
-def moseley_wang_reward(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine") -> float:
+def moseley_wang_reward(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
     """Moseley–Wang reward ``Σ_{i<j} w_ij (n − |lca(i, j)|)``, to be maximised.
 
     Examples
@@ -93,7 +92,7 @@ def moseley_wang_reward(tree: Tree, X: Any, similarity: str | AnySimilarity = "c
     return tree.n_leaves * similarity_total(weights) - dasgupta_cost(tree, X, weights)
 
 
-def cohen_addad_value(tree: Tree, X: Any, similarity: str | AnySimilarity = "cosine") -> float:
+def cohen_addad_value(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
     """Cohen-Addad value ``Σ_{i<j} (1 − w_ij) |lca(i, j)|`` of the dissimilarities, to be maximised.
 
     Examples
@@ -113,11 +112,7 @@ def unit_cost(tree: Tree) -> float:
     >>> unit_cost(Tree.from_merges([[0, 1], [2, 3], [4, 5]]))
     20.0
     """
-    size = tree.size.astype(np.float64)
-    pairs = size * (size - 1) / 2
-    below = np.zeros(tree.n_nodes)
-    np.add.at(below, tree.parent[:-1], pairs[:-1])
-    return float(size @ (pairs - below))
+    return float(_unit_costs(tree)[-1])
 
 
 def random_cost(weights: AnySimilarity) -> float:
@@ -132,42 +127,29 @@ def random_cost(weights: AnySimilarity) -> float:
 def cost_lower_bound(weights: AnySimilarity, *, random_state: int = 0) -> float:
     """Lower bound ``2 Σ w_ij + Σ_{i<j<k} (w_ij + w_ik + w_jk − max)`` of every tree's cost.
 
-    Of each triple a tree can join only one pair below the third row. Exact for graphs and up to 1,500 rows;
-    above, triples are sampled (2 million), so that the bound is an estimate.
+    Of each triple a tree can join only one pair below the third row. Exact for edges, and for dense parts of
+    up to 1,500 rows; above, triples are sampled (2 million), so that the bound is an estimate.
 
     Examples
     --------
     >>> round(cost_lower_bound(FeatureSimilarity(np.eye(3))), 6)  # 2·1.5 + 1 triple of (½, ½, ½)
     4.0
     """
-    n = len(weights)
-    total = 2 * similarity_total(weights)
-    if isinstance(weights, GraphSimilarity):
-        edges = weights.edges.copy()
-        edges.sort_indices()
-        return total + _graph_triples(
-            edges.indptr.astype(np.int64), edges.indices.astype(np.int64), edges.data.astype(np.float64)
-        )
-    if n < 3:
-        return total
-    if n <= _EXACT_TRIPLES:
-        features = weights.features(slice(None), np.float64)
-        return total + _all_triples(features @ features.T + weights.constant)
-    rng = np.random.default_rng(random_state)
-    sampled = 0.0
-    pool = weights.features(np.sort(rng.choice(n, min(n, 4 * _EXACT_TRIPLES), replace=False)))
-    for _ in range(0, _SAMPLED_TRIPLES, 100_000):
-        # A third index never equals the first two: they are drawn from ever smaller ranges and shifted past.
-        i = rng.integers(0, len(pool), 100_000)
-        j = (i + rng.integers(1, len(pool), 100_000)) % len(pool)
-        k = rng.integers(0, len(pool) - 2, 100_000)
-        low, high = np.minimum(i, j), np.maximum(i, j)
-        k += k >= low
-        k += k >= high
-        w = np.stack([np.einsum("ij,ij->i", pool[a], pool[b]) for a, b in ((i, j), (i, k), (j, k))])
-        w = w.astype(np.float64) + weights.constant
-        sampled += float((w.sum(axis=0) - w.max(axis=0)).sum())
-    return total + sampled / _SAMPLED_TRIPLES * (n * (n - 1) * (n - 2) / 6)
+    if isinstance(weights, FeatureSimilarity):
+        return 2 * similarity_total(weights) + _feature_triples(weights, random_state)
+    # A triple's term is concave in its weights, so that the bounds of the parts add up to one of the whole.
+    dense = (
+        0.0 if weights.dense is None else weights.dense_weight * _feature_triples(weights.dense, random_state)
+    )
+    edges = weights.edges.copy()
+    edges.sort_indices()
+    triples = _graph_triples(
+        edges.indptr.astype(np.int64),
+        edges.indices.astype(np.int64),
+        edges.data.astype(np.float64),
+        weights.distinct.sizes.astype(np.float64),
+    )
+    return 2 * similarity_total(weights) + triples + dense
 
 
 def normalised_score(cost: float, weights: AnySimilarity, *, random_state: int = 0) -> float:
@@ -180,31 +162,113 @@ def normalised_score(cost: float, weights: AnySimilarity, *, random_state: int =
     return (expected - cost) / room if room > 1e-12 * abs(expected) else 0.0
 
 
-def _resolve(similarity: str | AnySimilarity, X: Any) -> AnySimilarity:
+def _resolve(similarity: SimilarityName | AnySimilarity, X: Any) -> AnySimilarity:
     if not isinstance(similarity, str):
         return similarity
     X = as_array(X)
     return similarity_of(X if hasattr(X, "shape") else np.asarray(X), similarity)
 
 
-def _feature_cost(tree: Tree, weights: FeatureSimilarity, block_rows: int = 4096) -> float:
+def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
+    """Cost of the edges, and of the pairs of equal rows, which weigh 1."""
+    size = tree.size.astype(np.float64)
+    rows, start = weights.distinct.members
+    count = weights.distinct.sizes
+    edges = scipy.sparse.triu(weights.edges, 1).tocoo()
+    first, second = edges.row.astype(np.int64), edges.col.astype(np.int64)
+    position = tree.leaf_interval[rows, 0]
+    node = tree.lca(
+        tree.leaf_order[np.minimum.reduceat(position, start[:-1])],
+        tree.leaf_order[np.maximum.reduceat(position, start[:-1])],
+    )
+    whole = tree.size[node] == count  # items whose rows are a subtree of their own
+    data = edges.data.astype(np.float64)
+    simple = whole[first] & whole[second]
+    meet = tree.lca(node[first[simple]], node[second[simple]])
+    total = float(size[meet] @ (data * count[first] * count[second])[simple])
+    total += float(_unit_costs(tree)[node[whole & (count > 1)]].sum())
+    # Only trees made otherwise divide equal rows.
+    for e in np.flatnonzero(~simple).tolist():
+        ours, theirs = (rows[start[item] : start[item + 1]] for item in (first[e], second[e]))
+        total += data[e] * float(size[tree.lca(ours[:, None], theirs)].sum())
+    for item in np.flatnonzero(~whole).tolist():
+        members = rows[start[item] : start[item + 1]]
+        total += (float(size[tree.lca(members[:, None], members)].sum()) - len(members)) / 2
+    return total
+
+
+def _unit_costs(tree: Tree) -> NDArray[np.float64]:
+    """Cost of the subtree under each node when all pairs are equally similar, `(m,)`."""
+    size = tree.size.astype(np.float64)
+    pairs = size * (size - 1) / 2
+    split = pairs.copy()
+    np.subtract.at(split, tree.parent[:-1], pairs[:-1])
+    return _summed_up(tree.parent, size * split)
+
+
+def _feature_cost(tree: Tree, weights: FeatureSimilarity) -> float:
     """Read the rows in depth-first order and fold each complete node into its parent's running sum."""
     m = tree.n_nodes
     order = _largest_first(tree.parent, tree.size, tree.n_leaves)
+    item_of = weights.distinct.item_of
     waiting = int(np.log2(tree.n_leaves)) + 3  # a child that is not the largest has at most half the rows
-    sums = np.zeros((waiting, weights.features(order[:1]).shape[1]))
-    rows = np.zeros(waiting)
+    sums = np.zeros((waiting, weights.features(item_of[order[:1]]).shape[1]))
+    offsets, rows = np.zeros(waiting), np.zeros(waiting)
     missing = np.bincount(tree.parent[:-1], minlength=m)
     n_children = missing.copy()
     cross = np.zeros(m)
     top = 0
-    for start in range(0, len(order), block_rows):
-        block = order[start : start + block_rows]
-        features = weights.features(block, np.float64)
+    for part in weights.rows.blocks_of(len(order)):
+        block = order[part]
+        items = item_of[block]
         top = _fold(
-            features, block, tree.parent, n_children, missing, cross, sums, rows, top, weights.constant
-        )
+            weights.features(items), weights.offsets(items), block, tree.parent, n_children, missing,
+            cross, sums, offsets, rows, top,
+        )  # fmt: skip
     return float(tree.size @ cross)
+
+
+def _feature_total(weights: FeatureSimilarity) -> float:
+    sizes = weights.distinct.sizes.astype(np.float64)
+    sums: NDArray[np.float64] | float = 0.0
+    own = offsets = 0.0
+    for part in weights.rows.blocks():
+        features = weights.features(part)
+        sums = sums + sizes[part] @ features
+        own += float(sizes[part] @ np.einsum("ij,ij->i", features, features))
+        offsets += float(sizes[part] @ weights.offsets(part))
+    return float(np.dot(sums, sums) - own) / 2 + (len(weights) - 1) * offsets
+
+
+def _feature_triples(weights: FeatureSimilarity, random_state: int) -> float:
+    """Sum over triples of rows of the two smaller similarities; sampled above 1,500 rows."""
+    n = len(weights)
+    if n < 3:
+        return 0.0
+    item_of = weights.distinct.item_of
+    if n <= _EXACT_TRIPLES:
+        features, offsets = weights.features(item_of), weights.offsets(item_of)
+        return _all_triples(features @ features.T + offsets[:, None] + offsets)
+    rng = np.random.default_rng(random_state)
+    sampled = 0.0
+    chosen = item_of[np.sort(rng.choice(n, min(n, 4 * _EXACT_TRIPLES), replace=False))]
+    pool, offsets = weights.features(chosen, np.float32), weights.offsets(chosen)
+    for _ in range(0, _SAMPLED_TRIPLES, 100_000):
+        # A third index never equals the first two: they are drawn from ever smaller ranges and shifted past.
+        i = rng.integers(0, len(pool), 100_000)
+        j = (i + rng.integers(1, len(pool), 100_000)) % len(pool)
+        k = rng.integers(0, len(pool) - 2, 100_000)
+        low, high = np.minimum(i, j), np.maximum(i, j)
+        k += k >= low
+        k += k >= high
+        w = np.stack(
+            [
+                np.einsum("ij,ij->i", pool[a], pool[b]) + offsets[a] + offsets[b]
+                for a, b in ((i, j), (i, k), (j, k))
+            ]
+        )
+        sampled += float((w.sum(axis=0) - w.max(axis=0)).sum())
+    return sampled / _SAMPLED_TRIPLES * (n * (n - 1) * (n - 2) / 6)
 
 
 @njit(cache=True)
@@ -230,18 +294,31 @@ def _largest_first(parent, size, n):
 
 
 @njit(cache=True)
-def _fold(features, leaves, parent, n_children, missing, cross, sums, rows, top, constant):
+def _summed_up(parent, values):
+    total = values.copy()
+    for node in range(len(parent) - 1):
+        total[parent[node]] += total[node]
+    return total
+
+
+@njit(cache=True)
+def _fold(features, own_offsets, leaves, parent, n_children, missing, cross, sums, offsets, rows, top):
     """Push leaves on the stack of running sums and merge complete children into it."""
     root = parent.shape[0] - 1
     for t in range(leaves.shape[0]):
         sums[top] = features[t]
+        offsets[top] = own_offsets[t]
         rows[top] = 1.0
         node = leaves[t]
         while node < root:
             p = parent[node]
             if missing[p] < n_children[p]:  # the parent's running sum lies right below
-                cross[p] += constant * rows[top - 1] * rows[top] + np.dot(sums[top - 1], sums[top])
-                sums[top - 1] += sums[top]
+                shared = rows[top - 1] * offsets[top] + rows[top] * offsets[top - 1]
+                for k in range(sums.shape[1]):
+                    shared += sums[top - 1, k] * sums[top, k]
+                    sums[top - 1, k] += sums[top, k]
+                cross[p] += shared
+                offsets[top - 1] += offsets[top]
                 rows[top - 1] += rows[top]
                 top -= 1
             missing[p] -= 1
@@ -266,18 +343,25 @@ def _all_triples(w):
 
 
 @njit(cache=True)
-def _graph_triples(indptr, indices, weights):
-    """Sum over triples of the two smaller weights: only those with two edges at some row j count."""
+def _graph_triples(indptr, indices, weights, sizes):
+    """Sum over triples of rows of the two smaller weights: only those with two edges at some row count.
+
+    Items hold `sizes` equal rows each, which weigh 1 with one another.
+    """
     total = 0.0
     for j in range(indptr.shape[0] - 1):
+        n_j = sizes[j]
+        total += n_j * (n_j - 1) * (n_j - 2) / 6 * 2.0
         for e in range(indptr[j], indptr[j + 1]):
             i = indices[e]
+            total += n_j * (n_j - 1) / 2 * sizes[i] * 2 * weights[e]
             for f in range(e + 1, indptr[j + 1]):
                 k = indices[f]
+                rows = n_j * sizes[i] * sizes[k]
                 at = indptr[i] + np.searchsorted(indices[indptr[i] : indptr[i + 1]], k)
                 if at < indptr[i + 1] and indices[at] == k:  # a triangle, met from each of its three corners
                     a, b, c = weights[e], weights[f], weights[at]
-                    total += (a + b + c - max(a, b, c)) / 3
+                    total += rows * (a + b + c - max(a, b, c)) / 3
                 else:
-                    total += min(weights[e], weights[f])
+                    total += rows * min(weights[e], weights[f])
     return total

@@ -37,7 +37,7 @@ from hyperclade.hierarchy.linkage import (
     TreeEstimator,
     check_positive,
 )
-from hyperclade.hierarchy.rows import UnitRows
+from hyperclade.hierarchy.rows import Rows
 from hyperclade.hierarchy.search import merge_cost
 from hyperclade.hierarchy.similarity import Similarity, similarity_of
 from hyperclade.trees.layout import ball_layout, decode_ball
@@ -171,7 +171,7 @@ class HypHC(TreeEstimator):
             raise ValueError(f"dim={self.dim!r} must be a whole number, at least 2")
         X = validate_data(self, X, dtype=np.float64)
         self._check_n_clusters(len(X))
-        weights = similarity_of(X, self.similarity, random_state=0)
+        weights = similarity_of(X, self.similarity, metric="cosine", random_state=0, merge_equal=False)
         rank = max(self.dim, self.lift or 0)
         rng = check_random_state(self.random_state)
         rate = self.learning_rate
@@ -207,7 +207,7 @@ class HypHC(TreeEstimator):
         if self.init == "random":
             return None
         if self.init == "exponential":
-            return principal_directions(UnitRows(X).read(slice(None), np.float64), rank)
+            return principal_directions(Rows(X).read(slice(None), np.float64), rank)
         if self.init == "tree":
             return ball_layout(Linkage("average").fit(X).tree_, rank)[: len(X)]
         raise ValueError(f'init={self.init!r} is not "random", "exponential", "tree" or a Tree')
@@ -390,7 +390,8 @@ def _mean_similarity(similarity: Similarity, rows: IntArray) -> FloatArray:
     """Mean similarity of the samples of each pair of the given items, `(m, m)`."""
     sizes = similarity.sizes[rows]
     means = similarity.features[rows].astype(np.float64) / sizes[:, None]
-    block = means @ means.T + similarity.constant
+    offsets = similarity.offsets[rows] / sizes
+    block = means @ means.T * similarity.scale + offsets[:, None] + offsets
     if similarity.edges.nnz:
         block += similarity.edges[rows][:, rows].toarray() / np.outer(sizes, sizes)
     return block

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from hyperclade.hierarchy.cost import dasgupta_cost
-from hyperclade.hierarchy.rows import UnitRows
+from hyperclade.hierarchy.rows import Rows
 from hyperclade.trees.tree import Tree
 
 FloatArray = NDArray[np.float64]
@@ -106,7 +106,7 @@ class Linkage(TreeEstimator):
         X = validate_data(self, X, dtype=np.float64)
         self._check_n_clusters(len(X))
         cosine = self.metric == "cosine"
-        rows = UnitRows(X).read(slice(None), np.float64) if cosine else X
+        rows = Rows(X).read(slice(None), np.float64) if cosine else X
         self.tree_ = _link(rows, self.method, cosine)
         self.cost_ = dasgupta_cost(self.tree_, X)
         return self._set_labels()

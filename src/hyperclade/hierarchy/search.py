@@ -17,6 +17,7 @@ its new place, so a move's exact change is a sum along two root paths.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -51,7 +52,7 @@ def improve(
     tolerance : float
         Stop when a pass lowers the cost by less than this fraction.
     only : (b,) int, optional
-        Items to move; all other subtrees stay where they are, relative to one another.
+        Items to move, alone or together; all others stay where they are, relative to one another.
     after_pass : callable, optional
         Called after every pass.
 
@@ -65,7 +66,7 @@ def improve(
     >>> from hyperclade.hierarchy.similarity import FeatureSimilarity
     >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.1], [0.1, 1.0]])
     >>> caterpillar = np.array([[0, 1], [2, 4], [3, 5]])
-    >>> sorted(improve(caterpillar, FeatureSimilarity(rows).items()).tolist())
+    >>> sorted(improve(caterpillar, FeatureSimilarity(rows, merge_equal=False).items()).tolist())
     [[0, 2], [1, 3], [4, 5]]
     """
     if method not in ("spr", "nni"):
@@ -78,13 +79,12 @@ def improve(
     edges = _edge_arrays(similarity.edges)
     for _ in range(max_passes):
         order = _preorder(left, right, root)[::-1]
-        size, sums, cross = _totals(
-            left, right, parent, order, similarity.sizes, similarity.features, similarity.constant, *edges
-        )
+        size, offset, sums, cross = _totals(left, right, parent, order, *_sums(similarity), *edges)
         before = float(cross @ size)
         root, gained = _pass(
-            left, right, parent, size, sums, cross, root, order if only is None else only,
-            *edges, similarity.constant, similarity.floor, similarity.peak, method == "nni",
+            left, right, parent, size, offset, sums, cross, root,
+            order if only is None else _wholly(left, right, order, only),
+            *edges, similarity.scale, similarity.floor, similarity.peak, method == "nni",
         )  # fmt: skip
         if after_pass is not None:
             after_pass()
@@ -96,7 +96,8 @@ def improve(
 def best_grafts(
     merges: NDArray[np.int64],
     similarity: Similarity,
-    features: NDArray[np.float32],
+    offsets: NDArray[np.float64],
+    features: NDArray[np.int32],
     ties: scipy.sparse.csr_matrix,
 ) -> NDArray[np.int64]:
     """For each new row alone, the node above which it makes the tree cheapest.
@@ -106,8 +107,9 @@ def best_grafts(
     merges : (n-1, 2) int
     similarity : Similarity
         Of the tree's n items.
-    features : (b, d) float32
-        Feature vectors of the new rows; d as in `similarity`.
+    offsets : (b,) float64
+    features : (b, d) int32
+        Of the new rows; d as in `similarity`.
     ties : (b, n) CSR
         Graph similarity of new rows to items; (0, 0) if the similarity has no graph.
 
@@ -120,23 +122,10 @@ def best_grafts(
         return np.zeros(len(features), dtype=np.int64)
     left, right, parent = _links(merges)
     order = _preorder(left, right, len(left) - 1)[::-1]
-    size, sums, cross = _totals(
-        left, right, parent, order, similarity.sizes, similarity.features, similarity.constant,
-        *_edge_arrays(similarity.edges),
-    )  # fmt: skip
-    return _grafts(
-        left,
-        right,
-        parent,
-        size,
-        sums,
-        cross,
-        features,
-        *_edge_arrays(ties),
-        similarity.constant,
-        similarity.floor,
-        similarity.peak,
-    )
+    nodes = _totals(left, right, parent, order, *_sums(similarity), *_edge_arrays(similarity.edges))
+    bounds = (similarity.scale, similarity.floor, similarity.peak)
+    arguments: Any = (left, right, parent, *nodes, offsets, features, *_edge_arrays(ties), *bounds)
+    return _grafts(*arguments)
 
 
 def merge_cost(merges: NDArray[np.int64], similarity: Similarity) -> float:
@@ -157,33 +146,14 @@ def merge_costs(
     left, right, parent = _links(merges)
     n = len(similarity)
     order = _preorder(left, right, 2 * n - 2)[::-1]
-    size, _, cross = _totals(
-        left, right, parent, order, similarity.sizes, similarity.features, similarity.constant,
-        *_edge_arrays(similarity.edges),
-    )  # fmt: skip
+    size, _, _, cross = _totals(
+        left, right, parent, order, *_sums(similarity), *_edge_arrays(similarity.edges)
+    )
     return size[n:], cross[n:]
 
 
-@njit(cache=True)
-def merge_heights(merges, cross, least):
-    """−log of the mean similarity between the sides of each merge, `(n-1,) float64`; never below the
-    children's.
-
-    `cross` is the similarity of all pairs across each merge, from `merge_costs`, `least` what sides without
-    any similarity count as sharing, so that such a merge has a height too.
-
-    >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([0.5, 0.5]), 1e-9).round(3)
-    array([0.693, 1.386])
-    """
-    n = merges.shape[0] + 1
-    size = np.ones(2 * n - 1)
-    height = np.zeros(2 * n - 1)
-    for i in range(n - 1):
-        a, b = merges[i]
-        size[n + i] = size[a] + size[b]
-        pairs = size[a] * size[b]
-        height[n + i] = max(-np.log(max(cross[i], least) / pairs), height[a], height[b], 0.0)
-    return height[n:]
+def _sums(similarity: Similarity) -> tuple[NDArray, NDArray, NDArray, float]:
+    return similarity.sizes, similarity.offsets, similarity.features, similarity.scale
 
 
 def _edge_arrays(edges: scipy.sparse.csr_matrix) -> tuple[NDArray, NDArray, NDArray]:
@@ -191,12 +161,13 @@ def _edge_arrays(edges: scipy.sparse.csr_matrix) -> tuple[NDArray, NDArray, NDAr
     return indptr, edges.indices.astype(np.int64), edges.data.astype(np.float32)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def _dot(a, b):
-    total = np.float32(0.0)
+@njit(cache=True, nogil=True)
+def dot(a, b):
+    """Inner product of two vectors of whole numbers: exact, so the same in any order, and fast."""
+    total = np.int64(0)
     for k in range(a.shape[0]):
-        total += a[k] * b[k]
-    return total
+        total += np.int64(a[k]) * np.int64(b[k])
+    return np.float64(total)
 
 
 @njit(cache=True, nogil=True)
@@ -230,6 +201,17 @@ def _preorder(left, right, root):
 
 
 @njit(cache=True, nogil=True)
+def _wholly(left, right, children_first, items):
+    """The nodes of which all items are among those given, larger ones last."""
+    chosen = np.zeros(left.shape[0], np.bool_)
+    chosen[items] = True
+    for node in children_first:
+        if left[node] >= 0:
+            chosen[node] = chosen[left[node]] and chosen[right[node]]
+    return children_first[chosen[children_first]]
+
+
+@njit(cache=True, nogil=True)
 def _merges(left, right, root):
     n = (left.shape[0] + 1) // 2
     number = np.arange(left.shape[0])
@@ -245,26 +227,29 @@ def _merges(left, right, root):
 
 
 @njit(cache=True, nogil=True)
-def _totals(left, right, parent, children_first, sizes, features, constant, indptr, indices, weights):
-    """Size, feature sum and cross similarity of every node."""
+def _totals(left, right, parent, children_first, sizes, offsets, features, scale, indptr, indices, weights):
+    """Size, offset, feature sum and cross similarity of every node."""
     m = left.shape[0]
     d = features.shape[1]
     size = np.empty(m)
-    sums = np.empty((m, d), np.float32)
+    offset = np.empty(m)
+    sums = np.empty((m, d), np.int32)
     cross = np.zeros(m)
     for node in children_first:
         if left[node] < 0:
             size[node] = sizes[node]
+            offset[node] = offsets[node]
             sums[node] = features[node]
         else:
             a, b = left[node], right[node]
             size[node] = size[a] + size[b]
+            offset[node] = offset[a] + offset[b]
             for k in range(d):
                 sums[node, k] = sums[a, k] + sums[b, k]
-            cross[node] = constant * size[a] * size[b] + _dot(sums[a], sums[b])
+            cross[node] = size[a] * offset[b] + offset[a] * size[b] + scale * dot(sums[a], sums[b])
     if indptr.shape[0] > 1:
         _add_graph_cross(left, right, parent, children_first, cross, indptr, indices, weights)
-    return size, sums, cross
+    return size, offset, sums, cross
 
 
 @njit(cache=True, nogil=True)
@@ -299,6 +284,7 @@ def _pass(
     right,
     parent,
     size,
+    offset,
     sums,
     cross,
     root,
@@ -306,7 +292,7 @@ def _pass(
     indptr,
     indices,
     weights,
-    constant,
+    scale,
     floor,
     peak,
     local,
@@ -328,21 +314,21 @@ def _pass(
         if p < 0:
             continue
         stamp += 1
-        n_x = size[x]
+        n_x, o_x = size[x], offset[x]
         x_sum = sums[x]
         if has_graph:
             _link(x, left, parent, right, indptr, indices, weights, stack, mark, linked, edge, stamp)
 
         # The cost of where x is: the terms that x adds along its root path.
         s = left[p] if right[p] == x else right[p]
-        sim_s = _similarity(n_x, x_sum, s, size, sums, constant, linked, edge, stamp)
+        sim_s = _similarity(n_x, o_x, x_sum, s, size, offset, sums, scale, linked, edge, stamp)
         now = (size[s] + n_x) * sim_s
         mark[p] = stamp
         child, a = p, parent[p]
         while a >= 0:
             mark[a] = stamp
             b = left[a] if right[a] == child else right[a]
-            sim = known[b] = _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+            sim = known[b] = _similarity(n_x, o_x, x_sum, b, size, offset, sums, scale, linked, edge, stamp)
             now += n_x * (cross[a] - sim) + size[a] * sim
             child, a = a, parent[a]
             if local:
@@ -359,27 +345,32 @@ def _pass(
             if swapped < best:
                 best, target = swapped, b
         else:
-            sim = constant * n_x * (size[root] - n_x) + _dot(x_sum, sums[root]) - _dot(x_sum, x_sum)
+            sim = (
+                n_x * (offset[root] - o_x)
+                + o_x * (size[root] - n_x)
+                + scale * (dot(x_sum, sums[root]) - dot(x_sum, x_sum))
+            )
             if linked[root] == stamp:
                 sim += edge[root]
             best, target = _best_graft(
-                s if p == root else root, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
-                constant, floor, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+                s if p == root else root, sim, best, n_x, o_x, x_sum, p, s, sim_s,
+                left, right, size, offset, sums, cross, scale, floor, peak,
+                mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
             )  # fmt: skip
         if target < 0 or target == s:
             continue
         gained += now - best
         root = _regraft(
-            x, p, s, target, left, right, parent, size, sums, cross, root,
-            constant, mark, linked, edge, known, stamp,
+            x, p, s, target, left, right, parent, size, offset, sums, cross, root,
+            scale, mark, linked, edge, known, stamp,
         )  # fmt: skip
     return root, gained
 
 
 @njit(cache=True, nogil=True)
 def _best_graft(
-    start, sim, best, n_x, x_sum, p, s, sim_s, left, right, size, sums, cross,
-    constant, floor, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
+    start, sim, best, n_x, o_x, x_sum, p, s, sim_s, left, right, size, offset, sums, cross,
+    scale, floor, peak, mark, linked, edge, known, stamp, stack, stack_cost, stack_sim,
 ):  # fmt: skip
     """Cheapest edge for a subtree x of n_x rows, if cheaper than `best`: (cost, node below the edge or -1).
 
@@ -417,11 +408,11 @@ def _best_graft(
             # Large sums are far apart in memory: one product is enough, the other is the difference.
             if size[a] > size[b]:
                 a, b = b, a
-            sim_a = _similarity(n_x, x_sum, a, size, sums, constant, linked, edge, stamp)
+            sim_a = _similarity(n_x, o_x, x_sum, a, size, offset, sums, scale, linked, edge, stamp)
             sim_b = sim - sim_a
         else:
-            sim_a = _similarity(n_x, x_sum, a, size, sums, constant, linked, edge, stamp)
-            sim_b = _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+            sim_a = _similarity(n_x, o_x, x_sum, a, size, offset, sums, scale, linked, edge, stamp)
+            sim_b = _similarity(n_x, o_x, x_sum, b, size, offset, sums, scale, linked, edge, stamp)
         base = above + n_x * cross_u
         cost_a = base + (n_u + n_x) * sim_b
         cost_b = base + (n_u + n_x) * sim_a
@@ -451,8 +442,9 @@ def _bound(above, sim, n_u, n_x, floor, peak):
 
 @njit(cache=True, nogil=True)
 def _grafts(
-    left, right, parent, size, sums, cross, features, indptr, indices, weights, constant, floor, peak
-):
+    left, right, parent, size, offset, sums, cross, offsets, features, indptr, indices, weights, scale, floor,
+    peak,
+):  # fmt: skip
     m = left.shape[0]
     root = m - 1
     mark = np.zeros(m, np.int64)
@@ -473,10 +465,11 @@ def _grafts(
                 edge,
                 i + 1,
             )
-        sim = _similarity(1.0, features[i], root, size, sums, constant, linked, edge, i + 1)
+        o_x, x_sum = offsets[i], features[i]
+        sim = _similarity(1.0, o_x, x_sum, root, size, offset, sums, scale, linked, edge, i + 1)
         _, target = _best_graft(
-            root, sim, np.inf, 1.0, features[i], -1, -1, 0.0, left, right, size, sums, cross,
-            constant, floor, peak, mark, linked, edge, known, i + 1, stack, stack_cost, stack_sim,
+            root, sim, np.inf, 1.0, o_x, x_sum, -1, -1, 0.0, left, right, size, offset, sums, cross,
+            scale, floor, peak, mark, linked, edge, known, i + 1, stack, stack_cost, stack_sim,
         )  # fmt: skip
         targets[i] = target
     return targets
@@ -523,8 +516,8 @@ def _climb(leaves, weights, parent, linked, edge, stamp):
 
 
 @njit(cache=True, nogil=True)
-def _similarity(n_x, x_sum, u, size, sums, constant, linked, edge, stamp):
-    total = constant * n_x * size[u] + _dot(x_sum, sums[u])
+def _similarity(n_x, o_x, x_sum, u, size, offset, sums, scale, linked, edge, stamp):
+    total = n_x * offset[u] + o_x * size[u] + scale * dot(x_sum, sums[u])
     if linked[u] == stamp:
         total += edge[u]
     return total
@@ -540,10 +533,11 @@ def _regraft(
     right,
     parent,
     size,
+    offset,
     sums,
     cross,
     root,
-    constant,
+    scale,
     mark,
     linked,
     edge,
@@ -551,7 +545,7 @@ def _regraft(
     stamp,
 ):
     """Move subtree x (parent p, sibling s) onto the edge above u; update the nodes on the way."""
-    n_x = size[x]
+    n_x, o_x = size[x], offset[x]
     x_sum = sums[x]
     d = sums.shape[1]
     above_p = parent[p]
@@ -572,6 +566,7 @@ def _regraft(
     child, a = s, above_p
     while a != meet:
         size[a] -= n_x
+        offset[a] -= o_x
         for k in range(d):
             sums[a, k] -= x_sum[k]
         b = left[a] if right[a] == child else right[a]
@@ -579,7 +574,7 @@ def _regraft(
         child, a = a, parent[a]
     if meet >= 0 and not same_side:
         cross[meet] += (
-            _similarity(n_x, x_sum, child, size, sums, constant, linked, edge, stamp) - known[entry]
+            _similarity(n_x, o_x, x_sum, child, size, offset, sums, scale, linked, edge, stamp) - known[entry]
         )
 
     above_u = parent[u]
@@ -593,14 +588,16 @@ def _regraft(
     left[p], right[p] = u, x
     parent[u] = parent[x] = p
     size[p] = size[u] + n_x
+    offset[p] = offset[u] + o_x
     for k in range(d):
         sums[p, k] = sums[u, k] + x_sum[k]
-    cross[p] = _similarity(n_x, x_sum, u, size, sums, constant, linked, edge, stamp)
+    cross[p] = _similarity(n_x, o_x, x_sum, u, size, offset, sums, scale, linked, edge, stamp)
     child, a = p, above_u
     while a != meet:
         b = left[a] if right[a] == child else right[a]
-        cross[a] += _similarity(n_x, x_sum, b, size, sums, constant, linked, edge, stamp)
+        cross[a] += _similarity(n_x, o_x, x_sum, b, size, offset, sums, scale, linked, edge, stamp)
         size[a] += n_x
+        offset[a] += o_x
         for k in range(d):
             sums[a, k] += x_sum[k]
         child, a = a, parent[a]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, Self, TypeVar
+from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse
@@ -19,28 +18,51 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hyperclade.hierarchy.bisection import bisect
-from hyperclade.hierarchy.cost import AnySimilarity, dasgupta_cost, normalised_score
+from hyperclade.hierarchy.composition import Composed, compose, with_leaves
+from hyperclade.hierarchy.cost import dasgupta_cost, normalised_score
 from hyperclade.hierarchy.linkage import TreeEstimator
-from hyperclade.hierarchy.rows import as_array
-from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs, merge_heights
+from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
+from hyperclade.hierarchy.rows import METRICS, Metric, Rows, as_array
+from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs
 from hyperclade.hierarchy.similarity import (
+    N_NEIGHBORS,
+    AnySimilarity,
     FeatureSimilarity,
     GraphSimilarity,
     Similarity,
+    SimilarityName,
     similarity_of,
-    ties_to,
 )
+from hyperclade.hierarchy.threads import in_threads
 from hyperclade.trees.layout import ball_layout
 from hyperclade.trees.tree import Tree
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-T = TypeVar("T")
 
-_FULL_RESOLUTION = 100_000  # rows up to which "auto" gives every row its own leaf from the start
+_FULL_RESOLUTION = 100_000  # distinct rows up to which "auto" gives each its own leaf from the start
 _THOROUGH = 5_000  # items up to which the search runs to the end, from several starts
 _ROWS_PER_CLUSTER = 200  # of the pre-clusters that "auto" makes above that
+_ORDINARY = 0.99  # share of the rows that are no outliers
 _NO_EDGES = scipy.sparse.csr_matrix((0, 0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where new rows belong in a hierarchy, see `SHHC.assign`.
+
+    labels : (b,) int64, of the cluster.
+    confidence : (b,) float64 in [0, 1], share of the nearest rows that lie in that cluster, near ones
+        counting more.
+    outlier : (b,) bool, whether the row is farther from its neighbours than 99 % of the fitted rows are from
+        theirs.
+    nearest : (b,) int64, the nearest fitted row.
+    """
+
+    labels: IntArray
+    confidence: FloatArray
+    outlier: NDArray[np.bool_]
+    nearest: IntArray
 
 
 class SHHC(TransformerMixin, TreeEstimator):
@@ -54,12 +76,16 @@ class SHHC(TransformerMixin, TreeEstimator):
     ----------
     n_clusters : int, None or "auto"
         Number of pre-clusters; None: every row is its own leaf from the start. "auto": None up to 100,000
-        rows, else one pre-cluster per 200 rows.
-    similarity : {"knn", "cosine", "softmax"}
+        distinct rows, else one pre-cluster per 200. For a number of flat clusters see `cut`.
+    metric : {"euclidean", "cosine"}, optional
+        How rows are compared: by distance, for tables of measurements and most embeddings, or by direction
+        alone. For neighbours, pre-clusters, and where the tree starts from. Default: "cosine" for the
+        similarity "cosine", else "euclidean".
+    similarity : {"knn", "cosine", "euclidean", "softmax"}
         What the tree keeps together; see `hyperclade.hierarchy.similarity`.
     balanced : bool
-        Pre-clusters of equal size (sHHC Eq. 4); False: plain spherical k-means, for trees of a little less
-        cost.
+        Pre-clusters of equal size, in distinct rows (sHHC Eq. 4); False: plain k-means, for trees of a little
+        less cost.
     search : bool
         False is the paper's plain procedure: HypHC over the pre-clusters, from the exponential map of their
         features (sHHC Eq. 10 and 12), and bisection inside them.
@@ -69,6 +95,8 @@ class SHHC(TransformerMixin, TreeEstimator):
         Dimension of the ball.
     n_neighbors : int
         Neighbours of a row, for "knn".
+    recall : float
+        Share of the true neighbours to find, for "knn" of more than 20,000 rows.
     temperature : float
         τ, for "softmax".
     n_init : int or "auto"
@@ -83,9 +111,11 @@ class SHHC(TransformerMixin, TreeEstimator):
     Attributes
     ----------
     tree_ : Tree
-        Over all rows; heights are −log of the mean similarity between the two sides of a merge.
+        Over all rows. Heights are −log of the mean similarity between the two sides of a merge, as a share of
+        the largest there is; a merge of more similar sides than one below it lies just above that. Equal rows
+        are a subtree of height 0.
     labels_ : (n,) int64
-        Pre-cluster of each row; without pre-clusters the coarsest of `layers_`.
+        Pre-cluster of each row; without pre-clusters the coarsest of `layers_`. Numbered in leaf order.
     layers_ : list of (n,) int64
         A few natural granularities, coarse to fine.
     embedding_, node_embedding_ : (n, dim) and (m, dim) float64
@@ -96,6 +126,10 @@ class SHHC(TransformerMixin, TreeEstimator):
         Exact Dasgupta cost in the chosen similarity, and `normalised_score` of it.
     n_clusters_ : int
         Number of labels.
+    metric_ : str
+        The metric used.
+    recall_ : float or None
+        Measured share of the true neighbours that were found; None without neighbours.
     timings_ : dict
         Seconds a stage.
     n_features_in_ : int
@@ -104,6 +138,11 @@ class SHHC(TransformerMixin, TreeEstimator):
     ------
     ValueError
         For NaN or infinite values, fewer than two rows, fewer rows than clusters, options out of range.
+
+    Notes
+    -----
+    The same rows and seed give the same tree on every processor, for any number of threads, memory layout and
+    real dtype of the same values, and in whatever order the rows stand.
 
     Examples
     --------
@@ -121,12 +160,14 @@ class SHHC(TransformerMixin, TreeEstimator):
         self,
         n_clusters: int | Literal["auto"] | None = "auto",
         *,
-        similarity: Literal["knn", "cosine", "softmax"] = "knn",
+        metric: Metric | None = None,
+        similarity: SimilarityName = "knn",
         balanced: bool = True,
         search: bool = True,
         refine: bool = False,
         dim: int = 2,
-        n_neighbors: int = 10,
+        n_neighbors: int = N_NEIGHBORS,
+        recall: float = DEFAULT_RECALL,
         temperature: float = 0.1,
         n_init: int | Literal["auto"] = "auto",
         device: str = "auto",
@@ -134,12 +175,14 @@ class SHHC(TransformerMixin, TreeEstimator):
         progress: Callable[[str, float], None] | None = None,
     ) -> None:
         self.n_clusters = n_clusters  # type: ignore[assignment]
+        self.metric = metric
         self.similarity = similarity
         self.balanced = balanced
         self.search = search
         self.refine = refine
         self.dim = dim
         self.n_neighbors = n_neighbors
+        self.recall = recall
         self.temperature = temperature
         self.n_init = n_init
         self.device = device
@@ -152,56 +195,51 @@ class SHHC(TransformerMixin, TreeEstimator):
         Parameters
         ----------
         X : (n, d) array, memory map, torch tensor or CSR matrix
-            Any real dtype. Rows are compared by direction; a row of zeros has cosine 0 with all others.
-            Kept by reference for `predict` and `insert`.
+            Any real dtype. Under "cosine" a row of zeros has cosine 0 with all others. Kept by reference for
+            `predict` and `insert`.
         y : ignored
         """
         X = validate_data(
             self, as_array(X), accept_sparse="csr", dtype="numeric", ensure_min_samples=2, copy=False
         )
-        n = X.shape[0]
-        k = self._n_preclusters(n)
-        if self.dim < 2:
-            raise ValueError(f"dim must be at least 2, got {self.dim}")
-        if self.n_init != "auto" and self.n_init < 1:
-            raise ValueError(f'n_init must be "auto" or at least 1, got {self.n_init}')
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self._check_options(X.shape[0])
+        self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.timings_: dict[str, float] = {}
-        self._X = X
         with _Stage(self, "similarity"):
-            guide = FeatureSimilarity(X)
-            self._weights: AnySimilarity = similarity_of(
-                X,
-                self.similarity,
-                n_neighbors=self.n_neighbors,
-                temperature=self.temperature,
-                random_state=seed,
-            )
+            self._compare(X)
+            guide = self._guide()
+        m = len(guide.rows)
+        k = self._n_preclusters(m)
         if k is None:
             self._parts = None
             with _Stage(self, "tree"):
-                items = self._weights.items()
-                self._top = self._solve(items, guide if self._is_graph else None, seed)
+                self._items = self._weights.items()
+                self._top = self._solve(self._items, guide.items() if self._is_graph else None)
         else:
             with _Stage(self, "pre-clusters"):
                 from hyperclade.hierarchy.precluster import precluster
 
                 found = precluster(
-                    X, k, balanced=self.balanced, random_state=seed, device=_device(self.device)
+                    guide.rows,
+                    k,
+                    balanced=self.balanced,
+                    random_state=self._seed,
+                    device=_device(self.device),
+                    progress=lambda done: self._report("pre-clusters", done),
                 )
                 # Without balance a pre-cluster may end up empty.
                 used, labels = np.unique(found.labels, return_inverse=True)
-                k = len(used)
-                self._parts = _parts(labels, k)
+                self._parts = _parts(labels, len(used))
             with _Stage(self, "tree"):
-                items = self._weights.groups(labels, k)
-                start = guide.groups(labels, k) if self._is_graph else items
-                self._top = self._solve(items, start, seed)
+                self._items = self._weights.groups(labels, len(used))
+                start = guide.groups(labels, len(used)) if self._is_graph else None
+                self._top = self._solve(self._items, start)
             with _Stage(self, "leaves"):
-                self._subtrees = self._solve_parts(guide, seed)
-        self._items = items
+                self._subtrees = self._solve_parts(guide)
         with _Stage(self, "layout"):
             self._finish()
+            self._set_own_labels()
+            self._label_nodes()
         return self
 
     def cut(self, k: int) -> IntArray:
@@ -224,62 +262,99 @@ class SHHC(TransformerMixin, TreeEstimator):
         check_is_fitted(self)
         return self.tree_.layers()
 
-    def predict(self, X: Any) -> IntArray:
-        """Label of each new row, `(b,) int64`: that of the place where it makes the tree cheapest."""
-        node = self._grafts(X)
-        return self._node_label[node]
+    def predict(self, X: Any, k: int | None = None) -> IntArray:
+        """Label of each new row, `(b,) int64`: that of the place where it makes the tree cheapest.
+
+        A row equal to a fitted one has its place. With k the labels are those of `cut(k)`.
+        """
+        return self._labels_of(self._places(self._checked(X)), k)
+
+    def assign(self, X: Any, k: int | None = None) -> Assignment:
+        """Labels of new rows as `predict` gives them, how sure they are, and which rows are out of place."""
+        X = self._checked(X)
+        labels = self._labels_of(self._places(X), k)
+        own = self.labels_ if k is None else self.cut(k)
+        index, reach = self._nearby
+        found, distance = index.of(index.rows.of(X), min(self.n_neighbors, len(index.rows)))
+        near = self._distinct.first[np.maximum(found, 0)]
+        weight = np.where(found >= 0, 1 - np.arange(found.shape[1]) / found.shape[1], 0.0)
+        confidence = (weight * (own[near] == labels[:, None])).sum(axis=1) / weight.sum(axis=1)
+        return Assignment(labels, confidence, distance[:, -1] > reach, near[:, 0])
 
     def transform(self, X: Any) -> FloatArray:
         """New rows in the ball, `(b, dim) float64`: on the leaves' radius, where they belong in the tree."""
-        points = self.node_embedding_[self._grafts(X)]
+        points = self.node_embedding_[self._places(self._checked(X))]
         radius = np.linalg.norm(self.embedding_[0])
         norms = np.linalg.norm(points, axis=1, keepdims=True)
         # The root of two opposite halves lies at the origin, and has no direction.
         directions = np.where(norms > 0, points / np.where(norms > 0, norms, 1), self.embedding_[:1] / radius)
         return directions * radius
 
-    def insert(self, X: Any) -> Self:
+    def insert(self, X: Any, *, settle: bool = True) -> Self:
         """Add new rows to the tree, each where it costs least; leaves n, n+1, … of `tree_`.
 
-        Rows already there keep their places relative to one another; `cost_` is exact for all rows. With
-        "knn" a new row is tied by ½ to each of its nearest old rows.
+        Rows already there keep their labels. The similarity is that of all rows together, as a new fit would
+        have it, and `cost_` is exact.
 
         Parameters
         ----------
         X : (b, d) array, memory map, torch tensor or CSR matrix
+        settle : bool
+            Whether rows already there may move where that makes the tree cheaper, as new neighbours change
+            who is near whom. False: they keep their places relative to one another.
         """
-        check_is_fitted(self)
-        X = validate_data(self, as_array(X), accept_sparse="csr", dtype="numeric", reset=False)
-        n, b = len(self._weights), X.shape[0]
-        stack = (
-            scipy.sparse.vstack if scipy.sparse.issparse(X) or scipy.sparse.issparse(self._X) else np.vstack
-        )
-        both = stack([self._X, X])
-        if isinstance(self._weights, GraphSimilarity):
-            ties = ties_to(self._weights, X, self.n_neighbors)
-            edges = scipy.sparse.bmat([[self._weights.edges, ties.T], [ties, None]], format="csr")
-            index = self._weights.index
-            assert index is not None
-            weights: AnySimilarity = GraphSimilarity(edges, index)
-        else:
-            weights = self._weights.of(both)
-        added = np.arange(n, n + b)
+        X = self._checked(X)
+        places = self._places(X)
+        labels = np.r_[self.labels_, self._labels_of(places, None)]
+        before = self._distinct
+        stack = scipy.sparse.vstack if scipy.sparse.issparse(X) else np.vstack
+        self._compare(stack([self._X, X]))
+        now = self._distinct
+        old = now.item_of[before.first]  # what the items are called now
+        is_new = np.ones(len(now), dtype=bool)
+        is_new[old] = False
+        added = np.flatnonzero(is_new)
         if self._parts is None:
-            self._top = _with_leaves(self._top, weights.items(), n)
-            self._items = weights.items()
+            self._items = self._weights.items()
+            self._top = with_leaves(self._top, self._items, old, added, settle=settle)
         else:
-            part_of = self.predict(X)
-            for k in np.unique(part_of).tolist():
-                rows = np.r_[self._parts[k], added[part_of == k]]
-                self._subtrees[k] = _with_leaves(self._subtrees[k], weights.items(rows), len(self._parts[k]))
+            # The part that holds the place of an added item, or of the first of the rows equal to it.
+            nodes = places[now.first[added] - len(before.item_of)]
+            part = _larger_side(self.tree_.parent, self.tree_.size, self._part_of_item[before.item_of])[nodes]
+            for k, own in enumerate(self._parts):
+                more = added[part == k]
+                rows = np.r_[old[own], more]
+                if len(more):
+                    self._subtrees[k] = with_leaves(
+                        self._subtrees[k],
+                        self._weights.items(rows),
+                        np.arange(len(own)),
+                        np.arange(len(own), len(rows)),
+                        settle=settle,
+                    )
                 self._parts[k] = rows
-            labels = np.empty(n + b, dtype=np.int64)
-            for k, rows in enumerate(self._parts):
-                labels[rows] = k
-            self._items = weights.groups(labels, len(self._parts))
-        self._X, self._weights = both, weights
+            self._items = self._weights.groups(self._part_of_item, len(self._parts))
+            if settle:
+                self._top = improve(self._top, self._items)
+        self.__dict__.pop("_nearby_", None)
         self._finish()
+        self.labels_ = labels
+        self._label_nodes()
         return self
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model to a new folder, as arrays and JSON; `load` reads it."""
+        from hyperclade.hierarchy.saved import save
+
+        check_is_fitted(self)
+        save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> SHHC:
+        """The model that `save` wrote to a folder."""
+        from hyperclade.hierarchy.saved import load
+
+        return load(Path(folder))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -290,17 +365,52 @@ class SHHC(TransformerMixin, TreeEstimator):
     def _is_graph(self) -> bool:
         return isinstance(self._weights, GraphSimilarity)
 
-    def _n_preclusters(self, n: int) -> int | None:
+    def _check_options(self, n: int) -> None:
         k: Any = self.n_clusters
-        if k == "auto":
-            return None if n <= _FULL_RESOLUTION else n // _ROWS_PER_CLUSTER
-        if k is not None and not (isinstance(k, Integral) and 1 <= int(k) <= n):
+        if k is not None and k != "auto" and not (isinstance(k, Integral) and 1 <= int(k) <= n):
             raise ValueError(f'n_clusters={k!r} must be "auto", None or from 1 to the n_samples={n} rows')
-        return None if k is None else int(k)
+        if self.metric is not None and self.metric not in METRICS:
+            raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {self.metric!r}")
+        if self.dim < 2:
+            raise ValueError(f"dim must be at least 2, got {self.dim}")
+        if self.n_init != "auto" and self.n_init < 1:
+            raise ValueError(f'n_init must be "auto" or at least 1, got {self.n_init}')
+        _device(self.device)
 
-    def _solve(self, items: Similarity, start: Similarity | FeatureSimilarity | None, seed: int) -> IntArray:
+    def _n_preclusters(self, m: int) -> int | None:
+        """Of m distinct rows."""
+        if self.n_clusters == "auto":
+            return None if m <= _FULL_RESOLUTION else m // _ROWS_PER_CLUSTER
+        return None if self.n_clusters is None else min(int(self.n_clusters), m)
+
+    def _compare(self, X: Any, graph: GraphSimilarity | None = None) -> None:
+        """The similarity of the rows of X, or a graph over them that is known already."""
+        own = {"cosine": "cosine", "euclidean": "euclidean"}.get(self.similarity, self.metric)
+        self.metric_: Metric = self.metric or own or "euclidean"  # type: ignore[assignment]
+        self._X = X
+        self._weights: AnySimilarity = graph or similarity_of(
+            X,
+            self.similarity,
+            metric=self.metric_,
+            n_neighbors=self.n_neighbors,
+            temperature=self.temperature,
+            recall=self.recall,
+            random_state=self._seed,
+            progress=lambda done: self._report("similarity", done),
+        )
+        self._distinct = self._weights.distinct
+        self.recall_ = self._weights.index.recall_ if self._weights.index is not None else None
+
+    def _guide(self) -> FeatureSimilarity:
+        """Directions of the items' rows, from which trees start."""
+        rows = self._weights.rows
+        if rows.metric != self.metric_:
+            rows = Rows(self._X, self.metric_).at(self._distinct.first)
+        return FeatureSimilarity.over(rows, self._distinct)
+
+    def _solve(self, items: Similarity, start: Similarity | None) -> IntArray:
         """Tree of lowest cost found over the items; `start` gives the features to bisect on."""
-        features = start.items() if isinstance(start, FeatureSimilarity) else start or items
+        features = start or items
         if len(items) == 1:
             return np.empty((0, 2), dtype=np.int64)
         if not self.search:
@@ -321,11 +431,14 @@ class SHHC(TransformerMixin, TreeEstimator):
                 report()
 
             merges = improve(
-                bisect(features, seed=seed % 2**30 + i), items, tolerance=tolerance, after_pass=after_pass
+                bisect(features, seed=self._seed % 2**30 + i),
+                items,
+                tolerance=tolerance,
+                after_pass=after_pass,
             )
             return merge_cost(merges, items), merges
 
-        cost, merges = min(_in_threads(attempt, n_init), key=lambda found: found[0])
+        cost, merges = min(in_threads(attempt, n_init), key=lambda found: found[0])
         if self.refine:
             refined = self._hyperbolic(items, features, merges)
             refined = improve(refined, items, tolerance=tolerance)
@@ -349,70 +462,124 @@ class SHHC(TransformerMixin, TreeEstimator):
         )
         return found.merges
 
-    def _solve_parts(self, guide: FeatureSimilarity, seed: int) -> list[IntArray]:
+    def _solve_parts(self, guide: FeatureSimilarity) -> list[IntArray]:
         assert self._parts is not None
         parts = self._parts
         done = [0]
 
         def solve(k: int, check: Callable[[], None]) -> IntArray:
             check()
-            features = guide.items(parts[k])
-            merges = bisect(features, seed=(seed + k) % 2**30)
+            items = self._weights.items(parts[k])
+            features = guide.items(parts[k]) if self._is_graph else items
+            merges = bisect(features, seed=(self._seed + k) % 2**30)
             if self.search:
-                items = self._weights.items(parts[k]) if self._weights.name != guide.name else features
                 merges = improve(merges, items, max_passes=4, tolerance=1e-4)
             done[0] += 1
             if done[0] % 16 == 0:
                 self._report("leaves", done[0] / len(parts))
             return merges
 
-        return _in_threads(solve, len(parts))
+        return in_threads(solve, len(parts))
 
     def _finish(self) -> None:
-        """Everything that follows from the merges: the tree, its layout, labels, cost."""
-        top_cross = merge_costs(self._top, self._items)[1]
-        n = len(self._weights)
-        if self._parts is None:
-            merges, cross = self._top, top_cross
-            self._item_node = np.arange(2 * n - 1)
-        else:
-            merges, self._item_node = _composed(self._top, self._parts, self._subtrees, n)
-            inner = [
-                merge_costs(m, self._weights.items(rows))[1]
-                for m, rows in zip(self._subtrees, self._parts, strict=True)
-                if len(m)
-            ]
-            cross = np.concatenate([*inner, top_cross])
-        self.tree_ = Tree.from_merges(merges, merge_heights(merges, cross, 0.25 if self._is_graph else 1e-9))
+        """Everything that follows from the merges: the tree over all rows, its layout, its cost."""
+        cross = [merge_costs(self._top, self._items)[1]]
+        if self._parts is not None:
+            cross = [
+                merge_costs(merges, self._weights.items(rows))[1]
+                for merges, rows in zip(self._subtrees, self._parts, strict=True)
+            ] + cross
+        least = 0.25 if self._is_graph else 1e-9
+        self._composed: Composed = compose(
+            self._top,
+            self._parts,
+            None if self._parts is None else self._subtrees,
+            np.concatenate(cross),
+            self._distinct,
+            least=least,
+            peak=self._items.peak,
+        )
+        self.tree_ = self._composed.tree
         self.node_embedding_ = ball_layout(self.tree_, self.dim)
-        self.embedding_ = self.node_embedding_[:n]
+        self.embedding_ = self.node_embedding_[: self.tree_.n_leaves]
+        self.cost_ = dasgupta_cost(self.tree_, None, self._weights)
+
+    def _set_own_labels(self) -> None:
+        """Pre-clusters, or the coarsest layer, numbered in leaf order."""
         if self._parts is None:
             self.labels_ = self.layers_[0]
-        else:
-            self.labels_ = np.empty(n, dtype=np.int64)
-            for k, rows in enumerate(self._parts):
-                self.labels_[rows] = k
+            return
+        part = self._part_of_item[self._distinct.item_of]
+        in_order = part[self.tree_.leaf_order]
+        number = np.empty(len(self._parts), dtype=np.int64)
+        number[in_order[np.flatnonzero(np.diff(in_order, prepend=-1))]] = np.arange(len(self._parts))
+        self.labels_ = number[part]
+
+    def _label_nodes(self) -> None:
         self.n_clusters_ = int(self.labels_.max()) + 1
-        self._node_label = _larger_side(self.tree_.parent, self.tree_.size, self.labels_)
         self.cluster_embedding_ = self.node_embedding_[
             _cluster_roots(self.tree_, self.labels_, self.n_clusters_)
         ]
-        self.cost_ = dasgupta_cost(self.tree_, None, self._weights)
 
-    def _grafts(self, X: Any) -> IntArray:
-        """Node of `tree_` above which each new row makes the tree over the items cheapest."""
+    @property
+    def _part_of_item(self) -> IntArray:
+        assert self._parts is not None
+        part = np.empty(sum(map(len, self._parts)), dtype=np.int64)
+        for k, rows in enumerate(self._parts):
+            part[rows] = k
+        return part
+
+    def _set_parts(self, part_of_item: IntArray, subtrees: IntArray) -> None:
+        """Parts and the trees inside them, from the part of each item and all merges one after another."""
+        self._parts = _parts(part_of_item, int(part_of_item.max()) + 1)
+        self._subtrees = np.split(subtrees, np.cumsum([len(rows) - 1 for rows in self._parts])[:-1])
+
+    def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
         X = validate_data(self, as_array(X), accept_sparse="csr", dtype="numeric", reset=False)
-        if isinstance(self._weights, GraphSimilarity):
-            features = np.zeros((X.shape[0], 0), np.float32)
-            ties = ties_to(self._weights, X, self.n_neighbors)
+        if scipy.sparse.issparse(self._X):
+            return scipy.sparse.csr_matrix(X)
+        return X.toarray() if scipy.sparse.issparse(X) else X
+
+    def _labels_of(self, nodes: IntArray, k: int | None) -> IntArray:
+        labels = self.labels_ if k is None else self.cut(k)
+        return _larger_side(self.tree_.parent, self.tree_.size, labels)[nodes]
+
+    def _places(self, X: Any) -> IntArray:
+        """Node of `tree_` above which each new row makes the tree over the items cheapest.
+
+        Of a row equal to a fitted one it is the leaf of that.
+        """
+        weights = self._weights
+        if isinstance(weights, GraphSimilarity):
+            ties = weights.ties(X, self.n_neighbors)
             if self._parts is not None:
-                n = len(self._weights)
-                pick = (np.ones(n, np.float32), (np.arange(n), self.labels_))
-                ties = (ties @ scipy.sparse.csr_matrix(pick, shape=(n, len(self._parts)))).tocsr()
+                part = self._part_of_item
+                pick = (np.ones(len(part), np.float32), (np.arange(len(part)), part))
+                ties = (ties @ scipy.sparse.csr_matrix(pick, shape=(len(part), len(self._parts)))).tocsr()
+            offsets, features = np.zeros(X.shape[0]), np.zeros((X.shape[0], 0), np.int32)
+            if weights.dense is not None:
+                offsets, features = weights.dense.of(X)
+                offsets = offsets * weights.dense_weight
         else:
-            features, ties = self._weights.of(X).features(slice(None)), _NO_EDGES
-        return self._item_node[best_grafts(self._top, self._items, features, ties)]
+            (offsets, features), ties = weights.of(X), _NO_EDGES
+        places = self._composed.item_node[best_grafts(self._top, self._items, offsets, features, ties)]
+        twin = self._distinct.find(Rows(X))
+        return np.where(twin >= 0, self._distinct.first[np.maximum(twin, 0)], places)
+
+    @property
+    def _nearby(self) -> tuple[NeighbourIndex, float]:
+        """Index of the items, and the squared distance of the farthest neighbour that most of them have."""
+        if "_nearby_" not in self.__dict__:
+            if isinstance(self._weights, GraphSimilarity):
+                index, distances = self._weights.index, self._weights.distances
+            else:
+                index = NeighbourIndex(self._guide().rows, recall=self.recall, random_state=self._seed)
+                distances = index.own(max(min(self.n_neighbors, len(index.rows) - 1), 0))[1]
+            assert index is not None and distances is not None
+            farthest = distances[:, -1] if distances.shape[1] else np.zeros(1)
+            self._nearby_ = index, float(np.quantile(farthest, _ORDINARY))
+        return self._nearby_
 
     def _report(self, stage: str, fraction: float) -> None:
         if self.progress is not None:
@@ -434,64 +601,26 @@ class _Stage:
         self.model._report(self.name, 1.0)
 
 
-def _in_threads(task: Callable[[int, Callable[[], None]], T], count: int) -> list[T]:
-    """``[task(0, check), …]`` on all cores; compiled kernels run without the interpreter's lock.
-
-    Tasks call `check()` now and then: it ends them when one has failed or the user has pressed Ctrl-C.
-    """
-    stop = threading.Event()
-
-    def check() -> None:
-        if stop.is_set():
-            raise CancelledError
-
-    with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
-        futures = [pool.submit(task, i, check) for i in range(count)]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def _device(name: str) -> str:
-    if name != "auto":
+    if name == "cpu":
         return name
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    available = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if available else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError as error:
+        raise ValueError(f'device must be "auto", "cpu", "cuda" or "cuda:N", got {name!r}') from error
+    if kind == "cuda" and not available:
+        raise ValueError(f"device={name!r}, but there is no CUDA device here")
+    return name
 
 
 def _parts(labels: IntArray, k: int) -> list[IntArray]:
     """Rows of each label, ascending."""
     return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=k))[:-1])
-
-
-def _with_leaves(merges: IntArray, items: Similarity, n: int) -> IntArray:
-    """The tree with items n, n+1, … grafted one after another, each on its best edge."""
-    total = len(items)
-    # First hung one above the other over the root, from where each then moves to its place.
-    shifted = np.where(merges >= n, merges + (total - n), merges)
-    roots = np.r_[total + n - 2 if n > 1 else 0, np.arange(total + n - 1, 2 * total - 2)]
-    added = np.arange(n, total)
-    chained = np.r_[shifted.reshape(-1, 2), np.stack([roots, added], axis=1)]
-    return improve(chained, items, max_passes=1, only=added)
-
-
-def _composed(
-    top: IntArray, parts: list[IntArray], subtrees: list[IntArray], n: int
-) -> tuple[IntArray, IntArray]:
-    """Merges over all rows from those inside and over the parts; the node of each item of `top`."""
-    merges = []
-    roots = np.empty(len(parts), dtype=np.int64)
-    made = n
-    for k, (rows, inner) in enumerate(zip(parts, subtrees, strict=True)):
-        merges.append(np.r_[rows, np.arange(made, made + len(inner))][inner])
-        made += len(inner)
-        roots[k] = made - 1 if len(inner) else rows[0]
-    nodes = np.r_[roots, np.arange(made, made + len(top))]
-    return np.concatenate([*merges, nodes[top]]).reshape(-1, 2), nodes
 
 
 @njit(cache=True)

@@ -21,9 +21,10 @@ from sklearn.utils.validation import validate_data
 
 from hyperclade.hierarchy.cost import dasgupta_cost
 from hyperclade.hierarchy.linkage import FloatArray, IntArray, TreeEstimator, check_positive
-from hyperclade.hierarchy.rows import UnitRows
+from hyperclade.hierarchy.neighbours import NeighbourIndex
+from hyperclade.hierarchy.rows import Rows
 from hyperclade.hierarchy.search import merge_cost
-from hyperclade.hierarchy.similarity import NeighbourIndex, similarity_of
+from hyperclade.hierarchy.similarity import similarity_of
 from hyperclade.trees.tree import Tree
 
 _COMPLETE_UP_TO = 512
@@ -104,7 +105,7 @@ class UFit(TreeEstimator):
             raise ValueError(f"n_iterations={self.n_iterations!r} must be a whole number, at least 0")
         X = validate_data(self, X, dtype=np.float64)
         self._check_n_clusters(len(X))
-        unit = UnitRows(X).read(slice(None), np.float64)
+        unit = Rows(X).read(slice(None), np.float64)
         edges = _graph(unit, self.n_neighbors)
         lengths = 1 - np.einsum("ij,ij->i", unit[edges[:, 0]], unit[edges[:, 1]])
         merges, height, self.cost_history_ = self._descend(unit, edges, lengths)
@@ -119,7 +120,7 @@ class UFit(TreeEstimator):
         """Merges and heights of the best tree, and the cost at each evaluation."""
         n = len(unit)
         rng = check_random_state(self.random_state)
-        rows = similarity_of(unit, "cosine").items()
+        rows = similarity_of(unit, "cosine", merge_equal=False).items()
         weights = torch.tensor(lengths)
         merges, made_by = single_linkage(edges, lengths, n)
         # In units of their spread, so that temperature and learning rate fit any data.
@@ -196,7 +197,7 @@ def _graph(unit: FloatArray, n_neighbors: int | str) -> IntArray:
         raise ValueError(f'n_neighbors={n_neighbors!r} is neither "auto" nor a whole number of at least 1')
     if n_neighbors >= n - 1:
         return np.column_stack(np.triu_indices(n, 1))
-    nearest = NeighbourIndex(unit).nearest(unit, int(n_neighbors), own=True)
+    nearest = NeighbourIndex(Rows(unit)).own(int(n_neighbors))[0]
     row, at = np.nonzero(nearest >= 0)
     edges = np.vstack([np.column_stack([row, nearest[row, at]]), _spanning_tree(unit)])
     edges.sort(axis=1)

@@ -4,11 +4,11 @@ from typing import Literal
 
 import fastcluster
 import numpy as np
-import scipy.sparse
 import torch
 from scipy.spatial.distance import squareform
 
-from hyperclade.hierarchy.search import improve, merge_costs, merge_heights
+from hyperclade.hierarchy.composition import merge_heights
+from hyperclade.hierarchy.search import improve, merge_costs
 from hyperclade.hierarchy.similarity import Similarity
 from hyperclade.learning.shards import sum_over_processes
 from hyperclade.trees.tree import Tree
@@ -60,10 +60,10 @@ def class_tree(similarity: np.ndarray) -> Tree:
         return Tree([-1])
     distance = squareform(1 - similarity, checks=False)
     start = fastcluster.linkage(np.maximum(distance, 0), method="average")
-    edges = scipy.sparse.csr_matrix((similarity - np.diag(np.diag(similarity))).astype(np.float32))
-    items = Similarity(np.ones(k), np.zeros((k, 0), np.float32), 0.0, edges, 0.0, 1.0)
+    items = Similarity.from_matrix(similarity)
     merges = improve(start[:, :2].astype(np.int64), items, tolerance=1e-6 if k <= _THOROUGH else 1e-3)
-    return Tree.from_merges(merges, merge_heights(merges, merge_costs(merges, items)[1], 1e-9))
+    heights = merge_heights(merges, merge_costs(merges, items)[1], items.sizes, 1e-9, items.peak)
+    return Tree.from_merges(merges, heights)
 
 
 def class_positions(
