@@ -4,9 +4,12 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
+import torch
+from numba import njit, prange
 
-from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
+from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,26 @@ def test_cores_are_shared_and_there_is_at_least_one_run_at_a_time(monkeypatch):
     assert [share_of_cores(jobs) for jobs in (1, 2, 3, 16)] == [8, 4, 2, 1]
     with pytest.raises(ValueError, match="jobs must be at least 1"):
         share_of_cores(0)
+
+
+@njit(parallel=True)
+def _total(x):
+    total = 0.0
+    for i in prange(len(x)):
+        total += x[i]
+    return total
+
+
+def _threads_of_a_run():
+    use_threads(1)
+    before = torch.get_num_threads()
+    _total(np.ones(9))
+    return before, torch.get_num_threads()
+
+
+def test_a_run_keeps_to_its_threads_when_numba_starts_its_own():
+    with all_or_none(1) as pool:
+        assert pool.submit(_threads_of_a_run).result() == (1, 1)
 
 
 def test_one_value_has_no_spread():

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+import numba
 import numpy as np
 import torch
 
@@ -20,6 +21,13 @@ def share_of_cores(jobs: int) -> int:
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     return max(1, torch.get_num_threads() // jobs)
+
+
+def use_threads(n: int) -> None:
+    """Let torch and numba compute with at most so many threads, from here on and in this thread."""
+    # numba first: the start of its threads gives torch as many as there are cores.
+    numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
+    torch.set_num_threads(n)
 
 
 @contextmanager

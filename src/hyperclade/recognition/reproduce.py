@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
 from hyperclade.encoders.pretrained import pick_device
-from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
+from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
 from hyperclade.learning.runs import HISTORY, plain, read_history
 from hyperclade.recognition.config import Backbone, Recipe
 from hyperclade.recognition.embedding import embed
@@ -160,7 +159,7 @@ def run_system(
     if done is not None:
         return done
     if threads is not None:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     recipe, seed, source = run.recipe, run.recipe.seed, preset_source(run.data)
     samples = load_samples(run.data, "train", source=source)
     embedded = _embedded(samples, recipe.backbone, folder, device)

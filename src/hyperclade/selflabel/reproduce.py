@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
 from hyperclade.encoders.pretrained import pick_device
-from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores
+from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
@@ -149,7 +148,7 @@ def run_system(
     if (run / _RESULT).exists():
         return json.loads((run / _RESULT).read_text(encoding="utf-8"))
     if threads is not None:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     target = pick_device(device)
     recipe = comparison.recipe(system, seed)
     train_pairs = comparison.load("train", seed)
