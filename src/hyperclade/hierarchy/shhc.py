@@ -83,9 +83,9 @@ class SHHC(TransformerMixin, TreeEstimator):
         similarity "cosine", else "euclidean".
     similarity : {"knn", "cosine", "euclidean", "softmax"}
         What the tree keeps together; see `hyperclade.hierarchy.similarity`.
-    balanced : bool
-        Pre-clusters of equal size, in distinct rows (sHHC Eq. 4); False: plain k-means, for trees of a little
-        less cost.
+    balanced : bool or "auto"
+        Whether pre-clusters have equal size, in distinct rows (sHHC Eq. 4), or as many rows as they attract,
+        for better trees where groups differ in size. "auto": equal sizes where `n_clusters` is a number.
     search : bool
         False is the paper's plain procedure: HypHC over the pre-clusters, from the exponential map of their
         features (sHHC Eq. 10 and 12), and bisection inside them.
@@ -162,7 +162,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         *,
         metric: Metric | None = None,
         similarity: SimilarityName = "knn",
-        balanced: bool = True,
+        balanced: bool | Literal["auto"] = "auto",
         search: bool = True,
         refine: bool = False,
         dim: int = 2,
@@ -222,7 +222,7 @@ class SHHC(TransformerMixin, TreeEstimator):
                 found = precluster(
                     guide.rows,
                     k,
-                    balanced=self.balanced,
+                    balanced=self.n_clusters != "auto" if self.balanced == "auto" else bool(self.balanced),
                     random_state=self._seed,
                     device=_device(self.device),
                     progress=lambda done: self._report("pre-clusters", done),
