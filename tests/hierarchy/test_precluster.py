@@ -1,5 +1,7 @@
 """Pre-clusters: exact sizes, quality against scikit-learn, and every kind of input."""
 
+import importlib
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -54,6 +56,28 @@ def test_balancing_costs_little_and_unbalanced_equals_kmeans(mixture):
     assert free.objective > reference - 0.005
     assert balanced.objective > reference - 0.02
     assert np.ptp(balanced.sizes) <= 1 < np.ptp(free.sizes)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("balanced", [True, False])
+def test_two_levels_are_nearly_as_good_as_one(mixture, metric, balanced, monkeypatch):
+    X = np.vstack([mixture[0], 0.01 * mixture[0][:3] + 100])  # a coarse cluster may have three rows
+    one = precluster(X, 120, metric=metric, balanced=balanced, random_state=0)
+    monkeypatch.setattr(importlib.import_module("hyperclade.hierarchy.precluster"), "ONE_LEVEL", 100)
+    two = precluster(X, 120, metric=metric, balanced=balanced, random_state=0)
+    assert two.labels.max() < 120 and two.sizes.sum() == len(X)
+    assert np.ptp(two.sizes) <= 1 or not balanced
+    assert two.objective > one.objective - 0.04
+
+
+def test_euclidean_clusters_are_those_of_kmeans(mixture):
+    X = mixture[0] + 50  # seen from the origin all rows lie in one direction
+    reference = KMeans(40, n_init=3, random_state=0).fit(X)
+    free = precluster(X, 40, metric="euclidean", balanced=False, n_iterations=20, random_state=0)
+    variance = ((X - X.mean(0)) ** 2).sum()
+    assert free.objective > 1 - reference.inertia_ / variance - 0.01
+    expected = np.stack([X[free.labels == j].mean(0) for j in range(40)])
+    np.testing.assert_allclose(free.centroids, expected, atol=0.02)
 
 
 def test_given_marginal_is_met_and_larger_shares_go_to_larger_clusters():
