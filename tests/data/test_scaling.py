@@ -1,0 +1,71 @@
+"""Scaling against scikit-learn, at the limits of every dtype."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
+
+from hyperclade.data.scaling import Scaling, scaling_of, spread_hint
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    return np.c_[rng.normal(5, 2, (9000, 3)) * [1, 100, 0.01], np.full(9000, 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "peer"), [("standard", StandardScaler()), ("minmax", MinMaxScaler()), ("unit", None)]
+)
+def test_scaling_is_that_of_scikit_learn(X, kind, peer, tmp_path):
+    scaling = scaling_of(X, kind)
+    expected = normalize(X) if peer is None else peer.fit_transform(X)
+    found = scaling.apply(X)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert scaling.constant.tolist() == ([] if kind == "unit" else [3])
+    (tmp_path / "scaling.json").write_text(scaling.to_json())
+    again = Scaling.read(tmp_path / "scaling.json")
+    np.testing.assert_array_equal(again.apply(X[:50]), found[:50])
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "unit"])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, bool, np.float16, np.float32, np.float64])
+def test_values_at_the_limits_of_their_dtype(kind, dtype):
+    if dtype is bool:
+        low, high = False, True
+    else:
+        limits = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo(dtype)
+        low, high = limits.min, limits.max
+    X = np.array([[low, high], [high, low], [high, high]], dtype=dtype)
+    scaled = scaling_of(X, kind).apply(X)
+    assert np.isfinite(scaled).all()
+    if kind == "minmax":
+        np.testing.assert_allclose(scaled, [[0, 1], [1, 0], [1, 1]], atol=1e-6)
+
+
+def test_none_leaves_rows_as_they_are(X):
+    assert scaling_of(X, "none").apply(X) is X
+
+
+def test_sparse_rows_stay_sparse():
+    X = scipy.sparse.random(20, 50, 0.1, format="csr", random_state=0)
+    unit = scaling_of(X, "unit").apply(X)
+    np.testing.assert_allclose(unit.toarray(), normalize(X.toarray()), atol=1e-6)
+    with pytest.raises(ValueError, match="would make sparse rows dense"):
+        scaling_of(X, "minmax")
+
+
+def test_errors_name_what_is_wrong(X):
+    with pytest.raises(ValueError, match="scale must be one of none, standard, minmax, unit"):
+        scaling_of(X, "robust")
+    with pytest.raises(ValueError, match="3 features, but 4"):
+        scaling_of(X, "minmax").apply(X[:, :3])
+    with pytest.raises(ValueError, match="no scaling"):
+        Scaling.from_json("{}")
+
+
+def test_a_hint_where_columns_differ_much(X):
+    assert "--scale" in spread_hint(X)
+    assert spread_hint(scaling_of(X, "minmax").apply(X)) is None
+    assert spread_hint(np.ones((3, 2))) is None
