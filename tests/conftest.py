@@ -13,7 +13,7 @@ import torch
 numba.get_num_threads()  # starts numba's threads, which gives torch as many
 
 
-@pytest.fixture(autouse=True)
-def one_thread_of_torch():
-    """Also after a test that asked for more."""
+@pytest.hookimpl(tryfirst=True)  # before fixtures, some of which train
+def pytest_runtest_setup():
+    """Also after a test that asked for more threads."""
     torch.set_num_threads(1)

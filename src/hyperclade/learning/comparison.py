@@ -26,7 +26,7 @@ def share_of_cores(jobs: int) -> int:
 def use_threads(n: int) -> None:
     """Let torch and numba compute with at most so many threads, from here on and in this thread."""
     # numba first: the start of its threads gives torch as many as there are cores.
-    numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(n, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     torch.set_num_threads(n)
 
 
