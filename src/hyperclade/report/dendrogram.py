@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.report.picture import BRANCH_COLOURS, main_branches
+from hyperclade.report.picture import BRANCH_COLOURS, MOST_BRANCHES, main_branches
 from hyperclade.trees.tree import Tree
 
 FloatArray = NDArray[np.float64]
@@ -40,7 +40,7 @@ def upper_tree(tree: Tree, k: int) -> Tree:
     --------
     >>> tree = Tree([4, 4, 5, 6, 5, 6, -1])
     >>> tree.cut(3).tolist(), upper_tree(tree, 3).parent.tolist()
-    ([2, 2, 1, 0], [4, 3, 3, 4, -1])
+    ([0, 0, 1, 2], [3, 3, 4, 4, -1])
     """
     clusters = tree.cut_nodes(k)
     cluster_at = np.repeat(clusters, tree.size[clusters])  # by position in the order of the leaves
@@ -125,11 +125,11 @@ def rotate_to(tree: Tree, position: ArrayLike) -> IntArray:
     return np.argsort(start[: tree.n_leaves])
 
 
-def leaf_branches(tree: Tree, count: int = 8) -> IntArray:
+def leaf_branches(tree: Tree, count: int = MOST_BRANCHES) -> IntArray:
     """Number of the main branch that each leaf is in, in the order of the leaves, −1 outside, ``(n,) int64``.
 
-    >>> leaf_branches(Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])).tolist()  # leaf 4 is too small for a branch
-    [1, 1, 0, 0, -1]
+    >>> leaf_branches(Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])).tolist()
+    [0, 0, 1, 1, 0]
     """
     branch = np.full(tree.n_leaves, -1, dtype=np.int64)
     for number, node in enumerate(main_branches(tree, count).tolist()):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from textwrap import wrap
 
 import numpy as np
@@ -20,10 +20,13 @@ from hyperclade.trees.tree import Tree
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Paul Tol's "muted" scheme, distinct with any kind of colour vision; ordered so that neighbours differ most.
+# Paul Tol's "muted" scheme and four more of his colours, distinct with any kind of colour vision; ordered so
+# that neighbours differ most.
 BRANCH_COLOURS = (
-    "#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499",
+    "#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933",
+    "#6699CC", "#661100", "#BBBBBB",
 )  # fmt: skip
+MOST_BRANCHES = len(BRANCH_COLOURS)
 _TRUNK = "#55555F"
 _INK = "#22222A"
 _MOST_NODES = 6000  # drawn; of larger trees only the top
@@ -32,6 +35,7 @@ _MOST_AROUND = 100  # names around the disk
 _INCHES, _DPI = 12.0, 150
 _EXTENT = 1.52  # of the axes; the disk has radius 1
 _SMALL = 7.5  # points, of many names around the disk
+_MOST_LEFT_OUT = 0.1  # of the leaves, in pieces too small for a branch
 _LEAF_RADIUS = 0.985
 _BRANCH_GAP = 0.006  # of the circle, before each main branch
 _RING = 1.02  # radius of the coloured arcs around the disk
@@ -79,7 +83,11 @@ def draw_hierarchy(
     ...     os.path.getsize(path) > 10_000
     True
     """
-    points = sector_layout(tree) if coordinates is None else np.asarray(coordinates, dtype=np.float64)
+    branches = main_branches(tree)
+    if coordinates is None:
+        points = sector_layout(tree, branches)
+    else:
+        points = np.asarray(coordinates, dtype=np.float64)
     if points.shape != (tree.n_nodes, 2):
         raise ValueError(f"coordinates must have shape ({tree.n_nodes}, 2), got {points.shape}")
     if not (np.square(points).sum(axis=1) < 1).all():
@@ -93,7 +101,6 @@ def draw_hierarchy(
     axes.set_ylim(-_EXTENT, _EXTENT)
     axes.add_patch(Circle((0, 0), 1, facecolor="#FAFAF7", edgecolor="#D8D8D2", linewidth=0.8, zorder=0))
 
-    branches = main_branches(tree)
     colour = _node_colours(tree, branches)
     drawn = _largest_nodes(tree)
     edges = drawn[drawn != tree.root]
@@ -120,51 +127,59 @@ def draw_hierarchy(
 
 
 def main_branches(
-    tree: Tree, count: int = 8, *, least_share: float = 0.01, root: int | None = None
+    tree: Tree, count: int = MOST_BRANCHES, *, least_share: float = 0.01, root: int | None = None
 ) -> IntArray:
-    """Disjoint nodes that hold nearly all leaves under a node: the largest is split until there are `count`.
+    """Disjoint nodes that stand for the leaves under a node: the coarsest natural layer, or largest parts.
+
+    Of a whole tree these are the clusters of ``tree.layers()[0]`` where there are at most `count` of them.
+    Otherwise, and under a given `root`, the largest part is divided until there are `count`, at the first
+    node down along its large children that has two of them, of `least_share` of the leaves or more. What goes
+    off on that way, or is too small at that node, is in no branch. So that this stays under a tenth of all
+    leaves, some parts stay whole, and so do leaves that nothing tells apart (nodes of height 0).
 
     Parameters
     ----------
     tree : Tree
     count : int
     least_share : float
-        Of the leaves under `root` that a branch has; smaller ones are left out.
+        Of the leaves under `root` that a branch has, two at least, where it is no cluster of the layer.
     root : int, optional
         Default: the tree's.
 
     Returns
     -------
     (k,) int64
-        At most `count` nodes of two leaves and more, in depth-first order; `root` itself if it has no such
-        nodes below.
+        At most `count` nodes in depth-first order, `root` itself if nothing divides it. Clusters of the layer
+        hold every leaf, other branches nine of ten, unless a node has more large children than `count`.
 
     Examples
     --------
-    >>> main_branches(Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])).tolist()  # leaf 4 is too small for a branch
-    [6, 5]
+    >>> tree = Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])
+    >>> main_branches(tree).tolist()  # the coarsest layer
+    [7, 6]
+    >>> main_branches(tree, root=7).tolist()  # one leaf of three is too much to leave out
+    [7]
     """
-    root = tree.root if root is None else root
-    least = max(2, least_share * tree.size[root])
-    heap = [(-int(tree.size[root]), -root)]
-    finished: list[int] = []
-    while heap and len(heap) + len(finished) < count:
-        node = -heappop(heap)[1]
-        large = [int(child) for child in tree.children(node) if tree.size[child] >= least]
-        if not large:
-            finished.append(node)
-        for child in large:
-            heappush(heap, (-int(tree.size[child]), -child))
-    nodes = np.array(finished + [-node for _, node in heap], dtype=np.int64)
-    return nodes[np.argsort(tree.leaf_interval[nodes, 0])]
+    if root is None:
+        coarsest = int(tree.layers()[0].max()) + 1
+        if 2 <= coarsest <= count:
+            return tree.cut_nodes(coarsest)
+        root = tree.root
+    return _largest_parts(tree, np.array([root]), count, max(2.0, least_share * tree.size[root]))
 
 
-def sector_layout(tree: Tree) -> FloatArray:
+def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
     """Points in the disk for the eye: sectors as wide as their share of the leaves, the root in the centre.
 
     A node lies in the middle of its sector, at a hyperbolic distance from the centre that grows with the
     logarithm of one over its share, as the room on a hyperbolic circle grows; all leaves lie on one circle.
     Unlike `hyperclade.trees.disk_layout` this cannot be decoded.
+
+    Parameters
+    ----------
+    tree : Tree
+    branches : (k,) int, optional
+        Nodes with a gap before each; default: `main_branches`.
 
     Returns
     -------
@@ -177,7 +192,8 @@ def sector_layout(tree: Tree) -> FloatArray:
     """
     n = tree.n_leaves
     opening = np.zeros(n)
-    opening[tree.leaf_interval[main_branches(tree), 0]] = _BRANCH_GAP * n
+    branches = main_branches(tree) if branches is None else np.asarray(branches, dtype=np.int64)
+    opening[tree.leaf_interval[branches, 0]] = _BRANCH_GAP * n
     position = np.arange(n) + np.cumsum(opening)
     angle_of_leaf = 2 * np.pi * position / (position[-1] + 1)
     start, stop = tree.leaf_interval.T
@@ -190,6 +206,8 @@ def sector_layout(tree: Tree) -> FloatArray:
 def named_nodes(tree: Tree) -> IntArray:
     """The nodes that a picture has room to name: the main branches, and finer ones to stand around the disk.
 
+    Those around are all leaves where they are few, else the largest parts that the main branches divide into.
+
     Returns
     -------
     (k,) int64, ascending
@@ -199,12 +217,13 @@ def named_nodes(tree: Tree) -> IntArray:
     >>> named_nodes(Tree([4, 4, 5, 5, 6, 6, -1])).tolist()
     [0, 1, 2, 3, 4, 5]
     """
+    branches = main_branches(tree)
     finer = (
         np.arange(tree.n_leaves)
         if tree.n_leaves <= _MOST_AROUND
-        else main_branches(tree, _MOST_AROUND, least_share=0.003)
+        else _largest_parts(tree, branches, _MOST_AROUND, max(2.0, 0.003 * tree.n_leaves))
     )
-    return np.union1d(main_branches(tree), finer)
+    return np.union1d(branches, finer)
 
 
 def geodesics(start: FloatArray, stop: FloatArray, n_points: int = _POINTS_PER_EDGE) -> FloatArray:
@@ -235,6 +254,47 @@ def geodesics(start: FloatArray, stop: FloatArray, n_points: int = _POINTS_PER_E
     return klein / (1 + rest)
 
 
+def _largest_parts(tree: Tree, nodes: IntArray, count: int, least: float) -> IntArray:
+    """Divides the largest of some disjoint nodes into parts of `least` leaves until there are `count`."""
+    spare = _MOST_LEFT_OUT * int(tree.size[nodes].sum())
+    heap = [(-int(tree.size[node]), -int(node)) for node in nodes.tolist()]
+    heapify(heap)
+    finished: list[int] = []
+    while heap and len(heap) + len(finished) < count:
+        node = -heappop(heap)[1]
+        parts, left_out = _division(tree, node, least, spare)
+        alone = not heap and not finished  # rather the largest parts of a star than the star itself
+        room = count - len(heap) - len(finished)
+        if len(parts) > room and alone:
+            parts = parts[np.argsort(-tree.size[parts], kind="stable")[:room]]
+        if not 2 <= len(parts) <= room:
+            finished.append(node)
+            continue
+        spare -= left_out
+        for part in parts.tolist():
+            heappush(heap, (-int(tree.size[part]), -part))
+    found = np.array(finished + [-node for _, node in heap], dtype=np.int64)
+    return found[np.argsort(tree.leaf_interval[found, 0])]
+
+
+def _division(tree: Tree, node: int, least: float, spare: float) -> tuple[IntArray, int]:
+    """The large children of the first node from `node` down that has two, and how many leaves are left out.
+
+    No parts if there is no such node, or too many leaves would be left out on the way.
+    """
+    size, left_out = tree.size, 0
+    while tree.height[node] > 0:
+        children = tree.children(node)
+        large = children[size[children] >= least]
+        left_out += int(size[node] - size[large].sum())
+        if not len(large) or left_out > spare:
+            break
+        if len(large) > 1:
+            return large, left_out
+        node = int(large[0])
+    return np.empty(0, dtype=np.int64), 0
+
+
 def _largest_nodes(tree: Tree) -> IntArray:
     """Ids of the nodes to draw; with a node all its ancestors, as sizes grow towards the root."""
     if tree.n_nodes <= _MOST_NODES:
@@ -260,11 +320,13 @@ def _draw_nodes(axes: Axes, tree: Tree, points: FloatArray, drawn: IntArray, col
 
 
 def _draw_ring(axes: Axes, tree: Tree, points: FloatArray, branches: IntArray) -> None:
-    """An arc around the leaves of each branch."""
+    """An arc around the leaves of each branch, long enough to be seen of a single leaf too."""
     order = tree.leaf_order
+    margin = 120 / tree.n_leaves + 0.1  # degrees
     for k, branch in enumerate(branches.tolist()):
         start, stop = tree.leaf_interval[branch]
         first, last = (np.degrees(np.arctan2(*points[order[at]][::-1])) for at in (start, stop - 1))
+        first, last = first - min(margin, 0.7), last + min(margin, 0.7)
         axes.add_patch(
             Arc((0, 0), 2 * _RING, 2 * _RING, theta1=first, theta2=last, linewidth=4.5,
                 color=BRANCH_COLOURS[k % len(BRANCH_COLOURS)], zorder=3)
