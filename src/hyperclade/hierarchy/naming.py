@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from scipy.special import xlogy
 
 from hyperclade.trees.tree import Tree
@@ -24,15 +25,22 @@ _EMPTY_WORDS = frozenset(
 
 
 def name_nodes(
-    tree: Tree, names: Sequence[str], X: Any, nodes: Sequence[int] | np.ndarray, *, n_typical: int = 3
+    tree: Tree,
+    names: Sequence[str],
+    X: Any,
+    nodes: Sequence[int] | np.ndarray,
+    *,
+    metric: Literal["euclidean", "cosine"] = "cosine",
+    n_typical: int = 3,
 ) -> list[str]:
     """Name nodes by the word that is over-represented in them and by their most typical samples.
 
     The word is the one with the largest likelihood ratio (G², Dunning 1993) of the share of samples whose
     names hold it under the node against the share among all samples; it must be in a quarter of the names
-    under the node and in two at least. The typical samples are those whose directions are nearest to the mean
-    direction under the node; in a node of more than 2,048 samples, of as many evenly spaced in the order of
-    the tree. A node without such a word is named by `n_typical` samples alone, a leaf by its own name.
+    under the node and in two at least. The typical samples are those nearest to the mean row under the node
+    (metric "euclidean") or whose directions are nearest to the mean direction ("cosine"); in a node of more
+    than 2,048 samples, of as many evenly spaced in the order of the tree. A node without such a word is named
+    by `n_typical` samples alone, a leaf by its own name.
 
     Parameters
     ----------
@@ -40,9 +48,11 @@ def name_nodes(
     names : n str
         Names of the samples.
     X : (n, d) array, memory map or sparse matrix
-        Features; read for the candidates only.
+        Features of any real dtype and size; read for the candidates only.
     nodes : k int
         The nodes to name.
+    metric : {"euclidean", "cosine"}
+        The one that the tree was made with.
     n_typical : int
         How many samples stand for a node.
 
@@ -53,7 +63,7 @@ def name_nodes(
     Raises
     ------
     ValueError
-        If names or rows are not one a leaf, or a node does not exist.
+        If names or rows are not one a leaf, a node does not exist, or the metric is another.
 
     Examples
     --------
@@ -71,6 +81,9 @@ def name_nodes(
     nodes = np.asarray(nodes, dtype=np.int64)
     if ((nodes < 0) | (nodes >= tree.n_nodes)).any():
         raise ValueError(f"nodes must be in 0..{tree.n_nodes - 1}")
+    if metric not in _NEARNESS:
+        raise ValueError(f"metric must be one of {', '.join(_NEARNESS)}, got {metric!r}")
+    X = X.tocsr() if scipy.sparse.issparse(X) else X
     names = [str(name) for name in names]
     words = _Words(tree, names)
     titles = []
@@ -79,26 +92,62 @@ def name_nodes(
             titles.append(_short(names[node]))
             continue
         word = words.over_represented(node)
-        typical = _distinct((names[leaf] for leaf in _typical_leaves(tree, X, node)), word)
+        typical = _distinct((names[leaf] for leaf in _typical_leaves(tree, X, node, metric)), word)
         count = n_typical if word is None else n_typical - 1
         shown = ", ".join(name for _, name in zip(range(count), typical, strict=False))
         titles.append(shown if word is None else f"{word} ({shown})" if shown else word)
     return titles
 
 
-def _typical_leaves(tree: Tree, X: Any, node: int) -> np.ndarray:
-    """Leaves under a node, those nearest to their mean direction first."""
+def _typical_leaves(tree: Tree, X: Any, node: int, metric: str) -> np.ndarray:
+    """Leaves under a node, the most typical first."""
     leaves = tree.leaves(node)
     if len(leaves) > _MOST_CANDIDATES:
         leaves = leaves[np.linspace(0, len(leaves) - 1, _MOST_CANDIDATES).astype(np.int64)]
     leaves = np.sort(leaves)  # memory maps are read forwards
-    rows = X[leaves].astype(np.float64)
-    squares = rows.multiply(rows).sum(axis=1) if hasattr(rows, "multiply") else np.square(rows).sum(axis=1)
-    norms = np.sqrt(np.asarray(squares).ravel())
-    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    nearness = (rows @ (rows.T @ inverse)) * inverse
-    ties_rounded = np.round(nearness / max(nearness.max(), np.finfo(float).tiny), 9)
+    nearness = _NEARNESS[metric](X[leaves].astype(np.float64))
+    ties_rounded = np.round(nearness / max(np.abs(nearness).max(), np.finfo(float).tiny), 9)
     return leaves[np.argsort(-ties_rounded, kind="stable")]
+
+
+def _nearness_to_mean_direction(rows: Any) -> np.ndarray:
+    """A multiple of the cosine of each row with the mean direction, `(b,)`."""
+    largest = abs(rows).max(axis=1)
+    rows = _divided(rows, largest.toarray().ravel() if _sparse(rows) else largest)
+    norms = np.sqrt(_squares(rows))
+    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return (rows @ (rows.T @ inverse)) * inverse
+
+
+def _nearness_to_mean_row(rows: Any) -> np.ndarray:
+    """Minus the squared distance of each row from the mean row, in some unit, `(b,)`."""
+    rows = _divided(rows, np.full(rows.shape[0], abs(rows).max()))
+    mean = np.asarray(rows.mean(axis=0)).ravel()
+    if not _sparse(rows):
+        return -np.square(rows - mean).sum(axis=1)
+    return 2 * (rows @ mean) - _squares(rows) - mean @ mean
+
+
+_NEARNESS = {"euclidean": _nearness_to_mean_row, "cosine": _nearness_to_mean_direction}
+
+
+def _divided(rows: Any, divisors: np.ndarray) -> Any:
+    """Rows by one number each, so that no square overflows or vanishes; not where it is 0."""
+    divisors = np.where(divisors > 0, divisors, 1.0)
+    if not _sparse(rows):
+        return rows / divisors[:, None]
+    rows = rows.tocsr()
+    rows.data = rows.data / np.repeat(divisors, np.diff(rows.indptr))
+    return rows
+
+
+def _squares(rows: Any) -> np.ndarray:
+    squares = rows.multiply(rows) if _sparse(rows) else np.square(rows)
+    return np.asarray(squares.sum(axis=1)).ravel()
+
+
+def _sparse(rows: Any) -> bool:
+    return scipy.sparse.issparse(rows)
 
 
 class _Words:
