@@ -44,6 +44,34 @@ def test_values_at_the_limits_of_their_dtype(kind, dtype):
         np.testing.assert_allclose(scaled, [[0, 1], [1, 0], [1, 1]], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["standard", "minmax", "unit"])
+def test_rows_larger_than_memory_go_to_a_file(X, kind, tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    scaling = scaling_of(mapped, kind)
+    scaled = scaling.apply(mapped, out=tmp_path / "scaled.npy")
+    assert isinstance(scaled, np.memmap)
+    np.testing.assert_array_equal(np.load(tmp_path / "scaled.npy"), scaling.apply(X))
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax"])
+def test_columns_constant_but_for_rounding_become_zero(kind):
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(size=100), np.cumsum(np.full(100, 0.1))[9] + rng.choice([0, 2e-16], 100)]
+    assert len(np.unique(X[:, 1])) == 2
+    scaling = scaling_of(X, kind)
+    assert scaling.constant.tolist() == [1] and (scaling.apply(X)[:, 1] == 0).all()
+    new = scaling.apply(np.array([[1e300, 5.0]]))  # far outside, and no longer constant
+    assert np.isfinite(new).all() and new[0, 1] == 0
+
+
+def test_huge_sparse_rows_have_length_one():
+    """Their squares are infinite."""
+    X = scipy.sparse.random(20, 50, 0.1, format="csr", random_state=0)
+    found = scaling_of(X, "unit").apply((X * 1e200).tocoo())
+    np.testing.assert_allclose(found.toarray(), normalize(X.toarray()), atol=1e-6)
+
+
 def test_none_leaves_rows_as_they_are(X):
     assert scaling_of(X, "none").apply(X) is X
 
@@ -69,3 +97,13 @@ def test_a_hint_where_columns_differ_much(X):
     assert "--scale" in spread_hint(X)
     assert spread_hint(scaling_of(X, "minmax").apply(X)) is None
     assert spread_hint(np.ones((3, 2))) is None
+    limits = np.finfo(np.float64)
+    assert "--scale" in spread_hint(np.array([[limits.min, 0], [limits.max, 1]]))
+
+
+def test_idle_columns_among_many_give_no_hint():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 64))
+    X[:, :5] *= 1e-6
+    assert spread_hint(X) is None
+    assert "--scale" in spread_hint(X * np.r_[np.ones(32), np.full(32, 1e4)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +16,8 @@ ScaleName = Literal["none", "standard", "minmax", "unit"]
 
 _BLOCK_ROWS = 4096
 _SAMPLE = 10_000  # rows from which the spread of columns is judged
+_ROUNDING = 4 * np.finfo(np.float64).eps
+_LARGEST = float(np.finfo(np.float32).max)
 _VERY_DIFFERENT = 100.0  # ratio of spreads from which a few columns decide all distances
 
 
@@ -33,23 +36,34 @@ class Scaling:
     factor: NDArray[np.float64]
     constant: NDArray[np.int64]
 
-    def apply(self, X: Any) -> Any:
+    def apply(self, X: Any, *, out: str | os.PathLike | None = None) -> Any:
         """Rows `(n, d)` scaled, as float32; with "none" as they are.
+
+        Parameters
+        ----------
+        X : (n, d) array, memory map or CSR matrix
+            Read in blocks.
+        out : path, optional
+            A new `.npy` file that takes the scaled rows of an array, for more of them than memory holds; they
+            are returned as a memory map of it. Unused with "none" and sparse rows.
 
         Raises
         ------
         ValueError
-            For another number of columns.
+            For another number of columns, or sparse rows under "standard" or "minmax".
         """
         if X.shape[1] != len(self.shift):
             raise ValueError(f"the rows have {X.shape[1]} features, but {len(self.shift)} were scaled")
         if self.kind == "none":
             return X
         if scipy.sparse.issparse(X):
-            from sklearn.preprocessing import normalize
-
-            return normalize(X.astype(np.float64)).astype(np.float32)
-        scaled = np.empty(X.shape, dtype=np.float32)
+            _refuse_sparse(self.kind)
+            return _unit_sparse(X)
+        scaled: Any = (
+            np.empty(X.shape, dtype=np.float32)
+            if out is None
+            else np.lib.format.open_memmap(out, mode="w+", dtype=np.float32, shape=X.shape)
+        )
         for start in range(0, len(X), _BLOCK_ROWS):
             block = np.asarray(X[start : start + _BLOCK_ROWS], dtype=np.float64)
             if self.kind == "unit":
@@ -60,6 +74,8 @@ class Scaling:
             else:
                 # The shift is scaled first: a difference of the largest numbers would overflow.
                 block = block * self.factor - self.shift * self.factor
+                # New rows may lie far outside what was scaled.
+                np.clip(block, -_LARGEST, _LARGEST, out=block)
             scaled[start : start + len(block)] = block
         return scaled
 
@@ -128,12 +144,14 @@ def scaling_of(X: Any, kind: ScaleName) -> Scaling:
     if kind in ("none", "unit"):
         return Scaling(kind, np.zeros(d), np.ones(d), none)
     if scipy.sparse.issparse(X):
-        raise ValueError(f'scale "{kind}" would make sparse rows dense; use "unit" or "none"')
+        _refuse_sparse(kind)
     low, high = _bounds(X)
-    constant = np.flatnonzero(low == high)
+    # Values that differ by rounding alone carry nothing that is worth a variance of one.
+    is_constant = high / 2 - low / 2 <= _ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    constant = np.flatnonzero(is_constant)
     if kind == "minmax":
         spread = high / 2 - low / 2
-        factor = np.divide(0.5, spread, out=np.zeros(d), where=spread > 0)
+        factor = np.divide(0.5, spread, out=np.zeros(d), where=~is_constant)
         return Scaling(kind, low, factor, constant)
     # In units of the largest value, so that no square overflows.
     unit = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
@@ -145,14 +163,15 @@ def scaling_of(X: Any, kind: ScaleName) -> Scaling:
     for block in _blocks(X):
         squares += np.square(block / unit - mean).sum(axis=0)
     deviation = np.sqrt(squares / len(X))
-    factor = np.divide(1 / unit, deviation, out=np.zeros(d), where=(deviation > 0) & (low < high))
+    factor = np.divide(1 / unit, deviation, out=np.zeros(d), where=~is_constant)
     return Scaling(kind, mean * unit, factor, constant)
 
 
 def spread_hint(X: Any) -> str | None:
     """One line where a few columns would decide all Euclidean distances, as their spread is far larger.
 
-    Judged on up to 10,000 rows, by the middle 98 % of each column's values.
+    Judged on up to 10,000 rows, by the middle 98 % of each column's values. Constant columns are left aside,
+    and the tenth of the others that spreads least, so that a few idle ones among many do no harm.
 
     >>> spread_hint(np.array([[0.0, 0.0], [1.0, 5000.0]]))
     'columns differ much in spread (from 0.98 to 4.9e+03); --scale standard or minmax makes them count alike'
@@ -162,14 +181,33 @@ def spread_hint(X: Any) -> str | None:
     if scipy.sparse.issparse(X):
         return None
     rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), _SAMPLE)).astype(np.int64))
-    low, high = np.quantile(np.asarray(X[rows], dtype=np.float64), [0.01, 0.99], axis=0)
-    spread = (high - low)[high > low]
-    if not spread.size or not spread.max() > _VERY_DIFFERENT * spread.min():
+    # Halved, as the distance of the largest numbers overflows.
+    low, high = np.quantile(np.asarray(X[rows], dtype=np.float64) / 2, [0.01, 0.99], axis=0)
+    spread = np.sort((high - low)[high > low])
+    if not spread.size:
+        return None
+    least, most = 2 * spread[(len(spread) - 1) // 10], 2 * spread[-1]
+    if not most > _VERY_DIFFERENT * least:
         return None
     return (
-        f"columns differ much in spread (from {spread.min():.3g} to {spread.max():.3g}); "
+        f"columns differ much in spread (from {least:.3g} to {most:.3g}); "
         "--scale standard or minmax makes them count alike"
     )
+
+
+def _refuse_sparse(kind: str) -> None:
+    if kind in ("standard", "minmax"):
+        raise ValueError(f'scale "{kind}" would make sparse rows dense; use "unit" or "none"')
+
+
+def _unit_sparse(X: Any) -> Any:
+    """Rows of length one; divided by their largest value first, so that no square overflows."""
+    X = X.tocsr().astype(np.float64)
+    for length in (abs(X).max(axis=1).toarray().ravel(), None):
+        if length is None:
+            length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1)).ravel())
+        X.data = X.data / np.repeat(np.where(length > 0, length, 1.0), np.diff(X.indptr))
+    return X.astype(np.float32)
 
 
 def _bounds(X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
