@@ -186,7 +186,7 @@ def spread_hint(X: Any) -> str | None:
     spread = np.sort((high - low)[high > low])
     if not spread.size:
         return None
-    least, most = 2 * spread[(len(spread) - 1) // 10], 2 * spread[-1]
+    least, most = (2 * float(spread[k]) for k in ((len(spread) - 1) // 10, -1))
     if not most > _VERY_DIFFERENT * least:
         return None
     return (
