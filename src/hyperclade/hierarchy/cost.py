@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from numba import njit, prange
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from hyperclade.trees import Tree
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000
+_BLOCK_ITEMS = 2**16  # whose edges are looked at at a time
 
 
 def dasgupta_cost(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
@@ -174,23 +174,25 @@ def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
     size = tree.size.astype(np.float64)
     rows, start = weights.distinct.members
     count = weights.distinct.sizes
-    edges = scipy.sparse.triu(weights.edges, 1).tocoo()
-    first, second = edges.row.astype(np.int64), edges.col.astype(np.int64)
     position = tree.leaf_interval[rows, 0]
     node = tree.lca(
         tree.leaf_order[np.minimum.reduceat(position, start[:-1])],
         tree.leaf_order[np.maximum.reduceat(position, start[:-1])],
     )
     whole = tree.size[node] == count  # items whose rows are a subtree of their own
-    data = edges.data.astype(np.float64)
-    simple = whole[first] & whole[second]
-    meet = tree.lca(node[first[simple]], node[second[simple]])
-    total = float(size[meet] @ (data * count[first] * count[second])[simple])
-    total += float(_unit_costs(tree)[node[whole & (count > 1)]].sum())
-    # Only trees made otherwise divide equal rows.
-    for e in np.flatnonzero(~simple).tolist():
-        ours, theirs = (rows[start[item] : start[item + 1]] for item in (first[e], second[e]))
-        total += data[e] * float(size[tree.lca(ours[:, None], theirs)].sum())
+    total = float(_unit_costs(tree)[node[whole & (count > 1)]].sum())
+    for begin in range(0, len(count), _BLOCK_ITEMS):
+        edges = weights.edges[begin : begin + _BLOCK_ITEMS].tocoo()
+        upper = edges.row + begin < edges.col
+        first, second = edges.row[upper].astype(np.int64) + begin, edges.col[upper].astype(np.int64)
+        data = edges.data[upper].astype(np.float64)
+        simple = whole[first] & whole[second]
+        meet = tree.lca(node[first[simple]], node[second[simple]])
+        total += float(size[meet] @ (data * count[first] * count[second])[simple])
+        # Only trees made otherwise divide equal rows.
+        for e in np.flatnonzero(~simple).tolist():
+            ours, theirs = (rows[start[item] : start[item + 1]] for item in (first[e], second[e]))
+            total += data[e] * float(size[tree.lca(ours[:, None], theirs)].sum())
     for item in np.flatnonzero(~whole).tolist():
         members = rows[start[item] : start[item + 1]]
         total += (float(size[tree.lca(members[:, None], members)].sum()) - len(members)) / 2

@@ -24,6 +24,7 @@ _EXACT = 20_000  # rows up to which all pairs are compared
 _QUERIES = 256  # rows compared at once
 _SAMPLED = 512  # rows on which recall is measured
 _SPARE = 8  # neighbours looked up beyond those asked for, so that no tie at the end depends on the library
+_KEPT = 6  # nearest lists of each row that are kept from adding it for searching
 _ROWS_PER_LIST_IN_TRAINING, _ITERATIONS = 24, 4
 
 
@@ -53,34 +54,46 @@ class NeighbourIndex:
         self.recall_ = 1.0
         self.is_exact = len(rows) <= _EXACT
         self._index: Any = None
+        self._lists_of: Any = None
 
-    def own(self, k: int, progress: Callable[[float], None] = lambda _: None) -> tuple[IntArray, NDArray]:
+    def own(
+        self, k: int, progress: Callable[[float], None] = lambda _: None
+    ) -> tuple[NDArray[np.int32], NDArray]:
         """The k nearest other rows of each row, nearest first.
 
         Returns
         -------
-        (n, k) int64 and (n, k) float32
+        (n, k) int32 and (n, k) float32
             Rows, -1 where fewer were found, and squared distances.
         """
         n = len(self.rows)
         if self.is_exact:
             return self._compared(self.rows, k, own=True, progress=progress)
+        from faiss.contrib.ivf_tools import search_preassigned
+
         index = self._lists(k)
         wanted = min(k + 1 + _SPARE, n)
-        found = np.empty((n, k), dtype=np.int64)
+        found = np.empty((n, k), dtype=np.int32)
         distance = np.empty((n, k), dtype=np.float32)
         for part in self.rows.blocks():
-            d, i = index.search(self.rows.near_whole(part), wanted)
+            block = self.rows.near_whole(part)
+            if index.nprobe <= _KEPT:
+                probed = self._lists_of[part, : index.nprobe].astype(np.int64)
+                d, i = search_preassigned(index, block, wanted, probed)
+            else:
+                d, i = index.search(block, wanted)
             found[part], distance[part] = _nearest_first(i, d, k, part.start)
             progress(part.stop / n)
+        # As large as the rows, and seldom needed again: made anew where new rows ask.
+        self._index = self._lists_of = None
         return found, distance
 
-    def of(self, new: Rows, k: int) -> tuple[IntArray, NDArray]:
+    def of(self, new: Rows, k: int) -> tuple[NDArray[np.int32], NDArray]:
         """The k nearest indexed rows of each new row, as `own` returns them."""
         if self.is_exact:
             return self._compared(new, k, own=False)
         index = self._lists(k)
-        found = np.empty((len(new), k), dtype=np.int64)
+        found = np.empty((len(new), k), dtype=np.int32)
         distance = np.empty((len(new), k), dtype=np.float32)
         for part in new.blocks():
             d, i = index.search(new.near_whole(part), k + _SPARE)
@@ -89,10 +102,10 @@ class NeighbourIndex:
 
     def _compared(
         self, new: Rows, k: int, *, own: bool, progress: Callable[[float], None] = lambda _: None
-    ) -> tuple[IntArray, NDArray]:
+    ) -> tuple[NDArray[np.int32], NDArray]:
         """By comparing all pairs."""
         n, k = len(new), min(k, len(self.rows) - own)
-        found = np.empty((n, k), dtype=np.int64)
+        found = np.empty((n, k), dtype=np.int32)
         distance = np.empty((n, k), dtype=np.float32)
         if self.rows.is_sparse:
             # Sparse products are sums in one order already: nothing is left to decide.
@@ -133,6 +146,7 @@ class NeighbourIndex:
         if self._index is not None:
             return self._index
         import faiss
+        from faiss.contrib.ivf_tools import add_preassigned
 
         n = len(self.rows)
         sample = self.rows.near_whole(np.arange(min(n, _SAMPLED)))
@@ -154,9 +168,11 @@ class NeighbourIndex:
         index.train(self.rows.near_whole(np.sort(trained)))
         farthest = np.full((len(sample), k), np.inf, dtype=np.float32)
         own_squares = _squares(sample)
+        self._lists_of = np.empty((n, _KEPT), dtype=np.int32)
         for part in self.rows.blocks():
             block = self.rows.near_whole(part)
-            index.add(block)
+            self._lists_of[part] = coarse.search(block, _KEPT)[1]
+            add_preassigned(index, block, self._lists_of[part, 0].astype(np.int64))
             distance = own_squares[:, None] + _squares(block) - 2 * (sample @ block.T).astype(np.float64)
             within = np.arange(part.start, min(part.stop, len(sample)))
             distance[within, within - part.start] = np.inf

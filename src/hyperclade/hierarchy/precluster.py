@@ -195,7 +195,7 @@ def _two_levels(
     )
     counts = coarse.bincount(minlength=n_coarse)
     n_rows = counts.cpu().numpy()
-    n_fine = (n_rows > 0) + sizes_from_marginal(n_rows, k - np.count_nonzero(n_rows))
+    n_fine = (n_rows > 0) + sizes_from_marginal(n_rows, k - int((n_rows > 0).sum()))
     if not balanced:
         n_fine = np.minimum(n_fine, n_rows)
     starts = np.r_[0, np.cumsum(n_fine)]

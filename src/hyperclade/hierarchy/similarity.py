@@ -28,6 +28,7 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.hierarchy.graphs import group_graph, neighbour_graph
 from hyperclade.hierarchy.kernel_features import KernelFeatures
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
 from hyperclade.hierarchy.rows import Distinct, Metric, Rows, scale_to_unit
@@ -315,10 +316,7 @@ class GraphSimilarity:
     def groups(self, labels: IntArray, n_groups: int) -> Similarity:
         """Similarities between the groups of items that `labels` `(m,)` in 0..n_groups-1 name."""
         sizes = self.distinct.sizes.astype(np.float64)
-        pick = _pick(labels, n_groups)
-        edges = (pick @ _times_sizes(self.edges, sizes).astype(np.float64) @ pick.T).tocsr()
-        edges.setdiag(0)
-        edges.eliminate_zeros()
+        edges = group_graph(self.edges, sizes, labels, n_groups)
         dense = self.dense.groups(labels, n_groups) if self.dense is not None else None
         total: Any = np.bincount(labels, weights=sizes, minlength=n_groups)
         return self._joined(total, edges, dense)
@@ -411,14 +409,8 @@ def knn_graph(
             scipy.sparse.csr_matrix((m, m), dtype=np.float32), distinct, index=index,
             distances=np.empty((m, 0), np.float32),
         )  # fmt: skip
-    nearest, distances = index.own(k, progress)
-    found = nearest.astype(np.int32)
-    present = found >= 0
-    pointer = np.r_[0, np.cumsum(present.sum(axis=1))]
-    weights = _neighbour_weights(found, np.sort(found, axis=1)) / 2
-    directed = scipy.sparse.csr_matrix((weights[present], found[present], pointer), shape=(m, m))
-    edges = (directed + directed.T).tocsr()
-    edges.sort_indices()
+    found, distances = index.own(k, progress)
+    edges = neighbour_graph(found)
     graph = GraphSimilarity(edges, distinct, index=index, neighbours=found, distances=distances)
     if dense_share > 0:
         dense = FeatureSimilarity.over(rows, distinct)
@@ -486,19 +478,6 @@ def _items_of(X: Any, metric: Metric, merge_equal: bool) -> tuple[Rows, Distinct
 
 
 @njit(cache=True, nogil=True)
-def _neighbour_weights(found, ascending):
-    """What each neighbour in `found` `(m, k)` weighs for its row; `ascending` has the same rows sorted."""
-    m, k = found.shape
-    weights = np.zeros((m, k), np.float32)
-    for i in range(m):
-        for r in range(k):
-            j = found[i, r]
-            if j >= 0:
-                weights[i, r] = (1 - r / k + _in_common(i, ascending[i], j, ascending[j]) / (k + 1)) / 2
-    return weights
-
-
-@njit(cache=True, nogil=True)
 def _ties(found, distance, neighbours, distances):
     """What an edge from each new row to each of its neighbours weighs, `(b, k)`."""
     b, k = found.shape
@@ -521,30 +500,6 @@ def _ties(found, distance, neighbours, distances):
             if rank < listed:
                 weights[i, r] += (1 - rank / listed + common / (listed + 1)) / 4
     return weights
-
-
-@njit(cache=True, nogil=True)
-def _in_common(i, of_i, j, of_j):
-    """Rows that are i or among its neighbours, and j or among its: neighbours ascending, -1 for none."""
-    k = of_i.shape[0]
-    count = 0
-    a = b = 0
-    while a < k and of_i[a] < 0:
-        a += 1
-    while b < k and of_j[b] < 0:
-        b += 1
-    while a < k and b < k:
-        if of_i[a] == of_j[b]:
-            count += 1
-            a += 1
-            b += 1
-        elif of_i[a] < of_j[b]:
-            a += 1
-        else:
-            b += 1
-    for c in range(k):
-        count += (of_i[c] == j) + (of_j[c] == i)
-    return count
 
 
 def _times_sizes(edges: scipy.sparse.csr_matrix, sizes: FloatArray) -> scipy.sparse.csr_matrix:
