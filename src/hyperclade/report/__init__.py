@@ -14,6 +14,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "draw_hierarchy": "picture",
         "main_branches": "picture",
         "named_nodes": "picture",
+        "outline": "text",
+        "outline_nodes": "text",
         "nearest_exemplars": "exemplars",
         "sound_pictures": "exemplars",
         "upper_tree": "dendrogram",

@@ -1,0 +1,80 @@
+"""The top of a hierarchy as lines of text."""
+
+from collections.abc import Mapping
+
+from hyperclade.report.picture import MOST_BRANCHES, main_branches
+from hyperclade.trees.tree import Tree
+
+_LINES = 24  # of twigs together, where the tree has as many
+_MOST_TWIGS = 6
+
+
+def outline(
+    tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] | None = None, *,
+    branches: int = MOST_BRANCHES,
+) -> list[str]:  # fmt: skip
+    """The top of a tree as lines of text: its main branches, and theirs, with names and sizes.
+
+    Together the lines of a level stand for all rows: a line of its own counts those too few to be shown.
+
+    Parameters
+    ----------
+    tree : Tree
+    node_names : dict of int to str
+        Names of some nodes; others are called by their number of rows.
+    notes : dict of int to str, optional
+        What stands behind the sizes of some nodes.
+    branches : int
+        Main branches at most.
+
+    Examples
+    --------
+    >>> for line in outline(Tree([4, 4, 5, 5, 6, 6, -1]), {4: "pets", 5: "trees"}, {5: "50 % oak"}):
+    ...     print(line)
+    4 rows
+    ├─ pets  2
+    └─ trees  2  50 % oak
+    """
+    notes = notes or {}
+
+    def text(node: int) -> str:
+        size = int(tree.size[node])
+        about = [f"{node_names[node]}  {size:,}" if node in node_names else _rows(size), notes.get(node, "")]
+        return "  ".join(filter(None, about))
+
+    lines = [_rows(tree.n_leaves)]
+    nodes = outline_nodes(tree, branches)
+    rest = _rest(tree, tree.root, [branch for branch, _ in nodes])
+    for k, (branch, below) in enumerate(nodes):
+        last = k == len(nodes) - 1 and not rest
+        lines.append(f"{'└─' if last else '├─'} {text(branch)}")
+        more = _rest(tree, branch, below)
+        twigs = [text(twig) for twig in below] + ([more] if more else [])
+        for j, twig in enumerate(twigs):
+            corner = "└─" if j == len(twigs) - 1 else "├─"
+            lines.append(f"{'   ' if last else '│  '}{corner} {twig}")
+    return [*lines, f"└─ {rest}"] if rest else lines
+
+
+def outline_nodes(tree: Tree, branches: int = MOST_BRANCHES) -> list[tuple[int, list[int]]]:
+    """The nodes that `outline` shows: each main branch with its own, in depth-first order.
+
+    >>> outline_nodes(Tree([4, 4, 5, 5, 6, 6, -1]))
+    [(4, []), (5, [])]
+    """
+    shown = [node for node in main_branches(tree, branches).tolist() if node != tree.root]
+    twigs = min(max(_LINES // max(len(shown), 1), 2), _MOST_TWIGS)
+    return [
+        (branch, [node for node in main_branches(tree, twigs, root=branch).tolist() if node != branch])
+        for branch in shown
+    ]
+
+
+def _rest(tree: Tree, node: int, below: list[int]) -> str:
+    """What of a node is in none of those shown below it, if any are."""
+    count = int(tree.size[node] - tree.size[below].sum()) if below else 0
+    return f"… {count:,} more row{'s' if count > 1 else ''} in small branches" if count else ""
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' if count != 1 else ''}"
