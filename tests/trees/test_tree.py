@@ -392,7 +392,8 @@ def test_subtree_keeps_clades_heights_names_and_lengths(tree, pick):
     ]
     assert part.height.tolist() == tree.height[below].tolist()
     np.testing.assert_array_equal(part.branch_length, tree.branch_length[below])
-    inner = [tree.inner_names[other - tree.n_leaves] for other in below if other >= tree.n_leaves]
+    named = tree.inner_names or [None] * (tree.n_nodes - tree.n_leaves)
+    inner = [named[other - tree.n_leaves] for other in below if other >= tree.n_leaves]
     assert list(part.inner_names or [None] * len(inner)) == inner
     assert tree.subtree(tree.root) == tree
 
