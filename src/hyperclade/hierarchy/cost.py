@@ -23,7 +23,7 @@ from hyperclade.trees import Tree
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000
-_BLOCK_ITEMS = 2**16  # whose edges are looked at at a time
+_BLOCK_ITEMS = 2**14  # whose edges are looked at at a time
 
 
 def dasgupta_cost(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:

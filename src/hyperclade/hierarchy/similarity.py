@@ -28,7 +28,7 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
-from hyperclade.hierarchy.graphs import group_graph, neighbour_graph
+from hyperclade.hierarchy.graphs import group_graph, neighbour_graph, part_graph
 from hyperclade.hierarchy.kernel_features import KernelFeatures
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
 from hyperclade.hierarchy.rows import Distinct, Metric, Rows, scale_to_unit
@@ -167,12 +167,13 @@ class FeatureSimilarity:
         count = len(range(*items.indices(len(rows)))) if isinstance(items, slice) else len(items)
         return np.full(count, 0.25 if self.name == "cosine" else 0.0)
 
-    def items(self, items: slice | IntArray = slice(None)) -> Similarity:
+    def items(self, items: IntArray | None = None) -> Similarity:
         """Similarities between the items: all, or those asked for."""
-        sizes = self.distinct.sizes[items]
-        features = self._whole(items) * sizes[:, None].astype(np.int32)
+        wanted = slice(None) if items is None else items
+        sizes = self.distinct.sizes[wanted]
+        features = self._whole(wanted) * sizes[:, None].astype(np.int32)
         return Similarity(
-            sizes.astype(np.float64), self.offsets(items) * sizes, features, self._scale, _NO_EDGES,
+            sizes.astype(np.float64), self.offsets(wanted) * sizes, features, self._scale, _NO_EDGES,
             self.floor, 1.0,
         )  # fmt: skip
 
@@ -306,10 +307,11 @@ class GraphSimilarity:
         assert self.index is not None
         return self.index.rows
 
-    def items(self, items: slice | IntArray = slice(None)) -> Similarity:
+    def items(self, items: IntArray | None = None) -> Similarity:
         """Similarities between the items: all, or those asked for."""
-        sizes = self.distinct.sizes[items].astype(np.float64)
-        edges = self.edges[items][:, items].tocsr() if not _is_everything(items) else self.edges
+        wanted = slice(None) if items is None else items
+        sizes = self.distinct.sizes[wanted].astype(np.float64)
+        edges = self.edges if items is None else part_graph(self.edges, items)
         dense = self.dense.items(items) if self.dense is not None else None
         return self._joined(sizes, _times_sizes(edges, sizes), dense)
 
@@ -514,7 +516,3 @@ def _pick(labels: IntArray, n_groups: int) -> scipy.sparse.csr_matrix:
     """Matrix `(n_groups, m)` that sums items by label."""
     ones = np.ones(len(labels), np.int64)
     return scipy.sparse.csr_matrix((ones, (labels, np.arange(len(labels)))), shape=(n_groups, len(labels)))
-
-
-def _is_everything(items: slice | IntArray) -> bool:
-    return isinstance(items, slice) and items == slice(None)
