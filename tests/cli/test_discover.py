@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.cluster.hierarchy
+import scipy.sparse
 from PIL import Image
+from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from hyperclade.cli import discover as module
@@ -25,6 +27,19 @@ from hyperclade.trees import Tree, decode_disk
 
 FILES = {"tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png"}
 COMMAND = [sys.executable, "-m", "hyperclade.cli.main", "discover"]
+
+
+def discovered(folder, file, *arguments):
+    """Whether the command ends well, of a file in the folder and with results in `out` there."""
+    return main(["discover", str(folder / file), "--out", str(folder / "out"), *map(str, arguments)]) == 0
+
+
+def summary_of(folder, out="out"):
+    return json.loads((folder / out / "summary.json").read_text(encoding="utf-8"))
+
+
+def tree_of(folder, out="out"):
+    return Tree.from_json((folder / out / "tree.json").read_text(encoding="utf-8"))
 
 
 def nouns(step=8):
@@ -113,18 +128,18 @@ def test_summary_says_what_was_done(done):
         assert scores["ari"] == pytest.approx(adjusted_rand_score(labels, rows[column]))
 
 
-def test_cost_is_that_of_the_tree_on_the_neighbour_graph(done):
-    """By the definition, over all edges of a brute-force 10-neighbour graph."""
-    out, _, X, _, _ = done
-    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    tree = Tree.from_json((out / "tree.json").read_text(encoding="utf-8"))
+def test_cost_is_that_of_the_tree_by_the_definition(tmp_path):
+    """Over all pairs, by brute force."""
+    X, _, _ = nouns(20)
+    np.save(tmp_path / "X.npy", X)
+    assert discovered(tmp_path, "X.npy", "--similarity", "cosine")
+    summary, tree = summary_of(tmp_path), tree_of(tmp_path)
+    assert summary["metric"] == "cosine" and summary["neighbour_recall"] is None
     unit = X.astype(np.float64)
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    cosine = unit @ unit.T
-    np.fill_diagonal(cosine, -np.inf)
-    i = np.repeat(np.arange(len(X)), 10)
-    j = np.argsort(-cosine, axis=1)[:, :10].ravel()
-    assert summary["cost"] == pytest.approx(0.5 * tree.size[tree.lca(i, j)].sum(), rel=1e-3)
+    i, j = np.triu_indices(len(X), 1)
+    cost = ((1 + (unit[i] * unit[j]).sum(axis=1)) / 2 * tree.size[tree.lca(i, j)]).sum()
+    assert summary["cost"] == pytest.approx(cost, rel=1e-3)
 
 
 def test_what_is_printed(done):
@@ -133,10 +148,13 @@ def test_what_is_printed(done):
     assert f"{len(X)} × 256 (float16)" in text and "knn" in text
     assert f"{summary['score']:.4f}" in text
     assert f"dendrogram purity {summary['evaluation']['dendrogram_purity']:.4f}" in text
+    assert "euclidean" in text and summary["metric"] == "euclidean" and summary["neighbour_recall"] == 1
     lines = text[text.index(f"\n{len(X)} rows") :].splitlines()
-    assert 4 <= sum("─ " in line for line in lines) <= 40
-    sizes = [int(line.rsplit("  ", 1)[1]) for line in lines if line.startswith(("├─ ", "└─ "))]
-    assert len(X) * 0.9 <= sum(sizes) <= len(X)
+    assert 4 <= sum("─ " in line for line in lines) <= 50
+    shown = [line for line in lines if line.startswith(("├─ ", "└─ "))]
+    assert sum(int(re.search(r"(?:  |… )([\d,]+)", line)[1]) for line in shown) == len(X)
+    # the coarsest layer, and what each of its clusters is made of
+    assert len(shown) == summary["layers"][0]["clusters"] and all(" % " in line for line in shown)
 
 
 def test_picture_is_an_image(done):
@@ -164,7 +182,7 @@ def test_options_and_files_of_values(tmp_path):
     (tmp_path / "labels.txt").write_text("\n".join(map(str, sample.labels[:200])))
     (tmp_path / "names.txt").write_text("\n".join(f"digit {row}" for row in range(200)))
     arguments = ["discover", str(tmp_path / "X.npy"), "--out", str(tmp_path / "out"), "--dim=3"]
-    arguments += ["--similarity", "cosine", "--clusters", "20"]
+    arguments += ["--similarity", "cosine", "--preclusters", "20"]
     arguments += ["--labels", str(tmp_path / "labels.txt"), "--names", str(tmp_path / "names.txt")]
     assert main(arguments) == 0
     rows = pd.read_parquet(tmp_path / "out" / "assignments.parquet")
@@ -178,7 +196,9 @@ def test_missing_labels_are_left_out_of_the_evaluation(tmp_path):
     X, names, labels = nouns(20)
     some = [None if row % 3 else label for row, label in enumerate(labels)]
     write_features(tmp_path / "X.npz", X, names=names, labels=some)
-    assert main(["discover", str(tmp_path / "X.npz"), "--out", str(tmp_path / "out"), "--clusters=none"]) == 0
+    assert (
+        main(["discover", str(tmp_path / "X.npz"), "--out", str(tmp_path / "out"), "--preclusters=none"]) == 0
+    )
     summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     assert summary["evaluation"]["labelled_rows"] == len(range(0, len(X), 3))
 
@@ -188,6 +208,164 @@ def test_two_rows_without_names(tmp_path):
     assert main(["discover", str(tmp_path / "X.npy"), "--out", str(tmp_path / "out")]) == 0
     assert set(os.listdir(tmp_path / "out")) == FILES
     assert np.load(tmp_path / "out" / "linkage.npy").shape == (1, 4)
+
+
+# ---- tables: scaling, names of features, cuts ----
+
+
+@pytest.fixture
+def irises(tmp_path):
+    sample = load_iris(as_frame=True)
+    frame = sample.data.rename(columns=lambda name: name.replace(" (cm)", ""))
+    frame["label"] = sample.target_names[sample.target]
+    frame.to_csv(tmp_path / "iris.csv", index=False)
+    np.save(tmp_path / "iris.npy", sample.data.to_numpy())
+    (tmp_path / "labels.txt").write_text("\n".join(frame["label"]) + "\n")
+    return tmp_path
+
+
+def test_features_name_the_nodes_of_a_table(irises, capsys):
+    assert discovered(irises, "iris.csv")
+    text = capsys.readouterr().out
+    assert "─ petal length low, petal width low  50  100 % setosa\n" in text
+    names = [cluster["name"] for cluster in summary_of(irises)["layers"][0]["listed"]]
+    assert "petal length low, petal width low" in names
+    assert "petal length low, petal width low" in (irises / "out" / "tree.nwk").read_text(encoding="utf-8")
+    assert discovered(irises, "iris.csv", "--columns", "none", "--overwrite")
+    assert "─ 50 rows  100 % setosa\n" in capsys.readouterr().out
+
+
+def test_rows_without_names_show_sizes_and_labels_but_no_numbers(irises, capsys):
+    """Row numbers such as "#163478, #207438" told nothing."""
+    assert discovered(irises, "iris.npy", "--labels", irises / "labels.txt")
+    text = capsys.readouterr().out
+    assert "─ 50 rows  100 % setosa\n" in text and "#" not in text
+    assert "name" not in summary_of(irises)["layers"][0]["listed"][0]
+    first = (irises / "out" / "tree.nwk").read_bytes()
+    assert discovered(irises, "iris.npy", "--overwrite")
+    assert "─ 50 rows\n" in capsys.readouterr().out
+    assert (irises / "out" / "tree.nwk").read_bytes() == first  # labels are shown, no more
+
+
+def test_names_of_features_may_be_given(irises, capsys):
+    assert discovered(irises, "iris.npy", "--columns")
+    assert "─ f2 low, f3 low  50\n" in capsys.readouterr().out
+    (irises / "c.txt").write_text("a\nb\nc\nd\n")
+    assert discovered(irises, "iris.npy", "--columns", irises / "c.txt", "--overwrite")
+    assert "─ c low, d low  50\n" in capsys.readouterr().out
+    (irises / "c.txt").write_text("a\nb\n")
+    out = ["--out", irises / "other"]
+    assert "2 names for 4 columns" in fails(capsys, irises / "iris.npy", *out, "--columns", irises / "c.txt")
+    assert "no such file" in fails(capsys, irises / "iris.npy", *out, "--columns", "absent.txt")
+
+
+def test_partitions_asked_for_have_exactly_so_many_clusters(irises, capsys):
+    asked = ["--cut", "3", "--levels", "20,5,5", "--height", "1.5"]
+    assert discovered(irises, "iris.csv", *asked)
+    rows, tree = pd.read_parquet(irises / "out" / "assignments.parquet"), tree_of(irises)
+    summary, text = summary_of(irises), capsys.readouterr().out
+    assert [cut["column"] for cut in summary["cuts"]] == ["cut_3", "level_20", "level_5", "height_1.5"]
+    expected = {f"level_{k}": tree.cut(k) for k in (5, 20)}
+    expected |= {"cut_3": tree.cut(3), "height_1.5": tree.cut_height(1.5)}
+    for column, labels in expected.items():
+        assert rows[column].tolist() == labels.tolist()
+        assert column in summary["evaluation"]["layers"] and f"\n{column} " in text
+    assert rows["cut_3"].nunique() == 3 and rows["level_20"].nunique() == 20
+    for cut in summary["cuts"]:
+        for cluster in cut["listed"]:
+            members = np.flatnonzero(rows[cut["column"]] == cluster["label"])
+            assert sorted(tree.leaves(cluster["node"])) == members.tolist()
+
+
+def test_partitions_that_no_tree_has_are_refused(irises, capsys):
+    arguments = [irises / "iris.csv", "--out", irises / "out"]
+    assert "--cut must be from 1, got 0" in fails(capsys, *arguments, "--cut", "0")
+    assert "--cut must be from 1 to the number of rows, 150" in fails(capsys, *arguments, "--cut", "151")
+    assert "--levels must be from 1" in fails(capsys, *arguments, "--levels", "5,151")
+    assert "such as 5,20,100; got '5;6'" in fails(capsys, *arguments, "--levels", "5;6")
+    assert "--height must not be below 0" in fails(capsys, *arguments, "--height=-1")
+    assert "--recall must be above 0" in fails(capsys, *arguments, "--recall", "1.5")
+    assert not (irises / "out").exists()
+
+
+def test_scaled_columns_count_alike(irises, capsys):
+    """The unit of a column decides nothing then, and does otherwise."""
+    X = np.load(irises / "iris.npy")
+    for name, factor in (("small", 1), ("large", 1e4)):
+        np.save(irises / f"{name}.npy", X * [1, 1, 1, factor] + [0, 0, 5, 0])
+    trees = []
+    for file in ("small.npy", "large.npy"):
+        for scale in ("standard", "minmax", "none"):
+            assert discovered(irises, file, "--scale", scale, "--overwrite")
+            assert summary_of(irises)["scale"] == scale
+            hint = capsys.readouterr().err
+            assert (("--scale" in hint) == (scale == "none" and file == "large.npy")) and hint.count(
+                "\n"
+            ) <= 1
+            trees.append(tree_of(irises))
+    assert trees[0].same_clades(trees[3]) and trees[1].same_clades(trees[4])
+    assert not trees[2].same_clades(trees[5])
+    assert discovered(irises, "large.npy", "--metric", "cosine", "--overwrite")
+    assert capsys.readouterr().err == "" and summary_of(irises)["metric"] == "cosine"
+
+
+def test_constant_columns_are_named(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"]).assign(same=7.0, zero=0.0)
+    frame.to_csv(tmp_path / "X.csv", index=False)
+    assert discovered(tmp_path, "X.csv", "--scale", "standard")
+    assert capsys.readouterr().err == (
+        "warning: columns 'same', 'zero' are constant, and count for nothing under --scale standard\n"
+    )
+
+
+def test_scale_of_sparse_rows(tmp_path, capsys):
+    X = scipy.sparse.random(60, 30, 0.3, format="csr", random_state=0)
+    scipy.sparse.save_npz(tmp_path / "X.npz", X)
+    assert "sparse" in fails(capsys, tmp_path / "X.npz", "--out", tmp_path / "out", "--scale", "standard")
+    assert discovered(tmp_path, "X.npz", "--scale", "unit")
+
+
+def test_scaled_rows_of_a_large_file_leave_nothing_behind(irises, monkeypatch):
+    monkeypatch.setattr(module, "_IN_MEMORY", 100)
+    assert discovered(irises, "iris.npy", "--scale", "minmax", "--save-model")
+    assert set(os.listdir(irises / "out")) == FILES | {"model"}
+    X = np.load(irises / "iris.npy")
+    np.testing.assert_allclose(
+        np.load(irises / "out" / "model" / "features.npy"),
+        (X - X.min(axis=0)) / (X.max(axis=0) - X.min(axis=0)),
+        atol=1e-6,
+    )
+
+
+def test_few_preclusters_are_explained(irises, capsys):
+    assert discovered(irises, "iris.npy", "--preclusters", "3")
+    assert "--cut 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, bool, np.float16])
+def test_narrow_dtypes(dtype, tmp_path, capsys):
+    """Two groups at the limits of the dtype."""
+    rng = np.random.default_rng(0)
+    limits = (0, 1) if dtype is bool else (np.iinfo if np.dtype(dtype).kind in "iu" else np.finfo)(dtype)
+    low, high = limits if dtype is bool else (limits.min, limits.max)
+    X = np.full((60, 12), low, dtype=dtype)
+    X[:30, :6] = X[30:, 6:] = high
+    flipped = rng.integers(0, 12, 60)
+    X[np.arange(60), flipped] = np.where(X[np.arange(60), flipped] == high, low, high)
+    np.save(tmp_path / "X.npy", X)
+    assert discovered(tmp_path, "X.npy", "--cut", "2", "--columns")
+    assert capsys.readouterr().err == ""
+    rows = pd.read_parquet(tmp_path / "out" / "assignments.parquet")
+    assert adjusted_rand_score(rows["cut_2"], np.arange(60) < 30) == 1
+
+
+@pytest.mark.parametrize("scale", ["none", "standard", "minmax", "unit"])
+def test_rows_that_are_all_equal(scale, tmp_path, capsys):
+    np.save(tmp_path / "X.npy", np.full((30, 4), 7.0))
+    assert discovered(tmp_path, "X.npy", "--scale", scale, "--columns", "auto", "--cut", "4")
+    rows = pd.read_parquet(tmp_path / "out" / "assignments.parquet")
+    assert rows["cut_4"].nunique() == 4 and capsys.readouterr().err.count("\n") <= 1
 
 
 # ---- bad input ----
@@ -230,7 +408,7 @@ def test_bad_arguments(table, tmp_path, capsys):
     out = tmp_path / "out"
     assert "absent.npy" in fails(capsys, tmp_path / "absent.npy", "--out", out)
     assert "unknown feature format" in fails(capsys, tmp_path / "X.xyz", "--out", out)
-    assert "n_clusters" in fails(capsys, table, "--out", out, "--clusters", 1000)
+    assert "--preclusters" in fails(capsys, table, "--out", out, "--preclusters", 1000)
     assert "dim" in fails(capsys, table, "--out", out, "--dim", 1)
     assert "no column 'colour'" in fails(capsys, table, "--out", out, "--labels", "colour")
     (tmp_path / "labels.txt").write_text("a\nb\n")
@@ -238,6 +416,10 @@ def test_bad_arguments(table, tmp_path, capsys):
     assert "need FEATURES" in fails(capsys, "--out", out, "--labels", "x")
     (tmp_path / "texts.txt").write_text("a\nb\n")
     assert "no file 'genre'" in fails(capsys, tmp_path / "texts.txt", "--out", out, "--labels", "genre")
+    for device in ("banana", "cuda:99"):
+        assert f"--device {'must be auto' if device == 'banana' else device}" in fails(
+            capsys, tmp_path / "absent.npy", "--out", out, "--device", device
+        )
     assert not out.exists()
 
 

@@ -2,11 +2,18 @@
 
 import subprocess
 import sys
+from importlib import import_module
+from inspect import signature
+from typing import Literal
 
 import pytest
 import torch
 
 from hyperclade.cli import main as entry
+
+
+def function_of(command):
+    return getattr(import_module(entry.COMMANDS[command][0]), command.replace(" ", "_"))
 
 
 def run(*arguments, **options):
@@ -47,16 +54,13 @@ def test_help_lists_every_command():
 
 @pytest.mark.parametrize("command", entry.COMMANDS)
 def test_help_of_a_command_describes_every_option(command, capsys):
-    import inspect
-    from importlib import import_module
-
     with pytest.raises(SystemExit) as stop:
         entry.main([*command.split(), "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    function = getattr(import_module(entry.COMMANDS[command][0]), command.replace(" ", "_"))
+    function = function_of(command)
     assert " ".join(function.__doc__.split("\n\n")[0].split()) in " ".join(text.split())
-    names = list(inspect.signature(function).parameters)
+    names = list(signature(function).parameters)
     n_positional = 2 if command == "predict recognition" else 1
     assert all(name in text for name in names[:n_positional])
     assert all(f"--{option}" in text for option in names[n_positional:])
@@ -76,6 +80,40 @@ def test_unknown_command_and_option():
     assert done.returncode == 2 and "nonsense" in done.stderr and "Traceback" not in done.stderr
     done = run("discover", "--similarity", "manhattan")
     assert done.returncode == 2 and "manhattan" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["discover X.npy", "embed X.txt --out X.npy"])
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("banana", "--device must be auto, cpu, cuda or cuda:N, got 'banana'"),
+        ("cuda:x", "--device must be auto, cpu, cuda or cuda:N, got 'cuda:x'"),
+        ("cuda:2", "--device cuda:2: CUDA devices are numbered from 0, and the last here is cuda:1"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_any_work(command, device, message, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert entry.main([*command.split(), "--device", device]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith(f"error: {message}") and text.count("\n") == 1
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert entry.main([*command.split(), "--device", "cuda"]) == 2
+    text = capsys.readouterr().err
+    assert text == "error: --device cuda: there is no CUDA device here; --device cpu works everywhere\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"), [([], None), (["--columns"], "auto"), (["--columns", "c.txt"], "c.txt")]
+)
+def test_an_option_may_stand_without_a_value(arguments, value, monkeypatch):
+    def discover(features: str, columns: str | Literal["auto"] | None = None) -> None:
+        seen.append(columns)
+
+    seen = []
+    monkeypatch.setattr("hyperclade.cli.discover.discover", discover)
+    assert entry.main(["discover", "X.npy", *arguments]) == 0
+    assert seen == [value]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hyperclade.data.features import FeatureTable
+    from hyperclade.data.scaling import Scaling
     from hyperclade.hierarchy.shhc import SHHC
     from hyperclade.trees.tree import Tree
 
@@ -22,6 +23,9 @@ _FILES = (
     "tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png",
     "features.npy", "features.rows.parquet", "features.npy.skipped.csv",
 )  # fmt: skip
+_MODEL, _SCALED = "model", "scaled.npy"
+_FEW_PRECLUSTERS = 20
+_IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in a file
 _MOST_LISTED = 200  # clusters in a layer that the summary lists by name
 _VERSIONED = ("hyperclade", "numpy", "scipy", "scikit-learn", "numba", "faiss-cpu", "torch")
 
@@ -29,15 +33,23 @@ _VERSIONED = ("hyperclade", "numpy", "scipy", "scikit-learn", "numba", "faiss-cp
 def discover(
     features: str | None = None,
     out: str = "hierarchy",
-    similarity: Literal["knn", "cosine", "softmax"] = "knn",
-    clusters: int | Literal["auto", "none"] = "auto",
+    metric: Literal["euclidean", "cosine"] | None = None,
+    scale: Literal["none", "standard", "minmax", "unit"] = "none",
+    similarity: Literal["knn", "cosine", "euclidean", "softmax"] = "knn",
+    cut: int | None = None,
+    levels: str | None = None,
+    height: float | None = None,
+    preclusters: int | Literal["auto", "none"] = "auto",
+    recall: float | None = None,
     labels: str | None = None,
     names: str | None = None,
     ids: str | None = None,
+    columns: str | Literal["auto"] | None = None,
     encoder: str | None = None,
     dim: int = 2,
     seed: int = 0,
     device: str = "auto",
+    save_model: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Find the hierarchy in features, images or texts, and write it to a folder.
@@ -46,95 +58,139 @@ def discover(
         features: Feature file (.npy, .npz, .parquet, .csv), folder of images, Parquet file of images, or text
             file (.txt) with one text a line. Default: a bundled sample of everyday nouns.
         out: Folder to write.
-        similarity: What the tree keeps together: nearest neighbours, cosine, or a sharper softmax of it.
-        clusters: Number of pre-clusters; "none": every row is a leaf from the start; "auto" decides by the
-            number of rows.
+        metric: How rows are compared: euclidean (by distance) or cosine (by direction alone). Default: cosine
+            with --similarity cosine, else euclidean.
+        scale: What is done to the features first: standard (columns of mean 0 and variance 1), minmax
+            (columns from 0 to 1), unit (rows of length 1).
+        similarity: What the tree keeps together: nearest neighbours (knn), or all rows by their cosine, their
+            Euclidean distance, or a sharper softmax of the cosine.
+        cut: Also label the rows by exactly this number of clusters, in column cut_K.
+        levels: Also label them at these numbers of clusters (5,20,100), in columns level_5, level_20, …
+        height: Also label them by the clusters that merge below this height of the tree, in column height_H.
+        preclusters: Number of parts that the tree is built over before it is built inside each, for speed;
+            "none": every row is a leaf from the start; "auto" decides by the number of rows. For a number of
+            clusters see --cut.
+        recall: Share of the true nearest neighbours to find among many rows, up to 1.
         labels: Column of the features, or file with a value a row. Used to evaluate, never to discover.
         names: Column of the features, or file with a value a row, to name rows and nodes by.
         ids: Column of the features, or file with a value a row (default: row numbers).
+        columns: Name nodes by the features that set them apart. Without a value by the names in the file (or
+            f0, f1, …); with one by those in a text file, one a line; "none": never. Default: where features
+            have names and rows have none.
         encoder: For images and texts: efficientnet-lite0, all-minilm-l6-v2, or a transformers model by its
             Hugging Face name or local folder.
         dim: Dimension of the Poincaré ball that the rows are placed in.
         seed: Seed of all that is random.
         device: auto, cpu, cuda or cuda:N.
+        save_model: Keep the model in OUT, for `hyperclade assign`.
         overwrite: Replace OUT if it exists.
     """
     from hyperclade.data.atomic import atomic_directory
 
     stages: dict[str, float] = {}
     source, target = None if features is None else Path(features), Path(out)
+    asked = _Asked(cut, _counts(levels), height)
+    asked.check()
+    if recall is not None and not 0 < recall <= 1:
+        raise ValueError(f"--recall must be above 0 and at most 1, got {recall:g}")
     _check_target(target, source)
     with atomic_directory(target, overwrite=overwrite) as folder:
         embedded = None
         if source is not None and _needs_encoder(source, encoder):
             with _timed(stages, "embedding"):
                 embedded = _embed(source, target, encoder, labels, names, ids, device, overwrite)
-        with _kept(embedded), _progress_bar() as progress:
+        with _kept(embedded), _progress_bar() as (progress, say):
             with _timed(stages, "reading"):
                 progress("reading", 0.0)
                 data = _read(source, embedded, labels, names, ids)
+                titles = _column_names(source, embedded, data, columns, labels, names, ids)
+            asked.check(data.features.shape[0])
+            if isinstance(preclusters, int) and not 1 <= preclusters <= data.features.shape[0]:
+                raise ValueError(
+                    f"--preclusters must be from 1 to the number of rows, {data.features.shape[0]}, got "
+                    f"{preclusters}"
+                )
+            if isinstance(preclusters, int) and preclusters < _FEW_PRECLUSTERS:
+                say(
+                    f"warning: --preclusters {preclusters} builds the tree over as many parts of equal size; "
+                    f"for {preclusters} natural clusters leave it out and say --cut {preclusters}"
+                )
+            with _timed(stages, "scaling"):
+                progress("scaling", 0.0)
+                scaling, rows = _scaled(data.features, scale, folder)
+                for line in _remarks(data.features, scaling, titles.listed, metric, similarity):
+                    say(line)
             from hyperclade.hierarchy import SHHC  # slow to import, so after the errors that come at once
 
             model = SHHC(
-                n_clusters=None if clusters == "none" else clusters,
+                n_clusters=None if preclusters == "none" else preclusters,
+                metric=metric,
                 similarity=similarity,
                 dim=dim,
                 device=device,
                 random_state=seed,
                 progress=progress,
-            ).fit(data.features)
+                **({} if recall is None else {"recall": recall}),
+            ).fit(rows)
             stages |= model.timings_
             with _timed(stages, "naming"):
                 progress("naming", 0.0)
-                found = _describe(model, data)
+                found = _describe(model, rows, data, titles, asked)
             with _timed(stages, "evaluation"):
                 evaluation = (
-                    None if data.labels is None else _evaluate(model.tree_, found.layers, data.labels)
+                    None if data.labels is None else _evaluate(model.tree_, found.partitions, data.labels)
                 )
             with _timed(stages, "writing"):
                 progress("writing", 0.0)
-                _write(folder, model, data, found, f"{_title(source, data)} · {similarity} similarity")
-            summary = _summary(model, data, found, evaluation, stages, source) | {"seed": seed}
+                title = f"{_title(source, data)} · {similarity} similarity, {model.metric_} metric"
+                _write(folder, model, data, found, title)
+                if save_model:
+                    _save_model(folder / _MODEL, model, scaling, titles.listed)
+                (folder / _SCALED).unlink(missing_ok=True)
+            summary = _summary(model, data, found, evaluation, stages, source)
+            summary |= {"scale": scale, "seed": seed}
             (folder / "summary.json").write_text(
                 json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
             )
             if embedded is not None:
                 _adopt(embedded, folder)
-    _print(summary, outline(model.tree_, found.node_names), target)
+    from hyperclade.report import outline
+
+    _print(summary, outline(model.tree_, found.shown_names, found.mixes), target)
 
 
-def outline(tree: "Tree", node_names: Mapping[int, str], *, branches: int = 8, twigs: int = 3) -> list[str]:
-    """The top of a tree as lines of text: its main branches, and theirs, with names and sizes.
+@dataclass(frozen=True)
+class _Asked:
+    """Partitions asked for beside the natural layers."""
 
-    Examples
-    --------
-    >>> from hyperclade.trees import Tree
-    >>> for line in outline(Tree([4, 4, 5, 5, 6, 6, -1]), {4: "pets", 5: "trees"}):
-    ...     print(line)
-    4 rows
-    ├─ pets  2
-    └─ trees  2
-    """
-    lines = [f"{tree.n_leaves:,} rows"]
-    nodes = outline_nodes(tree, branches, twigs)
-    for k, (branch, below) in enumerate(nodes):
-        last = k == len(nodes) - 1
-        lines.append(f"{'└─' if last else '├─'} {_name_and_size(tree, node_names, branch)}")
-        for j, twig in enumerate(below):
-            corner = "└─" if j == len(below) - 1 else "├─"
-            lines.append(f"{'   ' if last else '│  '}{corner} {_name_and_size(tree, node_names, twig)}")
-    return lines
+    cut: int | None
+    levels: list[int]
+    height: float | None
+
+    def check(self, n: int | None = None) -> None:
+        """Refuse what no tree of n rows (or none at all) has."""
+        for option, count in [("--cut", self.cut), *(("--levels", level) for level in self.levels)]:
+            if count is not None and (count < 1 or (n is not None and count > n)):
+                most = "" if n is None else f" to the number of rows, {n}"
+                raise ValueError(f"{option} must be from 1{most}, got {count}")
+        if self.height is not None and not self.height >= 0:
+            raise ValueError(f"--height must not be below 0, got {self.height:g}")
+
+    def of(self, tree: "Tree") -> dict[str, "np.ndarray"]:
+        """Labels `(n,)` by column."""
+        columns = {} if self.cut is None else {f"cut_{self.cut}": tree.cut(self.cut)}
+        columns |= {f"level_{level}": tree.cut(level) for level in self.levels}
+        if self.height is not None:
+            columns[f"height_{self.height:g}"] = tree.cut_height(self.height)
+        return columns
 
 
-def outline_nodes(tree: "Tree", branches: int = 8, twigs: int = 3) -> list[tuple[int, list[int]]]:
-    """The nodes that `outline` shows: each main branch with its own."""
-    from hyperclade.report import main_branches
+@dataclass(frozen=True)
+class _Titles:
+    """Names of the features: `listed` if they have any, `used` if nodes are to be named by them."""
 
-    return [
-        (branch, [node for node in main_branches(tree, twigs, root=branch).tolist() if node != branch])
-        for branch in main_branches(tree, branches).tolist()
-        if branch != tree.root
-    ]
+    listed: list[str] | None
+    used: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -148,11 +204,32 @@ class _Layer:
 
 @dataclass(frozen=True)
 class _Findings:
+    """Partitions, natural ones and those asked for, and what is said of nodes.
+
+    shown_names : of nodes in the outline and the picture; features name those below a main branch within it.
+    mixes : the labels under nodes that are shown, where labels were given.
+    """
+
     layers: list[_Layer]
+    cuts: list[_Layer]
     node_names: dict[int, str]
+    shown_names: dict[int, str]
+    mixes: dict[int, str]
+
+    @property
+    def partitions(self) -> list[_Layer]:
+        return self.layers + self.cuts
 
 
 # ---- input ----
+
+
+def _counts(levels: str | None) -> list[int]:
+    """Numbers between commas, each once."""
+    try:
+        return list(dict.fromkeys(int(count) for count in levels.split(","))) if levels else []
+    except ValueError:
+        raise ValueError(f"--levels must be numbers of clusters such as 5,20,100; got {levels!r}") from None
 
 
 def _check_target(target: Path, source: Path | None) -> None:
@@ -160,7 +237,8 @@ def _check_target(target: Path, source: Path | None) -> None:
     if source is not None and target.exists() and target.resolve() in source.resolve().parents:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir():
-        others = sorted({path.name for path in target.iterdir()} - set(_FILES))
+        ours = {*_FILES, *([_MODEL] if (target / _MODEL / "model.json").exists() else [])}
+        others = sorted({path.name for path in target.iterdir()} - ours)
         if others:
             raise ValueError(
                 f"folder {target} holds files of other origin ({', '.join(others[:3])}); choose another --out"
@@ -239,39 +317,132 @@ def _read(
     return read_features(embedded, labels=files[0], names=files[1], ids=files[2])
 
 
+def _column_names(
+    source: Path | None,
+    embedded: Path | None,
+    data: "FeatureTable",
+    columns: str | None,
+    labels: str | None,
+    names: str | None,
+    ids: str | None,
+) -> _Titles:
+    from hyperclade.data.columns import feature_columns, read_columns
+
+    d = data.features.shape[1]
+    listed = None
+    if source is not None and embedded is None:
+        listed = feature_columns(source, labels=labels, names=names, ids=ids)
+    if columns not in (None, "auto", "none"):
+        if not Path(columns).exists():
+            raise ValueError(
+                f"--columns {columns}: no such file; it holds the name of a feature on each line"
+            )
+        listed = read_columns(columns, d)
+        return _Titles(listed, listed)
+    if columns == "auto":
+        return _Titles(listed, listed or [f"f{k}" for k in range(d)])
+    return _Titles(listed, None if columns == "none" or _row_names(data) is not None else listed)
+
+
+def _scaled(X: Any, scale: Any, folder: Path) -> "tuple[Scaling, Any]":
+    import numpy as np
+
+    from hyperclade.data.scaling import scaling_of
+
+    scaling = scaling_of(X, scale)
+    large = isinstance(X, np.memmap) and 4 * X.size > _IN_MEMORY
+    return scaling, scaling.apply(X, out=folder / _SCALED if large else None)
+
+
+def _remarks(
+    X: Any, scaling: "Scaling", columns: list[str] | None, metric: str | None, similarity: str
+) -> Iterator[str]:
+    """What the user should know of the features before the work begins."""
+    from hyperclade.data.scaling import spread_hint
+
+    if (count := len(scaling.constant)) > 0:
+        first = [repr(columns[k]) if columns else str(k) for k in scaling.constant[:5].tolist()]
+        what = f"column {first[0]} is" if count == 1 else f"columns {', '.join(first)} are"
+        more = f" and {count - len(first)} more" if count > len(first) else ""
+        what = what.replace(" are", f"{more} are")
+        yield f"warning: {what} constant, and count for nothing under --scale {scaling.kind}"
+    by_direction = metric == "cosine" or (metric is None and similarity == "cosine")
+    if scaling.kind == "none" and not by_direction and (hint := spread_hint(X)) is not None:
+        yield f"hint: {hint}"
+
+
 # ---- what was found ----
 
 
-def _describe(model: "SHHC", data: "FeatureTable") -> _Findings:
+def _describe(model: "SHHC", rows: Any, data: "FeatureTable", titles: _Titles, asked: _Asked) -> _Findings:
     import numpy as np
 
     from hyperclade.hierarchy.naming import name_nodes
-    from hyperclade.report import named_nodes
+    from hyperclade.hierarchy.traits import label_mix, name_by_features
+    from hyperclade.report import named_nodes, outline_nodes
 
     tree = model.tree_
-    layers = []
-    for labels in model.layers_:
-        # Leaves of a cluster are neighbours in the leaf order, so its first and last have its node in common.
-        order = np.argsort(labels[tree.leaf_order], kind="stable")
-        stop = np.cumsum(np.bincount(labels))
-        ends = tree.leaf_order[order[np.r_[0, stop[:-1]]]], tree.leaf_order[order[stop - 1]]
-        layers.append(_Layer(f"layer_{len(stop)}", labels, tree.lca(*ends)))
-    nodes = [node for branch, twigs in outline_nodes(tree) for node in (branch, *twigs)]
-    listed = [layer.nodes for layer in layers if len(layer.nodes) <= _MOST_LISTED]
-    wanted = np.unique(np.concatenate([np.array(nodes, dtype=np.int64), named_nodes(tree), *listed]))
-    names = name_nodes(tree, _row_names(data), data.features, wanted)
-    return _Findings(layers, dict(zip(wanted.tolist(), names, strict=True)))
+    layers = [_layer(tree, f"layer_{labels.max() + 1}", labels) for labels in model.layers_]
+    cuts = [_layer(tree, column, labels) for column, labels in asked.of(tree).items()]
+    shown = np.array([node for branch, below in outline_nodes(tree) for node in (branch, *below)], np.int64)
+    shown = np.union1d(shown, named_nodes(tree))
+    listed = [layer.nodes for layer in layers + cuts if len(layer.nodes) <= _MOST_LISTED]
+    wanted = np.unique(np.concatenate([shown, *listed]))
+    names: list[str] = []
+    row_names = _row_names(data)
+    if titles.used is not None:
+        names = name_by_features(
+            tree,
+            data.features,
+            np.r_[wanted, shown],
+            titles.used,
+            within=np.r_[np.full(len(wanted), tree.root), _branch_above(tree, shown)],
+        )
+    elif row_names is not None:
+        names = name_nodes(tree, row_names, rows, np.r_[wanted, shown], metric=model.metric_)
+    mixes = [] if data.labels is None else label_mix(tree, data.labels, shown)
+    return _Findings(
+        layers,
+        cuts,
+        dict(zip(wanted.tolist(), names, strict=False)),
+        dict(zip(shown.tolist(), names[len(wanted) :], strict=False)),
+        dict(zip(shown.tolist(), mixes, strict=False)),
+    )
 
 
-def _row_names(data: "FeatureTable") -> list[str]:
-    if data.names is not None:
-        return [str(name) for name in data.names]
-    if data.ids is not None:
-        return [str(id) for id in data.ids]
-    return [f"#{row}" for row in range(data.features.shape[0])]
+def _branch_above(tree: "Tree", nodes: "np.ndarray") -> "np.ndarray":
+    """The main branch that each node lies below, else the root."""
+    import numpy as np
+
+    from hyperclade.report import main_branches
+
+    branches = main_branches(tree)
+    start, stop = tree.leaf_interval.T
+    nearest = branches[np.maximum(np.searchsorted(start[branches], start[nodes], side="right") - 1, 0)]
+    below = (start[nearest] <= start[nodes]) & (stop[nodes] <= stop[nearest]) & (nodes != nearest)
+    return np.where(below, nearest, tree.root)
 
 
-def _evaluate(tree: "Tree", layers: list[_Layer], labels: "np.ndarray") -> dict[str, Any]:
+def _layer(tree: "Tree", column: str, labels: "np.ndarray") -> _Layer:
+    """A partition of the leaves with the node of each cluster."""
+    import numpy as np
+
+    # Leaves of a cluster are neighbours in the leaf order, so its first and last have its node in common.
+    order = np.argsort(labels[tree.leaf_order], kind="stable")
+    stop = np.cumsum(np.bincount(labels))
+    ends = tree.leaf_order[order[np.r_[0, stop[:-1]]]], tree.leaf_order[order[stop - 1]]
+    return _Layer(column, labels, tree.lca(*ends))
+
+
+def _row_names(data: "FeatureTable") -> list[str] | None:
+    """What rows are called; numbers tell nothing."""
+    for values in (data.names, data.ids):
+        if values is not None and values.dtype.kind not in "iu":
+            return [str(value) for value in values]
+    return None
+
+
+def _evaluate(tree: "Tree", partitions: list[_Layer], labels: "np.ndarray") -> dict[str, Any]:
     import math
 
     import pandas as pd
@@ -291,7 +462,7 @@ def _evaluate(tree: "Tree", layers: list[_Layer], labels: "np.ndarray") -> dict[
             layer.column: {
                 name: getattr(metrics, name)(labels[known], layer.labels[known]) for name in measures
             }
-            for layer in layers
+            for layer in partitions
         },
     }
 
@@ -304,7 +475,7 @@ def _write(folder: Path, model: "SHHC", data: "FeatureTable", found: _Findings, 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from hyperclade.report import draw_hierarchy, named_nodes
+    from hyperclade.report import draw_hierarchy
     from hyperclade.trees import Tree
 
     tree = model.tree_
@@ -320,11 +491,31 @@ def _write(folder: Path, model: "SHHC", data: "FeatureTable", found: _Findings, 
         columns["name"] = data.names.astype(object)
     columns["leaf"] = np.arange(tree.n_leaves)
     columns["cluster"] = model.labels_
-    columns |= {layer.column: layer.labels for layer in found.layers}
+    columns |= {layer.column: layer.labels for layer in found.partitions}
     columns |= {f"x{k}": model.embedding_[:, k] for k in range(model.embedding_.shape[1])}
     pq.write_table(pa.table(columns), folder / "assignments.parquet")
-    shown = {node: found.node_names[node] for node in named_nodes(tree).tolist()}
-    draw_hierarchy(tree, folder / "hierarchy.png", node_names=shown, title=title)
+    draw_hierarchy(tree, folder / "hierarchy.png", node_names=_captions(tree, data, found), title=title)
+
+
+def _captions(tree: "Tree", data: "FeatureTable", found: _Findings) -> dict[int, str]:
+    """What stands at nodes in the picture: their names, or else what is known of their rows."""
+    from hyperclade.report import main_branches, named_nodes
+
+    row_names = _row_names(data)
+    captions = {node: f"{int(tree.size[node]):,} rows" for node in main_branches(tree).tolist()}
+    for node in named_nodes(tree).tolist():
+        if node < tree.n_leaves and row_names is None:
+            captions[node] = f"#{node if data.ids is None else data.ids[node]}"
+        elif name := found.shown_names.get(node) or found.mixes.get(node):
+            captions[node] = name
+    return captions
+
+
+def _save_model(folder: Path, model: "SHHC", scaling: "Scaling", columns: list[str] | None) -> None:
+    """The model and what new rows need before it sees them; `read_model` reads it."""
+    model.save(folder)
+    (folder / "scaling.json").write_text(scaling.to_json() + "\n", encoding="utf-8")
+    (folder / "columns.json").write_text(json.dumps(columns, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _title(source: Path | None, data: "FeatureTable") -> str:
@@ -342,22 +533,7 @@ def _summary(
 ) -> dict[str, Any]:
     from importlib.metadata import version
 
-    tree, names = model.tree_, found.node_names
-    layers = []
-    for layer in found.layers:
-        sizes = tree.size[layer.nodes]
-        about = {
-            "column": layer.column,
-            "clusters": len(sizes),
-            "smallest": int(sizes.min()),
-            "largest": int(sizes.max()),
-        }
-        if len(sizes) <= _MOST_LISTED:
-            about["listed"] = [
-                {"label": label, "node": node, "size": int(tree.size[node]), "name": names[node]}
-                for label, node in enumerate(layer.nodes.tolist())
-            ]
-        layers.append(about)
+    tree = model.tree_
     n, d = data.features.shape
     return {
         "input": "bundled nouns" if source is None else str(source),
@@ -365,15 +541,36 @@ def _summary(
         "features": d,
         "dtype": str(data.features.dtype),
         "similarity": model.similarity,
+        "metric": model.metric_,
+        "neighbour_recall": None if model.recall_ is None else round(float(model.recall_), 4),
         "cost": float(model.cost_),
         "score": float(model.score_),
         "clusters": int(model.n_clusters_),
-        "layers": layers,
+        "layers": [_about(tree, layer, found.node_names) for layer in found.layers],
+        "cuts": [_about(tree, layer, found.node_names) for layer in found.cuts],
         "evaluation": evaluation,
         "seconds": {stage: round(seconds, 4) for stage, seconds in stages.items()},
         "peak_memory_mib": _peak_memory(),
         "versions": {name: version(name) for name in _VERSIONED} | {"python": platform.python_version()},
     }
+
+
+def _about(tree: "Tree", layer: _Layer, names: dict[int, str]) -> dict[str, Any]:
+    """A partition and, where they are few, its clusters."""
+    sizes = tree.size[layer.nodes]
+    about = {
+        "column": layer.column,
+        "clusters": len(sizes),
+        "smallest": int(sizes.min()),
+        "largest": int(sizes.max()),
+    }
+    if len(sizes) <= _MOST_LISTED:
+        about["listed"] = [
+            {"label": label, "node": node, "size": int(tree.size[node])}
+            | ({"name": names[node]} if node in names else {})
+            for label, node in enumerate(layer.nodes.tolist())
+        ]
+    return about
 
 
 def _adopt(embedded: Path, folder: Path) -> None:
@@ -396,9 +593,13 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     table.add_column()
     seconds = summary["seconds"]
     memory = summary["peak_memory_mib"]
+    recall = summary["neighbour_recall"]
+    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
     for key, value in {
-        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']})",
+        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
         "similarity": summary["similarity"],
+        "metric": summary["metric"],
+        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
         "Dasgupta cost": f"{summary['cost']:.6g}",
         "normalised score": f"{summary['score']:.4f}",
         "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
@@ -417,25 +618,20 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     console.print()
     for line in lines:
         console.print(line, overflow="ellipsis", no_wrap=True)
-    console.print(f"\nWritten to {target}: {', '.join(_FILES[:6])}", soft_wrap=True)
+    saved = f", {_MODEL}" if (target / _MODEL).exists() else ""
+    console.print(f"\nWritten to {target}: {', '.join(_FILES[:6])}{saved}", soft_wrap=True)
 
 
 def _evaluation_table(evaluation: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("clusters", justify="right")
+    table.add_column("labels")
     for name in ("NMI", "AMI", "ARI", "mean purity", "weighted purity"):
         table.add_column(name, justify="right")
     for column, scores in evaluation["layers"].items():
-        table.add_row(
-            f"{int(column.removeprefix('layer_')):,}", *(f"{score:.3f}" for score in scores.values())
-        )
+        table.add_row(column, *(f"{score:.3f}" for score in scores.values()))
     return table
-
-
-def _name_and_size(tree: "Tree", node_names: Mapping[int, str], node: int) -> str:
-    return f"{node_names.get(node, f'node {node}')}  {int(tree.size[node]):,}"
 
 
 # ---- time, memory, progress ----
@@ -470,8 +666,8 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[str, float], None]]:
-    """A bar on standard error that shows the current stage; gone at the end."""
+def _progress_bar() -> Iterator[tuple[Callable[[str, float], None], Callable[[str], None]]]:
+    """A bar on standard error that shows the current stage, gone at the end; and lines above it that stay."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -485,4 +681,7 @@ def _progress_bar() -> Iterator[Callable[[str, float], None]]:
                 bar.reset(task, description=stage)
             bar.update(task, completed=fraction)
 
-        yield report
+        def say(line: str) -> None:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+        yield report, say

@@ -10,6 +10,7 @@ that `hyperclade --help` answers at once.
 
 import inspect
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -62,6 +63,8 @@ _ITEM_OF = {
     for item in (int, float, str)
     for kind in (list[item], list[item] | None)  # type: ignore[valid-type]
 }
+_BARE_IS_AUTO = str | Literal["auto"] | None
+_DEVICES = re.compile(r"auto|cpu|mps|cuda(:(?P<number>[0-9]+))?")
 _WRONG_USE, _INTERRUPTED, _TERMINATED = 2, 130, 143  # exit statuses, as shells have them
 
 
@@ -95,7 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         function = getattr(import_module(COMMANDS[command][0]), command.replace(" ", "_"))
-        function(**_parse(function, command, rest))
+        options = _parse(function, command, rest)
+        _check_device(options.get("device", "auto"))
+        function(**options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
@@ -204,6 +209,8 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
             parser.add_argument(name, type=str, **given)
         elif parameter.annotation in (bool, "bool"):
             parser.add_argument(f"--{name}", action=ActionYesNo, **given)
+        elif parameter.annotation == _BARE_IS_AUTO:
+            parser.add_argument(f"--{name}", type=str, nargs="?", const="auto", **given)
         elif (item := _ITEM_OF.get(str(parameter.annotation))) is not None:
             parser.add_argument(f"--{name}", type=item, nargs="*", **given)
         else:
@@ -234,6 +241,22 @@ def _preset_path(name: str, command: str) -> str:
         there = ", ".join(sorted(file.stem for file in presets.glob("*.yaml")))
         raise ValueError(f"--config {name}: no such file, nor a preset; the presets are {there}")
     return str(path)
+
+
+def _check_device(name: Any) -> None:
+    """A device that is not there is refused before any work, by every command alike."""
+    found = _DEVICES.fullmatch(str(name))
+    if found is None:
+        raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
+    if not str(name).startswith("cuda"):
+        return
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(found["number"] or 0) >= count:
+        last = f"CUDA devices are numbered from 0, and the last here is cuda:{count - 1}"
+        what = last if count else "there is no CUDA device here"
+        raise ValueError(f"--device {name}: {what}; --device cpu works everywhere")
 
 
 def _terminate(signum: int, frame: Any) -> None:

@@ -1,6 +1,7 @@
 """A static picture of a hierarchy: the Poincaré disk with geodesic edges, coloured branches and names."""
 
 import os
+import re
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
 from textwrap import wrap
@@ -119,8 +120,8 @@ def draw_hierarchy(
     _draw_nodes(axes, tree, points, drawn, colour)
     _draw_ring(axes, tree, points, branches)
     names = {int(node): name for node, name in (node_names or {}).items() if name}
-    _name_around(axes, tree, points, colour, names)
-    _name_branches(canvas, axes, tree, points, branches, names)
+    inside = _name_branches(canvas, axes, tree, points, branches, names)
+    _name_around(axes, tree, points, colour, names, inside)
     if title:
         axes.text(-_EXTENT + 0.03, _EXTENT - 0.03, title, fontsize=13, color=_INK, va="top", linespacing=1.5)
     figure.savefig(path)
@@ -334,15 +335,20 @@ def _draw_ring(axes: Axes, tree: Tree, points: FloatArray, branches: IntArray) -
 
 
 def _name_around(
-    axes: Axes, tree: Tree, points: FloatArray, colour: NDArray, names: Mapping[int, str]
+    axes: Axes, tree: Tree, points: FloatArray, colour: NDArray, names: Mapping[int, str], inside: list[int]
 ) -> None:
-    """Names of the lowest named nodes, along the radius outside the disk, larger nodes first."""
+    """Names of the lowest named nodes, along the radius outside the disk, larger nodes first.
+
+    Those that stand inside already are left out.
+    """
     nodes = np.array(sorted(names), dtype=np.int64)
     if not nodes.size:
         return
     start, stop = tree.leaf_interval[nodes].T
     holds = (start[:, None] <= start) & (stop[:, None] >= stop) & (nodes[:, None] != nodes)
-    nodes = nodes[~holds.any(axis=1)]
+    nodes = nodes[~holds.any(axis=1) & ~np.isin(nodes, inside)]
+    if not nodes.size:
+        return
     nodes = nodes[np.argsort(-tree.size[nodes], kind="stable")]
     size = min(11.0, _SMALL * np.sqrt(_MOST_AROUND / min(len(nodes), _MOST_AROUND)))
     least = 1.2 * size / 72 * (2 * _EXTENT / _INCHES) / _TEXT_RADIUS  # radians a line of text takes
@@ -369,14 +375,18 @@ def _name_branches(
     points: FloatArray,
     branches: IntArray,
     names: Mapping[int, str],
-) -> None:
-    """Names of the main branches beside their nodes, where they hit no other."""
+) -> list[int]:
+    """Names of the main branches beside their nodes, where they hit no other; returns the nodes so named.
+
+    A branch of a single leaf lies at the rim, and is left to be named around it.
+    """
     renderer = canvas.get_renderer()
+    named: list[int] = []
     taken: list[Bbox] = []
     halo = [withStroke(linewidth=3.5, foreground="white", alpha=0.9)]
     for k in np.argsort(-tree.size[branches], kind="stable").tolist():
         node = int(branches[k])
-        if node not in names:
+        if node not in names or node < tree.n_leaves:
             continue
         text = axes.text(0, 0, _lines(names[node]), fontsize=11, fontweight="bold", ha="center", va="center",
                          color=_INK, path_effects=halo, zorder=6)  # fmt: skip
@@ -385,9 +395,11 @@ def _name_branches(
             box = text.get_window_extent(renderer).padded(4)
             if not any(box.overlaps(other) for other in taken):
                 taken.append(box)
+                named.append(node)
                 break
         else:
             text.remove()
+    return named
 
 
 def _places(point: FloatArray) -> FloatArray:
@@ -398,8 +410,9 @@ def _places(point: FloatArray) -> FloatArray:
 
 
 def _lines(name: str) -> str:
-    """A name on lines of some 20 characters."""
-    return "\n".join(wrap(_fit(name, 44), 20, break_long_words=False))
+    """A name on lines of some 20 characters; "62 % oak" stays together."""
+    name = re.sub(r" % (?=\S)", "\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}", _fit(name, 44))
+    return "\n".join(wrap(name, 20, break_long_words=False))
 
 
 def _fit(name: str, length: int) -> str:

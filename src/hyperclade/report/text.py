@@ -6,7 +6,8 @@ from hyperclade.report.picture import MOST_BRANCHES, main_branches
 from hyperclade.trees.tree import Tree
 
 _LINES = 24  # of twigs together, where the tree has as many
-_MOST_TWIGS = 6
+_MOST_TWIGS = 4
+_LEAST_TWIG = 0.05  # of the rows of its branch
 
 
 def outline(
@@ -63,11 +64,12 @@ def outline_nodes(tree: Tree, branches: int = MOST_BRANCHES) -> list[tuple[int, 
     [(4, []), (5, [])]
     """
     shown = [node for node in main_branches(tree, branches).tolist() if node != tree.root]
-    twigs = min(max(_LINES // max(len(shown), 1), 2), _MOST_TWIGS)
-    return [
-        (branch, [node for node in main_branches(tree, twigs, root=branch).tolist() if node != branch])
-        for branch in shown
-    ]
+    count = min(max(_LINES // max(len(shown), 1), 2), _MOST_TWIGS)
+
+    def twigs(branch: int) -> list[int]:
+        return main_branches(tree, count, least_share=_LEAST_TWIG, root=branch).tolist()
+
+    return [(branch, [twig for twig in twigs(branch) if twig != branch]) for branch in shown]
 
 
 def _rest(tree: Tree, node: int, below: list[int]) -> str:
