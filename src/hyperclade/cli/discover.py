@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from hyperclade.cli.cuts import Cuts
     from hyperclade.data.features import FeatureTable
     from hyperclade.data.scaling import Scaling
     from hyperclade.hierarchy.shhc import SHHC
@@ -85,11 +86,12 @@ def discover(
         save_model: Keep the model in OUT, for `hyperclade assign`.
         overwrite: Replace OUT if it exists.
     """
+    from hyperclade.cli.cuts import Cuts
     from hyperclade.data.atomic import atomic_directory
 
     stages: dict[str, float] = {}
     source, target = None if features is None else Path(features), Path(out)
-    asked = _Asked(cut, _counts(levels), height)
+    asked = Cuts(cut, levels, height)
     asked.check()
     if recall is not None and not 0 < recall <= 1:
         raise ValueError(f"--recall must be above 0 and at most 1, got {recall:g}")
@@ -160,32 +162,6 @@ def discover(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Partitions asked for beside the natural layers."""
-
-    cut: int | None
-    levels: list[int]
-    height: float | None
-
-    def check(self, n: int | None = None) -> None:
-        """Refuse what no tree of n rows (or none at all) has."""
-        for option, count in [("--cut", self.cut), *(("--levels", level) for level in self.levels)]:
-            if count is not None and (count < 1 or (n is not None and count > n)):
-                most = "" if n is None else f" to the number of rows, {n}"
-                raise ValueError(f"{option} must be from 1{most}, got {count}")
-        if self.height is not None and not self.height >= 0:
-            raise ValueError(f"--height must not be below 0, got {self.height:g}")
-
-    def of(self, tree: "Tree") -> dict[str, "np.ndarray"]:
-        """Labels `(n,)` by column."""
-        columns = {} if self.cut is None else {f"cut_{self.cut}": tree.cut(self.cut)}
-        columns |= {f"level_{level}": tree.cut(level) for level in self.levels}
-        if self.height is not None:
-            columns[f"height_{self.height:g}"] = tree.cut_height(self.height)
-        return columns
-
-
-@dataclass(frozen=True)
 class _Titles:
     """Names of the features: `listed` if they have any, `used` if nodes are to be named by them."""
 
@@ -222,14 +198,6 @@ class _Findings:
 
 
 # ---- input ----
-
-
-def _counts(levels: str | None) -> list[int]:
-    """Numbers between commas, each once."""
-    try:
-        return list(dict.fromkeys(int(count) for count in levels.split(","))) if levels else []
-    except ValueError:
-        raise ValueError(f"--levels must be numbers of clusters such as 5,20,100; got {levels!r}") from None
 
 
 def _check_target(target: Path, source: Path | None) -> None:
@@ -374,7 +342,7 @@ def _remarks(
 # ---- what was found ----
 
 
-def _describe(model: "SHHC", rows: Any, data: "FeatureTable", titles: _Titles, asked: _Asked) -> _Findings:
+def _describe(model: "SHHC", rows: Any, data: "FeatureTable", titles: _Titles, asked: "Cuts") -> _Findings:
     import numpy as np
 
     from hyperclade.hierarchy.naming import name_nodes
@@ -512,7 +480,7 @@ def _captions(tree: "Tree", data: "FeatureTable", found: _Findings) -> dict[int,
 
 
 def _save_model(folder: Path, model: "SHHC", scaling: "Scaling", columns: list[str] | None) -> None:
-    """The model and what new rows need before it sees them; `read_model` reads it."""
+    """The model and what new rows need before it sees them; `hyperclade assign` reads it."""
     model.save(folder)
     (folder / "scaling.json").write_text(scaling.to_json() + "\n", encoding="utf-8")
     (folder / "columns.json").write_text(json.dumps(columns, ensure_ascii=False) + "\n", encoding="utf-8")

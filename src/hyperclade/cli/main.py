@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # command: (module that holds the function of the same name, what it does)
 COMMANDS = {
     "discover": ("hyperclade.cli.discover", "find the hierarchy in features, images or texts"),
+    "assign": ("hyperclade.cli.assign", "labels of new rows by a hierarchy that discover has saved"),
     "embed": ("hyperclade.cli.embed", "compute features of images or texts with a pretrained encoder"),
     "train selflabel": (
         "hyperclade.cli.train_selflabel",
