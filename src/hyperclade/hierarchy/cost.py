@@ -20,6 +20,7 @@ from hyperclade.hierarchy.similarity import (
     similarity_of,
 )
 from hyperclade.trees import Tree
+from hyperclade.trees.tree import sum_up
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000
@@ -205,7 +206,7 @@ def _unit_costs(tree: Tree) -> NDArray[np.float64]:
     pairs = size * (size - 1) / 2
     split = pairs.copy()
     np.subtract.at(split, tree.parent[:-1], pairs[:-1])
-    return _summed_up(tree.parent, size * split)
+    return sum_up(tree.parent, size * split)
 
 
 def _feature_cost(tree: Tree, weights: FeatureSimilarity) -> float:
@@ -293,14 +294,6 @@ def _largest_first(parent, size, n):
             node = parent[node]
         node = following[node]
     return order
-
-
-@njit(cache=True)
-def _summed_up(parent, values):
-    total = values.copy()
-    for node in range(len(parent) - 1):
-        total[parent[node]] += total[node]
-    return total
 
 
 @njit(cache=True)

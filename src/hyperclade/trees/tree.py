@@ -201,7 +201,7 @@ class Tree:
         """Number of leaves under each node, ``(m,) int64``."""
         ones = np.zeros(self.n_nodes, dtype=np.int64)
         ones[: self.n_leaves] = 1
-        return _frozen(_sum_up(self.parent, ones))
+        return _frozen(sum_up(self.parent, ones))
 
     @cached_property
     def depth(self) -> IntArray:
@@ -651,7 +651,7 @@ class Tree:
     @cached_property
     def _preorder(self) -> tuple[IntArray, IntArray, IntArray]:
         """Position of each node in preorder, the nodes in preorder, and the number of nodes under each."""
-        count = _sum_up(self.parent, np.ones(self.n_nodes, dtype=np.int64))
+        count = sum_up(self.parent, np.ones(self.n_nodes, dtype=np.int64))
         start = _starts(self.child_pointer, self.child_index, count, 1)
         preorder = np.empty(self.n_nodes, dtype=np.int64)
         preorder[start] = np.arange(self.n_nodes)
@@ -877,7 +877,8 @@ def _levels_any_order(parent, n_children):
 
 
 @njit(cache=True)
-def _sum_up(parent, values):
+def sum_up(parent, values):
+    """Sum of `values` `(m,)` over each node and all below it, `(m,)`; children come before parents."""
     total = values.copy()
     for node in range(len(parent) - 1):
         total[parent[node]] += total[node]
