@@ -67,7 +67,7 @@ def discover(
             Euclidean distance, or a sharper softmax of the cosine.
         cut: Also label the rows by exactly this number of clusters, in column cut_K.
         levels: Also label them at these numbers of clusters (5,20,100), in columns level_5, level_20, …
-        height: Also label them by the clusters that merge below this height of the tree, in column height_H.
+        height: Also label them by the clusters that merge up to this height of the tree, in column height_H.
         preclusters: Number of parts that the tree is built over before it is built inside each, for speed;
             "none": every row is a leaf from the start; "auto" decides by the number of rows. For a number of
             clusters see --cut.
