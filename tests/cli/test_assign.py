@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -111,11 +112,14 @@ def test_csv_holds_the_same(done, irises, tmp_path):
     assert text["name"].tolist() == irises[1]["species"].tolist()
 
 
-def test_a_row_far_from_all_is_an_outlier(done, irises, tmp_path):
+def test_a_row_far_from_all_is_an_outlier(done, irises, tmp_path, capsys):
     new = irises[1].iloc[:2, :4].copy()
     new.iloc[1] = [50.0, 1e6, -20.0, 90.0]
     new.to_csv(tmp_path / "new.csv", index=False)
     assert assigned(done, tmp_path / "new.csv", tmp_path)["outlier"].tolist() == [False, True]
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.match(r"2 rows in (1 cluster|2 clusters) \(cluster\), mean confidence", text)
+    assert ", 1 outlier → " in text
 
 
 def test_sparse_rows(tmp_path):

@@ -173,9 +173,15 @@ def _write(target: Path, data: "FeatureTable", found: _Found, known_ids: "np.nda
 def _print(target: Path, found: _Found, column: str) -> None:
     from rich.console import Console
 
-    about, n = found.about, len(found.about.labels)
+    about = found.about
+    rows = _count(len(about.labels), "row")
+    clusters = _count(len(set(about.labels.tolist())), "cluster")
+    outliers = _count(int(about.outlier.sum()), "outlier")
+    sure = f"mean confidence {about.confidence.mean():.2f}"
     Console(highlight=False, markup=False).print(
-        f"{n:,} row{'s' if n != 1 else ''} in {len(set(about.labels.tolist())):,} clusters ({column}), mean "
-        f"confidence {about.confidence.mean():.2f}, {int(about.outlier.sum()):,} outliers → {target}",
-        soft_wrap=True,
+        f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}", soft_wrap=True
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
