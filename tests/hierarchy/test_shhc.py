@@ -158,6 +158,25 @@ def test_equal_rows_are_subtrees_of_their_own(name, n_clusters):
         assert tree.size[top] == len(group) and tree.height[top] == 0
 
 
+def test_only_equal_rows_meet_at_height_zero(tmp_path):
+    for X in ([[0.0], [1.0]], [[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]], np.eye(4)):
+        for name in NAMES:
+            model = SHHC(similarity=name, random_state=0).fit(X)
+            assert (model.tree_.height[len(X) :] > 0).all()
+            assert len(np.unique(model.labels_)) > 1
+    same = SHHC(random_state=0).fit(np.ones((5, 2)))
+    assert not same.tree_.height.any() and same.n_clusters_ == 1
+    same.save(tmp_path / "model")
+    found = SHHC.load(tmp_path / "model").assign([[1.0, 1.0], [9.0, 1.0]])
+    assert found.labels.tolist() == [0, 0] and found.confidence.tolist() == [1, 1]
+    assert found.nearest.tolist() == [0, 0] and found.outlier.tolist() == [False, True]
+
+
+def test_confidence_counts_copies():
+    model = SHHC(random_state=0).fit(np.repeat(np.eye(2), 30, axis=0))
+    np.testing.assert_array_equal(model.assign(np.eye(2)).confidence, 1)
+
+
 def test_distinct_rows_repeated_are_the_coarsest_layer():
     rng = np.random.default_rng(0)
     which = np.repeat(np.arange(6), [300, 200, 150, 100, 100, 50])

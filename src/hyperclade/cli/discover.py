@@ -144,7 +144,7 @@ def discover(
                 )
             with _timed(stages, "writing"):
                 progress("writing", 0.0)
-                title = f"{_title(source, data)} · {similarity} similarity, {model.metric_} metric"
+                title = f"{_title(source, data)}\n{similarity} similarity, {model.metric_} metric"
                 _write(folder, model, data, found, title)
                 if save_model:
                     _save_model(folder / _MODEL, model, scaling, titles.listed)

@@ -18,6 +18,7 @@ IntArray = NDArray[np.int64]
 
 _PASSES = 4  # over new leaves: where one belongs depends a little on where the others are
 _SETTLED = 1e-4  # of the cost: what a pass over all must gain to be followed by another
+_LEAST_HEIGHT = 1e-12
 _JUST_ABOVE = 1 + 2.0**-30
 
 
@@ -135,11 +136,11 @@ def merge_heights(merges, cross, sizes, least, peak):
         a, b = merges[i]
         size[k + i] = size[a] + size[b]
         mean = max(cross[i], least) / (size[a] * size[b])
-        # Rounded, as the last digits of a logarithm differ between processors.
-        own = max(np.round(-np.log(min(mean / peak, 1.0)) * 1e12) / 1e12, 0.0)
+        # Rounded, as the last digits of a logarithm differ between processors; 0 is for equal rows alone.
+        own = max(np.round(-np.log(min(mean / peak, 1.0)) / _LEAST_HEIGHT) * _LEAST_HEIGHT, _LEAST_HEIGHT)
         below = max(height[a], height[b])
         height[k + i] = own if own >= below else below * _JUST_ABOVE
-    return height[k:] + 0.0
+    return height[k:]
 
 
 def _joined(

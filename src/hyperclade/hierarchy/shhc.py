@@ -277,7 +277,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         index, reach = self._nearby
         found, distance = index.of(index.rows.of(X), min(self.n_neighbors, len(index.rows)))
         near = self._distinct.first[np.maximum(found, 0)]
-        weight = np.where(found >= 0, 1 - np.arange(found.shape[1]) / found.shape[1], 0.0)
+        weight = self._rank_weights(np.where(found >= 0, self._distinct.sizes[np.maximum(found, 0)], 0))
         confidence = (weight * (own[near] == labels[:, None])).sum(axis=1) / weight.sum(axis=1)
         return Assignment(labels, confidence, distance[:, -1] > reach, near[:, 0])
 
@@ -566,6 +566,13 @@ class SHHC(TransformerMixin, TreeEstimator):
         places = self._composed.item_node[best_grafts(self._top, self._items, offsets, features, ties)]
         twin = self._distinct.find(Rows(X))
         return np.where(twin >= 0, self._distinct.first[np.maximum(twin, 0)], places)
+
+    def _rank_weights(self, sizes: IntArray) -> FloatArray:
+        """What items of so many rows `(b, m)`, nearest first, weigh: the row of rank r < k ``1 − r/k``."""
+        k = min(self.n_neighbors, len(self._distinct.item_of))
+        last = np.minimum(np.cumsum(sizes, axis=1), k)
+        up_to = last - last * (last - 1) / (2 * k)
+        return np.diff(up_to, axis=1, prepend=0)
 
     @property
     def _nearby(self) -> tuple[NeighbourIndex, float]:

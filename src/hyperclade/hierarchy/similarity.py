@@ -409,7 +409,7 @@ def knn_graph(
     if k == 0:
         return GraphSimilarity(
             scipy.sparse.csr_matrix((m, m), dtype=np.float32), distinct, index=index,
-            distances=np.empty((m, 0), np.float32),
+            neighbours=np.empty((m, 0), np.int32), distances=np.empty((m, 0), np.float32),
         )  # fmt: skip
     found, distances = index.own(k, progress)
     edges = neighbour_graph(found)
