@@ -24,6 +24,7 @@ from hyperclade.trees.tree import sum_up
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000
+_TRIPLE_VALUES = 2**22  # features looked at at a time
 _BLOCK_ITEMS = 2**14  # whose edges are looked at at a time
 
 
@@ -256,11 +257,13 @@ def _feature_triples(weights: FeatureSimilarity, random_state: int) -> float:
     sampled = 0.0
     chosen = item_of[np.sort(rng.choice(n, min(n, 4 * _EXACT_TRIPLES), replace=False))]
     pool, offsets = weights.features(chosen, np.float32), weights.offsets(chosen)
-    for _ in range(0, _SAMPLED_TRIPLES, 100_000):
+    batch = max(_TRIPLE_VALUES // max(pool.shape[1], 1), 1)
+    for done in range(0, _SAMPLED_TRIPLES, batch):
+        count = min(batch, _SAMPLED_TRIPLES - done)
         # A third index never equals the first two: they are drawn from ever smaller ranges and shifted past.
-        i = rng.integers(0, len(pool), 100_000)
-        j = (i + rng.integers(1, len(pool), 100_000)) % len(pool)
-        k = rng.integers(0, len(pool) - 2, 100_000)
+        i = rng.integers(0, len(pool), count)
+        j = (i + rng.integers(1, len(pool), count)) % len(pool)
+        k = rng.integers(0, len(pool) - 2, count)
         low, high = np.minimum(i, j), np.maximum(i, j)
         k += k >= low
         k += k >= high

@@ -375,7 +375,8 @@ class SHHC(TransformerMixin, TreeEstimator):
             raise ValueError(f"dim must be at least 2, got {self.dim}")
         if self.n_init != "auto" and self.n_init < 1:
             raise ValueError(f'n_init must be "auto" or at least 1, got {self.n_init}')
-        _device(self.device)
+        if self.device not in ("auto", "cpu"):  # those need no torch until there are pre-clusters
+            _device(self.device)
 
     def _n_preclusters(self, m: int) -> int | None:
         """Of m distinct rows."""
