@@ -131,18 +131,15 @@ def _assigned(saved: _Saved, rows: Any, asked: "Cuts") -> _Found:
     from hyperclade.hierarchy.shhc import Assignment
 
     model = saved.model
-    parts, leaves = [], []
+    parts = []
     for start in range(0, rows.shape[0], _BLOCK):
         block = saved.scaling.apply(rows[start : start + _BLOCK])
         parts.append(model.assign(block, asked.cut))
-        leaves.append(model.predict(block, model.tree_.n_leaves))
-    # Cut into single rows, a cluster is a known row; its labels in all other cuts are those of the new one.
-    leaf = np.argsort(model.cut(model.tree_.n_leaves))[np.concatenate(leaves)]
     known = {"cluster": model.labels_}
     known |= {f"layer_{labels.max() + 1}": labels for labels in model.layers_} | asked.of(model.tree_)
-    fields = ("labels", "confidence", "outlier", "nearest")
+    fields = ("labels", "confidence", "outlier", "nearest", "leaf")
     about = Assignment(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
-    return _Found({column: labels[leaf] for column, labels in known.items()}, about)
+    return _Found({column: labels[about.leaf] for column, labels in known.items()}, about)
 
 
 def _write(target: Path, data: "FeatureTable", found: _Found, known_ids: "np.ndarray | None") -> None:

@@ -57,12 +57,14 @@ class Assignment:
     outlier : (b,) bool, whether the row is farther from its neighbours than 99 % of the fitted rows are from
         theirs.
     nearest : (b,) int64, the nearest fitted row.
+    leaf : (b,) int64, the fitted row whose labels the new one has, in this cut and every other.
     """
 
     labels: IntArray
     confidence: FloatArray
     outlier: NDArray[np.bool_]
     nearest: IntArray
+    leaf: IntArray
 
 
 class SHHC(TransformerMixin, TreeEstimator):
@@ -267,19 +269,19 @@ class SHHC(TransformerMixin, TreeEstimator):
 
         A row equal to a fitted one has its place. With k the labels are those of `cut(k)`.
         """
-        return self._labels_of(self._places(self._checked(X)), k)
+        return self._labels(k)[self._leaves(self._places(self._checked(X)))]
 
     def assign(self, X: Any, k: int | None = None) -> Assignment:
         """Labels of new rows as `predict` gives them, how sure they are, and which rows are out of place."""
         X = self._checked(X)
-        labels = self._labels_of(self._places(X), k)
-        own = self.labels_ if k is None else self.cut(k)
+        leaf, own = self._leaves(self._places(X)), self._labels(k)
+        labels = own[leaf]
         index, reach = self._nearby
         found, distance = index.of(index.rows.of(X), min(self.n_neighbors, len(index.rows)))
         near = self._distinct.first[np.maximum(found, 0)]
         weight = self._rank_weights(np.where(found >= 0, self._distinct.sizes[np.maximum(found, 0)], 0))
         confidence = (weight * (own[near] == labels[:, None])).sum(axis=1) / weight.sum(axis=1)
-        return Assignment(labels, confidence, distance[:, -1] > reach, near[:, 0])
+        return Assignment(labels, confidence, distance[:, -1] > reach, near[:, 0], leaf)
 
     def transform(self, X: Any) -> FloatArray:
         """New rows in the ball, `(b, dim) float64`: on the leaves' radius, where they belong in the tree."""
@@ -304,8 +306,8 @@ class SHHC(TransformerMixin, TreeEstimator):
             who is near whom. False: they keep their places relative to one another.
         """
         X = self._checked(X)
-        places = self._places(X)
-        labels = np.r_[self.labels_, self._labels_of(places, None)]
+        leaf = self._leaves(self._places(X))
+        labels = np.r_[self.labels_, self.labels_[leaf]]
         before = self._distinct
         stack = scipy.sparse.vstack if scipy.sparse.issparse(X) else np.vstack
         self._compare(stack([self._X, X]))
@@ -319,8 +321,7 @@ class SHHC(TransformerMixin, TreeEstimator):
             self._top = with_leaves(self._top, self._items, old, added, settle=settle)
         else:
             # The part that holds the place of an added item, or of the first of the rows equal to it.
-            nodes = places[now.first[added] - len(before.item_of)]
-            part = _larger_side(self.tree_.parent, self.tree_.size, self._part_of_item[before.item_of])[nodes]
+            part = self._part_of_item[before.item_of[leaf[now.first[added] - len(before.item_of)]]]
             for k, own in enumerate(self._parts):
                 more = added[part == k]
                 rows = np.r_[old[own], more]
@@ -542,9 +543,13 @@ class SHHC(TransformerMixin, TreeEstimator):
             return scipy.sparse.csr_matrix(X)
         return X.toarray() if scipy.sparse.issparse(X) else X
 
-    def _labels_of(self, nodes: IntArray, k: int | None) -> IntArray:
-        labels = self.labels_ if k is None else self.cut(k)
-        return _larger_side(self.tree_.parent, self.tree_.size, labels)[nodes]
+    def _labels(self, k: int | None) -> IntArray:
+        return self.labels_ if k is None else self.cut(k)
+
+    def _leaves(self, nodes: IntArray) -> IntArray:
+        """The leaf under each node that is reached by always taking the larger child."""
+        rows = np.arange(self.tree_.n_leaves)
+        return _larger_side(self.tree_.parent, self.tree_.size, rows)[nodes]
 
     def _places(self, X: Any) -> IntArray:
         """Node of `tree_` above which each new row makes the tree over the items cheapest.
