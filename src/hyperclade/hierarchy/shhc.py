@@ -269,7 +269,8 @@ class SHHC(TransformerMixin, TreeEstimator):
 
         A row equal to a fitted one has its place. With k the labels are those of `cut(k)`.
         """
-        return self._labels(k)[self._leaves(self._places(self._checked(X)))]
+        X = self._checked(X)
+        return self._labels(k)[self._leaves(self._places(X))]
 
     def assign(self, X: Any, k: int | None = None) -> Assignment:
         """Labels of new rows as `predict` gives them, how sure they are, and which rows are out of place."""
