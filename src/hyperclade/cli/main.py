@@ -10,7 +10,6 @@ that `hyperclade --help` answers at once.
 
 import inspect
 import os
-import re
 import signal
 import sys
 import threading
@@ -65,7 +64,6 @@ _ITEM_OF = {
     for kind in (list[item], list[item] | None)  # type: ignore[valid-type]
 }
 _BARE_IS_AUTO = str | Literal["auto"] | None
-_DEVICES = re.compile(r"auto|cpu|mps|cuda(:(?P<number>[0-9]+))?")
 _WRONG_USE, _INTERRUPTED, _TERMINATED = 2, 130, 143  # exit statuses, as shells have them
 
 
@@ -100,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         function = getattr(import_module(COMMANDS[command][0]), command.replace(" ", "_"))
         options = _parse(function, command, rest)
-        _check_device(options.get("device", "auto"))
+        if options.get("device", "auto") != "auto":
+            _check_device(options["device"])
         function(**options)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -244,20 +243,14 @@ def _preset_path(name: str, command: str) -> str:
     return str(path)
 
 
-def _check_device(name: Any) -> None:
+def _check_device(name: str) -> None:
     """A device that is not there is refused before any work, by every command alike."""
-    found = _DEVICES.fullmatch(str(name))
-    if found is None:
-        raise ValueError(f"--device must be auto, cpu, cuda or cuda:N, got {name!r}")
-    if not str(name).startswith("cuda"):
-        return
-    import torch
+    from hyperclade.environment import device_of
 
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(found["number"] or 0) >= count:
-        last = f"CUDA devices are numbered from 0, and the last here is cuda:{count - 1}"
-        what = last if count else "there is no CUDA device here"
-        raise ValueError(f"--device {name}: {what}; --device cpu works everywhere")
+    try:
+        device_of(name)
+    except ValueError as error:
+        raise ValueError(f"--{error}") from error
 
 
 def _terminate(signum: int, frame: Any) -> None:
@@ -274,7 +267,12 @@ def _one_line(error: BaseException) -> str:
         return f"the GPU ran out of memory; --device cpu does without it ({str(error).partition('. GPU')[0]})"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        from hyperclade.environment import installation
+
+        return f"this needs {error.name}, which is not installed: {installation(error.name)}"
+    return text
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
-from hyperclade.encoders.pretrained import pooled_features, require
+from hyperclade.encoders.pretrained import pooled_features
+from hyperclade.environment import require
 
 Modality = Literal["vision", "audio"]
 
@@ -158,7 +159,7 @@ def source_of(name: str) -> str:
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
         raise ValueError(f"backbone {name!r}: no such folder")
-    require(name, "'hyperclade[learn]'", "transformers")
+    require(f"backbone {name!r}", "transformers")
     return str(folder) if folder.is_dir() else name
 
 
@@ -201,7 +202,7 @@ def blueprint_of(name: str, config: Any, settings: dict[str, Any]) -> dict[str, 
 
 def config_from(blueprint: dict[str, Any]) -> Any:
     """The `transformers` config of a blueprint."""
-    require(blueprint["name"], "'hyperclade[learn]'", "transformers")
+    require(f"backbone {blueprint['name']!r}", "transformers")
     from transformers import AutoConfig
 
     return type(AutoConfig.for_model(blueprint["config"]["model_type"])).from_dict(blueprint["config"])
@@ -249,7 +250,7 @@ def _audio_settings(source: str, config: Any) -> dict[str, Any]:
 
 
 def vision_settings(source: str, config: Any) -> dict[str, Any]:
-    require(source, "'hyperclade[learn]'", "PIL")
+    require(f"backbone {source!r}", "PIL")
     import transformers
 
     # The processors that compute with Pillow and numpy; the others need torchvision.

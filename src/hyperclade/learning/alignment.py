@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from hyperclade.learning.shards import sum_over_processes
+from hyperclade.transport.shards import sum_over_processes
 
 
 def matching_columns(blocks: Iterable[Sequence[Tensor]]) -> np.ndarray:

@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from hyperclade.hierarchy.composition import merge_heights
 from hyperclade.hierarchy.search import improve, merge_costs
 from hyperclade.hierarchy.similarity import Similarity
-from hyperclade.learning.shards import sum_over_processes
+from hyperclade.transport.shards import sum_over_processes
 from hyperclade.trees.tree import Tree
 
 _BLOCK_ROWS = 8192

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperclade.learning.shards import gather_rows, own_rows, sum_over_processes
 from hyperclade.transport.marginals import gaussian, match_to_current, zipf
+from hyperclade.transport.shards import gather_rows, own_rows, sum_over_processes
 from hyperclade.transport.streamed import sinkhorn_streamed
 
 Marginal = Literal["uniform", "gaussian", "zipf"]

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.learning.schedule import StepBatches
-from hyperclade.learning.shards import world
+from hyperclade.transport.shards import world
 
 CHECKPOINT, LAST, RECIPE, HISTORY = "model.ckpt", "last.ckpt", "recipe.json", "history.jsonl"
 CHECKPOINT_SECONDS = 300.0

@@ -12,7 +12,7 @@ from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.encoders.backbone import Backbone as Body
 from hyperclade.encoders.backbone import backbone_from, load_backbone
-from hyperclade.encoders.pretrained import pick_device
+from hyperclade.environment import pick_device
 from hyperclade.learning.augment import plain_frames
 from hyperclade.recognition.config import Backbone
 

@@ -23,10 +23,10 @@ from hyperclade.learning.augment_masks import augment_masked
 from hyperclade.learning.pixels import features_at, sample_pixels
 from hyperclade.learning.runs import batch_loader, plain
 from hyperclade.learning.schedule import cosine_rate, seed_step
-from hyperclade.learning.shards import world
 from hyperclade.recognition.config import Recipe
 from hyperclade.recognition.embedding import image_features, load_body
 from hyperclade.recognition.recipes import method_class
+from hyperclade.transport.shards import world
 from hyperclade.trees.taxonomy import Taxonomy
 
 _CONSTANT = 1e-8  # relative deviation of features that say nothing

@@ -17,7 +17,7 @@ from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
-from hyperclade.encoders.pretrained import pick_device
+from hyperclade.environment import pick_device
 from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
 from hyperclade.learning.runs import HISTORY, plain, read_history
 from hyperclade.recognition.config import Backbone, Recipe

@@ -14,7 +14,7 @@ from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
-from hyperclade.encoders.pretrained import pick_device
+from hyperclade.environment import pick_device
 from hyperclade.learning import runs
 from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, LastCheckpoint
 from hyperclade.recognition.config import Recipe

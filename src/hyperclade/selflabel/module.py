@@ -29,9 +29,9 @@ from hyperclade.learning.labelling import (
 )
 from hyperclade.learning.runs import batch_loader, plain
 from hyperclade.learning.schedule import cosine_rate, relabelling_steps, seed_step
-from hyperclade.learning.shards import gather_rows, own_rows, world
 from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
 from hyperclade.selflabel.network import CrossModalNet
+from hyperclade.transport.shards import gather_rows, own_rows, world
 from hyperclade.trees.tree import Tree
 
 _BLOCK_ROWS = 4096

@@ -13,7 +13,7 @@ import numpy as np
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
-from hyperclade.encoders.pretrained import pick_device
+from hyperclade.environment import pick_device
 from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe

@@ -11,7 +11,7 @@ import pytorch_lightning as lightning
 import torch
 
 from hyperclade.data.paired import PairedSet
-from hyperclade.encoders.pretrained import pick_device
+from hyperclade.environment import pick_device
 from hyperclade.learning import runs
 from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE, LastCheckpoint, plain
 from hyperclade.selflabel.config import Recipe

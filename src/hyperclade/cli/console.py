@@ -1,0 +1,85 @@
+"""What commands show: the one bar, lines on standard output and on standard error, lists, tables."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from hyperclade.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_NAMED = 5  # that a list names before it says how many more there are
+
+
+def console(width: int | None = None) -> "Console":
+    """For standard output; no narrower than `width`, where that is given."""
+    from rich.console import Console
+
+    made = Console(highlight=False, markup=False, soft_wrap=True)
+    if width is not None:
+        made.width = max(made.width, width)
+    return made
+
+
+@contextmanager
+def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """A bar on standard error that shows the stage of the work and is gone at the end; lines above it stay.
+
+    Parameters
+    ----------
+    shown : bool
+        False shows the lines alone.
+
+    Yields
+    ------
+    progress : callable
+        As `hyperclade.progress` has it.
+    say : callable
+        Prints a line.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    on = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=on, transient=True, disable=not (shown and on.is_terminal)) as drawn:
+        task = drawn.add_task("", total=1.0, start=False)
+
+        def report(stage: str, fraction: float) -> None:
+            if drawn.tasks[0].description != stage:
+                drawn.reset(task, description=stage)
+            drawn.update(task, completed=fraction)
+
+        def say(line: str) -> None:
+            on.print(line, highlight=False, markup=False, soft_wrap=True)
+
+        yield report, say
+
+
+def listed(title: str, lines: Sequence[str], *, most: int = _NAMED) -> None:
+    """A list on standard error: its first lines, and how many more there are. Nothing without lines."""
+    if not lines:
+        return
+    print(title, file=sys.stderr)
+    for line in lines[:most]:
+        print(f"  {line}", file=sys.stderr)
+    if len(lines) > most:
+        print(f"  … and {len(lines) - most:,} more", file=sys.stderr)
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, left: int = 1, header: bool = True
+) -> Any:
+    """A table of rich, its first `left` columns to the left, the others, which are numbers, to the right."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, show_header=header)
+    for k, name in enumerate(columns):
+        made.add_column(name, justify="left" if k < left else "right", no_wrap=True)
+    for row in rows:
+        made.add_row(*map(str, row))
+    return made
