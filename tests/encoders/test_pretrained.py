@@ -192,7 +192,7 @@ def test_faults_are_named(tmp_path, bert_folder, vit_folder, pictures):
         load_encoder(bert_folder, "cpu", kind="image")
     with pytest.raises(ValueError, match="is for images, not for texts"):
         load_encoder(vit_folder, "cpu").encode_texts(["a"])
-    with pytest.raises(ValueError, match="device must be auto.*'nonsense'"):
+    with pytest.raises(ValueError, match=r"device must be auto.*'nonsense'"):
         load_encoder(vit_folder, "nonsense")
 
 
