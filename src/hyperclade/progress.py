@@ -1,9 +1,10 @@
-"""How long work says how far it is: it calls `progress(stage, fraction)`, and draws nothing itself."""
+"""How work says how far it is, by `progress(stage, fraction)`, and what to be aware of, by `say(line)`."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import TypeVar
 
 Progress = Callable[[str, float], None]
+Say = Callable[[str], None]
 Item = TypeVar("Item")
 
 
@@ -40,3 +41,18 @@ def tracked(
     for done, item in enumerate(items, 1):
         yield item
         progress(stage, done / max(total, 1))
+
+
+def say_list(say: Say | None, title: str, lines: Sequence[str], *, most: int = 5) -> None:
+    """Say a title and the first of some lines, and how many more there are; nothing without lines.
+
+    >>> say_list(print, "3 skipped:", ["a", "b", "c"], most=1)
+    3 skipped:
+      a
+      … and 2 more
+    """
+    if say is None or not lines:
+        return
+    more = [f"… and {len(lines) - most:,} more"] if len(lines) > most else []
+    for line in (title, *(f"  {line}" for line in (*lines[:most], *more))):
+        say(line)

@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hyperclade.progress import Progress
+from hyperclade.progress import Progress, say_list
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_NAMED = 5  # that a list names before it says how many more there are
 
 
 def console(width: int | None = None) -> "Console":
@@ -60,15 +59,9 @@ def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
         yield report, say
 
 
-def listed(title: str, lines: Sequence[str], *, most: int = _NAMED) -> None:
+def listed(title: str, lines: Sequence[str], *, most: int = 5) -> None:
     """A list on standard error: its first lines, and how many more there are. Nothing without lines."""
-    if not lines:
-        return
-    print(title, file=sys.stderr)
-    for line in lines[:most]:
-        print(f"  {line}", file=sys.stderr)
-    if len(lines) > most:
-        print(f"  … and {len(lines) - most:,} more", file=sys.stderr)
+    say_list(partial(print, file=sys.stderr), title, lines, most=most)
 
 
 def table(

@@ -1,14 +1,15 @@
 """The entry point `hyperclade COMMAND …`: picks the command and turns errors of the user into one line.
 
-A command is a function with annotations and a docstring with an `Args:` section; one of two words, "train
-selflabel", is `train_selflabel` in the module of that name. Its parameters before a `*`, or the first where
-there is none, are positional arguments, the others options. Those of a dataclass have the options of its
-fields (`--training.epochs 5`), and the command then reads YAML files of all its options (`--config FILE`).
-jsonargparse makes the parser from them. The module of a command is imported only when that command runs, so
-that `hyperclade --help` answers at once.
+A command is a function with annotations and a docstring that describes its parameters; one of two words,
+"train selflabel", is what `cli.systems` makes of a system that learns. Parameters before a `*`, or the first
+where there is none, are positional arguments, the others options. Those of a dataclass have the options of
+its fields (`--training.epochs 5`), and the command then reads YAML files of all its options (`--config
+FILE`). jsonargparse makes the parser from them. The module of a command is imported only when that command
+runs, so that `hyperclade --help` answers at once.
 """
 
 import inspect
+import json
 import os
 import signal
 import sys
@@ -16,45 +17,18 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import is_dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from hyperclade.cli import systems
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-# command: (module that holds the function of the same name, what it does)
+# command of one word, the function of that name in its module: what it does
 COMMANDS = {
-    "discover": ("hyperclade.cli.discover", "find the hierarchy in features, images or texts"),
-    "assign": ("hyperclade.cli.assign", "labels of new rows by a hierarchy that discover has saved"),
-    "embed": ("hyperclade.cli.embed", "compute features of images or texts with a pretrained encoder"),
-    "train selflabel": (
-        "hyperclade.cli.train_selflabel",
-        "train on sound and vision by labels they give each other",
-    ),
-    "evaluate selflabel": (
-        "hyperclade.cli.evaluate_selflabel",
-        "judge a trained system's clusters, features and hierarchies",
-    ),
-    "train recognition": (
-        "hyperclade.cli.train_recognition",
-        "train a method on features, images or pixels labelled by a taxonomy",
-    ),
-    "evaluate recognition": (
-        "hyperclade.cli.evaluate_recognition",
-        "judge a trained method on labelled samples",
-    ),
-    "predict recognition": (
-        "hyperclade.cli.predict_recognition",
-        "scores, labels and a way down the taxonomy for samples; masks of images",
-    ),
-    "reproduce crossmodal": (
-        "hyperclade.cli.reproduce_crossmodal",
-        "compare the published systems on sound and vision",
-    ),
-    "reproduce recognition": (
-        "hyperclade.cli.reproduce_recognition",
-        "compare the methods of recognition in the paper's tables",
-    ),
+    "discover": "find the hierarchy in features, images or texts",
+    "assign": "labels of new rows by a hierarchy that discover has saved",
+    "embed": "compute features of images or texts with a pretrained encoder",
 }
 
 # options that take several values: annotation: type of each
@@ -91,12 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"hyperclade {__version__}")
         return 0
-    if command not in COMMANDS:
-        return _no_such(command)
+    if command is None:
+        return _no_such(arguments[0])
     if threading.current_thread() is threading.main_thread():  # others cannot handle signals
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        function = getattr(import_module(COMMANDS[command][0]), command.replace(" ", "_"))
+        if command in COMMANDS:
+            function = getattr(import_module(f"hyperclade.cli.{command}"), command)
+        else:
+            function = systems.command(command)
         options = _parse(function, command, rest)
         if options.get("device", "auto") != "auto":
             _check_device(options["device"])
@@ -112,21 +89,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _split(arguments: list[str]) -> tuple[str, list[str]]:
-    """The command, of one word or two, and its arguments."""
-    for words in (2, 1):
-        if " ".join(arguments[:words]) in COMMANDS:
-            return " ".join(arguments[:words]), arguments[words:]
-    return (arguments[0], arguments[1:]) if arguments else ("--help", [])
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The command, of one word or two, and its arguments; None where there is no such command."""
+    if not arguments:
+        return "--help", []
+    if arguments[0] in COMMANDS or arguments[0].startswith("-"):
+        return arguments[0], arguments[1:]
+    two = " ".join(arguments[:2])
+    return (two if systems.is_command(two) else None), arguments[2:]
 
 
 def _no_such(command: str) -> int:
     """Names what there is: the commands that begin with the word given, or else all."""
-    begun = [name for name in COMMANDS if name.startswith(f"{command} ")]
+    every = COMMANDS | systems.commands()
+    begun = {name: about for name, about in every.items() if name.startswith(f"{command} ")}
     if begun:
         print("\n".join([f"hyperclade {command} …", "", *_lines(begun)]))
-        return _WRONG_USE
-    print(f"error: no command {command!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+    else:
+        print(f"error: no command {command!r}; there are {', '.join(every)}", file=sys.stderr)
     return _WRONG_USE
 
 
@@ -138,7 +118,7 @@ def _help() -> str:
             "Find the hierarchy in unlabelled data, and learn from it.",
             "",
             "commands:",
-            *_lines(list(COMMANDS)),
+            *_lines(COMMANDS | systems.commands()),
             "",
             "hyperclade COMMAND --help   options of a command",
             "hyperclade --version        version of this installation",
@@ -147,16 +127,16 @@ def _help() -> str:
     )
 
 
-def _lines(commands: list[str]) -> list[str]:
-    width = max(map(len, COMMANDS))
-    return [f"  {command:<{width}}  {COMMANDS[command][1]}" for command in commands]
+def _lines(commands: dict[str, str]) -> list[str]:
+    width = max(map(len, commands))
+    return [f"  {command:<{width}}  {about}" for command, about in commands.items()]
 
 
 def _parse(function: Callable[..., None], command: str, arguments: list[str]) -> dict[str, Any]:
     from jsonargparse import ArgumentError
 
     parser = _parser(function, command)
-    arguments = _with_preset_paths([_with_underscores(argument) for argument in arguments], command)
+    arguments = _with_one_config([_with_underscores(argument) for argument in arguments], command)
     try:
         values = parser.parse_args(arguments).as_dict()
     except ArgumentError as error:
@@ -220,27 +200,19 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
     return parser
 
 
-def _with_preset_paths(arguments: list[str], command: str) -> list[str]:
-    """`--config shhc` as `--config …/presets/shhc.yaml`; files and paths as they are."""
-    found = list(arguments)
-    for k, argument in enumerate(arguments):
-        if argument.startswith("--config="):
-            found[k] = "--config=" + _preset_path(argument.removeprefix("--config="), command)
-        elif argument == "--config" and k + 1 < len(arguments):
-            found[k + 1] = _preset_path(arguments[k + 1], command)
-    return found
-
-
-def _preset_path(name: str, command: str) -> str:
-    if Path(name).is_file() or Path(name).name != name:
-        return name
-    system = "recognition" if command.endswith(" recognition") else "selflabel"
-    presets = Path(__file__).parents[1] / system / "presets"
-    path = presets / f"{name.removesuffix('.yaml')}.yaml"
-    if not path.exists():
-        there = ", ".join(sorted(file.stem for file in presets.glob("*.yaml")))
-        raise ValueError(f"--config {name}: no such file, nor a preset; the presets are {there}")
-    return str(path)
+def _with_one_config(arguments: list[str], command: str) -> list[str]:
+    """What all `--config` hold together before the other arguments, which are laid over it."""
+    rest, names = [], []
+    left = iter(arguments)
+    for argument in left:
+        name, equals, value = argument.partition("=")
+        if name == "--config" and (found := value if equals else next(left, None)) is not None:
+            names.append(found)
+        else:
+            rest.append(argument)
+    if not names:
+        return arguments
+    return ["--config", json.dumps(systems.read_config(command, names)), *rest]
 
 
 def _check_device(name: str) -> None:

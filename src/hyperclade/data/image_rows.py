@@ -68,6 +68,11 @@ class ImageRows:
         return pixels
 
 
+def read_rows(inputs: np.ndarray | ImageRows, rows: Any) -> np.ndarray:
+    """Some rows of features `(b, d)`, or of images `(b, 3, h, w)`."""
+    return inputs.read(rows) if isinstance(inputs, ImageRows) else inputs[rows]
+
+
 @dataclass(frozen=True, eq=False)
 class Pictures:
     """n colour images, each of its own size, decoded when they are read.

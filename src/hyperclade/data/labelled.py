@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from hyperclade.data.image_rows import ImageRows, Skipped
+from hyperclade.data.image_rows import ImageRows, Skipped, read_rows
+from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -38,6 +39,8 @@ class LabelledSet:
     ('animal/cat',)
     """
 
+    word: ClassVar[str] = "samples"
+
     inputs: np.ndarray | ImageRows
     labels: np.ndarray
     taxonomy: Taxonomy
@@ -62,6 +65,15 @@ class LabelledSet:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def kind(self) -> Literal["features", "images"]:
+        """What the inputs are."""
+        return "images" if isinstance(self.inputs, ImageRows) else "features"
+
+    @property
+    def in_memory(self) -> bool:
+        return self.kind == "features"
+
     def subset(self, rows: Any) -> "LabelledSet":
         """These rows, in this order; the counts of what was completed and skipped stay those of the whole."""
         rows = np.arange(len(self))[rows]
@@ -69,6 +81,20 @@ class LabelledSet:
         return replace(
             self, inputs=inputs, labels=self.labels[rows], ids=tuple(self.ids[row] for row in rows)
         )
+
+    def batch(self, rows: Any) -> dict[str, np.ndarray]:
+        """Features `(b, d) float32` or images `(b, 3, h, w) uint8` ("inputs"), and "labels" `(b, L)`."""
+        return {"inputs": read_rows(self.inputs, rows), "labels": self.labels[rows]}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Their number, and a digest of ids, taxonomy, labels and a few inputs."""
+        arrays = (self.taxonomy.edges, self.labels, read_rows(self.inputs, some_rows(len(self))))
+        return {"number": len(self), "content": content_digest((*self.ids, *self.taxonomy.names), arrays)}
+
+    def describe(self) -> str:
+        if isinstance(self.inputs, ImageRows):
+            return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
+        return f"{self.inputs.shape[1]} features"
 
     def targets(self, rows: Any = None) -> np.ndarray:
         """Which nodes are labels of which rows (default: all), or above one of them.

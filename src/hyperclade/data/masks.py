@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from hyperclade.data.image_rows import (
     open_masks,
 )
 from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.trees.taxonomy import Taxonomy
 
 _VALUES = 1 << 16  # that pixels of a mask can have
@@ -45,6 +46,10 @@ class MaskedSet:
     >>> streets.pixel_counts().tolist(), streets.empty_classes()
     ([3, 0], ('sky',))
     """
+
+    word: ClassVar[str] = "samples"
+    kind: ClassVar[Literal["pixels"]] = "pixels"
+    in_memory: ClassVar[bool] = False
 
     images: ImageRows
     masks: MaskRows
@@ -75,6 +80,23 @@ class MaskedSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def inputs(self) -> ImageRows:
+        return self.images
+
+    def batch(self, rows: Any) -> dict[str, np.ndarray]:
+        """Images `(b, 3, h, w) uint8` ("inputs") and classes of their pixels `(b, h, w) uint8` ("masks")."""
+        return {"inputs": self.images.read(rows), "masks": self.masks.read(rows)}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Their number, and a digest of ids, taxonomy, classes and a few images and masks."""
+        some = some_rows(len(self))
+        arrays = (self.taxonomy.edges, self.class_nodes, self.images.read(some), self.masks.read(some))
+        return {"number": len(self), "content": content_digest((*self.ids, *self.taxonomy.names), arrays)}
+
+    def describe(self) -> str:
+        return f"pixels of images of {self.images.size[0]} × {self.images.size[1]}"
 
     def subset(self, rows: Any) -> "MaskedSet":
         """These rows, in this order; what was skipped stays that of the whole."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset
+
+from hyperclade.data.sets import content_digest, some_rows
 
 
 @dataclass(frozen=True, eq=False)
-class PairedSet(Dataset):
+class PairedSet:
     """n pairs of frames and sounds, in memory or memory-mapped; many pairs may share one frame or sound.
 
     frames : (m_v, f, c, h, w) uint8: f frames of each of m_v clips, c channels.
@@ -23,9 +22,6 @@ class PairedSet(Dataset):
     class_names : the name of each class, or empty.
     ids : a name for each pair ("path@start"), or empty.
 
-    A `torch.utils.data.DataLoader` asks for whole batches, which need no further collation:
-    ``DataLoader(pairs, batch_size=128, collate_fn=lambda batch: batch)``.
-
     Raises
     ------
     ValueError : shapes, dtypes, rows or labels that do not fit together; says which.
@@ -34,10 +30,12 @@ class PairedSet(Dataset):
     --------
     >>> frames, sounds = np.zeros((3, 1, 1, 8, 8), np.uint8), np.zeros((2, 4, 5), np.float32)
     >>> pairs = PairedSet(frames, sounds, np.array([0, 1, 2]), np.array([0, 1, 1]))
-    >>> batch = pairs.__getitems__([2, 0])
+    >>> batch = pairs.batch([2, 0])
     >>> batch["frames"].shape, batch["sounds"].shape, batch["rows"].tolist()
-    (torch.Size([2, 1, 1, 8, 8]), torch.Size([2, 1, 4, 5]), [2, 0])
+    ((2, 1, 1, 8, 8), (2, 1, 4, 5), [2, 0])
     """
+
+    word: ClassVar[str] = "pairs"
 
     frames: np.ndarray
     sounds: np.ndarray
@@ -74,26 +72,44 @@ class PairedSet(Dataset):
     def __len__(self) -> int:
         return len(self.frame_rows)
 
-    def __getitems__(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """A batch of b pairs.
+    @property
+    def skipped(self) -> tuple[tuple[str, str], ...]:
+        return ()  # the cache of the clips lists them
+
+    @property
+    def in_memory(self) -> bool:
+        return False
+
+    def batch(self, rows: Any) -> dict[str, np.ndarray]:
+        """A batch of b pairs: copies, which may be changed in place.
 
         Returns
         -------
-        dict of rows (b,) int64, frames (b, f, c, h, w) uint8 and sounds (b, 1, bins, steps) float32: copies,
-        which may be changed in place.
+        dict of array
+            rows `(b,) int64`, frames `(b, f, c, h, w) uint8` and sounds `(b, 1, bins, steps) float32`.
         """
         index = np.asarray(rows, dtype=np.int64)
-        frames = self.frames[self.frame_rows[index]]
-        sounds = self.sounds[self.sound_rows[index]]
+        sounds = np.asarray(self.sounds[self.sound_rows[index]], dtype=np.float32)
         return {
-            "rows": torch.from_numpy(np.arange(len(self))[index]),
-            "frames": torch.from_numpy(np.asarray(frames)),
-            "sounds": torch.from_numpy(np.asarray(sounds, dtype=np.float32)).unsqueeze(1),
+            "rows": np.arange(len(self))[index],
+            "frames": np.asarray(self.frames[self.frame_rows[index]]),
+            "sounds": sounds[:, None],
         }
 
-    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
-        """Pair `row` as in `__getitems__`, without the leading axis."""
-        return {key: value[0] for key, value in self.__getitems__([row]).items()}
+    def fingerprint(self) -> dict[str, Any]:
+        """Their number and shapes, and a digest of names, rows, and the media of a few pairs."""
+        some = some_rows(len(self))
+        frames, sounds = self.frames[self.frame_rows[some]], self.sounds[self.sound_rows[some]]
+        return {
+            "number": len(self),
+            "frame_shape": list(self.frames.shape[1:]),
+            "sound_shape": list(self.sounds.shape[1:]),
+            "content": content_digest(self.ids, (self.frame_rows, self.sound_rows, frames, sounds)),
+        }
+
+    def describe(self) -> str:
+        shapes = (" × ".join(map(str, media.shape[1:])) for media in (self.frames, self.sounds))
+        return "frames {}, sounds {}".format(*shapes)
 
     def subset(self, rows: Any) -> PairedSet:
         """The pairs `rows` ((k,) integers or an (n,) mask), in that order; the media are shared, not copied.

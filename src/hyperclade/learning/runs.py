@@ -8,42 +8,215 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Checkpoint, RichProgressBar
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch.utils.data import DataLoader
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.learning.schedule import StepBatches
-from hyperclade.transport.shards import world
+from hyperclade.data.sets import Samples
+from hyperclade.environment import pick_device
+from hyperclade.learning.module import Learner
+from hyperclade.learning.settings import Training, plain, recipe_from
+from hyperclade.progress import Progress
+
+if TYPE_CHECKING:
+    from hyperclade.learning.system import System
 
 CHECKPOINT, LAST, RECIPE, HISTORY = "model.ckpt", "last.ckpt", "recipe.json", "history.jsonl"
 CHECKPOINT_SECONDS = 300.0
+_MAY_CHANGE = {f"training.{name}" for name in ("precision", "n_workers", "checkpoint_every")}
+_SPLIT_STREAM = 1  # of the seed: apart from the numbers that training draws
+
+Some = TypeVar("Some", bound=Samples)
 
 
-def claim(folder: Path, wanted: dict[str, Any], may_change: Collection[str] = ()) -> None:
+def train(
+    system: "System",
+    recipe: Any,
+    samples: Samples,
+    out: str | os.PathLike | None = None,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+    callbacks: Sequence[lightning.Callback] = (),
+    prepared: Samples | None = None,
+    **options: Any,
+) -> Any:
+    """Train a system on samples, in a folder that a later call with the same arguments resumes from.
+
+    A run that was killed goes on from its last checkpoint, which is minutes old at most, with the very steps
+    it would have made; a finished one is loaded. Precision, reading processes and intervals of checkpoints
+    may differ from call to call; another precision, of course, makes other steps.
+
+    Parameters
+    ----------
+    system : System
+    recipe : dataclass
+        The system's: all of a run but its data.
+    samples : Samples
+        To learn from, but for the part that `recipe.training.validation` holds out. Labels that a system
+        does not learn from are never looked at.
+    out : path, optional
+        Folder for `model.ckpt`, `recipe.json` and `history.jsonl`. None writes nothing, with the same
+        outcome.
+    device : str
+        "auto", "cpu", "cuda" or "cuda:N". For several, `recipe.training.devices` names their number; torchrun
+        has to start as many processes, on one machine or more.
+    progress : callable, optional
+        Told of the share of the steps that are done.
+    callbacks : sequence of Callback
+        More callbacks of Lightning.
+    prepared : Samples, optional
+        What `system.prepare` makes of the samples, where it is known.
+    **options
+        Of `system.learner`.
+
+    Returns
+    -------
+    Learner
+        In evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        The folder holds a run of another recipe or of other samples; settings or samples that do not fit; a
+        device that is not there or whose memory does not suffice; processes of torchrun that are not as many
+        as devices.
+    KeyboardInterrupt
+        After Ctrl-C; the last checkpoint is kept.
+    """
+    folder = None if out is None else Path(out)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, cannot write a run there")
+    training: Training = recipe.training
+    known, unseen = held_out(samples, training.validation, recipe.seed)
+    module: Learner = system.learner(recipe, known, **options)
+    about = module.hparams["samples"] = samples.fingerprint()
+    finished = folder is not None and (folder / CHECKPOINT).exists()
+    added: list[lightning.Callback] = [] if progress is None else [_Reported(progress)]
+    if folder is not None:
+        added += [LastCheckpoint(folder / LAST, training.checkpoint_every), History(folder / HISTORY)]
+    with quiet():
+        trainer = None if finished else make_trainer(module, device, [*added, *callbacks])
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {"recipe": plain(recipe), samples.word: about, **module.origin}
+        claim(folder, wanted, _MAY_CHANGE, standard=lambda found: plain(recipe_from(type(recipe), found)))
+    if trainer is None:
+        assert folder is not None
+        module.keep_average()
+        restore(module, read_checkpoint(folder / CHECKPOINT, system), folder / CHECKPOINT)
+    else:
+        if prepared is None:
+            prepared = system.prepare(recipe, samples, folder, device=device, progress=progress)
+        if prepared is not samples:
+            known, unseen = held_out(prepared, training.validation, recipe.seed)
+            module.learn_from(known)
+        module.judged = None if unseen is None else partial(system.report, module, unseen)
+        fit(trainer, module, folder)
+    if folder is not None and (trainer is None or trainer.is_global_zero):
+        tidy(folder, system.scratch)
+    return module.eval()
+
+
+def load(system: "System", path: str | os.PathLike, *, device: str = "cpu") -> Any:
+    """A trained module in evaluation mode, from `model.ckpt` or the folder that holds it.
+
+    Raises
+    ------
+    ValueError
+        No such file, an unfinished run, or a file that is not such a checkpoint.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / CHECKPOINT).exists() and (path / LAST).exists():
+            raise ValueError(f"the run in {path} is not finished: give `train` the same options to resume it")
+        path = path / CHECKPOINT
+    stored = read_checkpoint(path, system)
+    settings = stored["hyper_parameters"]
+    module: Learner = system.restore(recipe_from(system.recipe(), settings["recipe"]), settings)
+    module.hparams["samples"] = settings.get("samples")
+    restore(module, stored, path)
+    return module.to(pick_device(device)).eval()
+
+
+def held_out(samples: Some, fraction: float, seed: int) -> tuple[Some, Some | None]:
+    """Samples to learn from and, drawn at random, those to judge by; None of these if the fraction is 0.
+
+    Raises
+    ------
+    ValueError
+        Nothing would be left to learn from.
+    """
+    if fraction == 0:
+        return samples, None
+    n = max(1, round(fraction * len(samples)))
+    if n >= len(samples):
+        raise ValueError(f"{fraction:g} of {len(samples)} samples cannot be held out: none would be left")
+    order = np.random.default_rng([seed, _SPLIT_STREAM]).permutation(len(samples))
+    judged, known = np.sort(order[:n]), np.sort(order[n:])
+    return samples.subset(known), samples.subset(judged)
+
+
+def unseen_part(module: Learner, samples: Some) -> Some:
+    """The part of the samples of training that it held out.
+
+    Raises
+    ------
+    ValueError
+        Training held nothing out, or these are other samples.
+    """
+    fraction = module.recipe.training.validation
+    if not fraction:
+        raise ValueError("training has held nothing out: its training.validation is 0")
+    if module.hparams.get("samples") != samples.fingerprint():
+        raise ValueError(
+            "these are not the samples of training, or they are read otherwise (labels, size, void), so that "
+            "nobody knows which of them it held out"
+        )
+    return cast(Some, held_out(samples, fraction, module.recipe.seed)[1])
+
+
+def claim(
+    folder: Path,
+    wanted: dict[str, Any],
+    may_change: Collection[str] = (),
+    *,
+    standard: Callable[[dict[str, Any]], dict[str, Any]] = lambda recipe: recipe,
+) -> None:
     """Write down in `recipe.json` what a folder is for.
 
-    Args:
-        folder: of the run; it exists.
-        wanted: what decides the outcome of the run: its recipe (under "recipe"), its data.
-        may_change: settings that a run which goes on may have otherwise, such as "training.precision".
+    Parameters
+    ----------
+    folder : Path
+        Of the run; it exists.
+    wanted : dict
+        What decides the outcome of the run: its recipe (under "recipe"), its data.
+    may_change : collection of str
+        Settings that a run which goes on may have otherwise, such as "training.precision".
+    standard : callable
+        Adds to a recipe, which may be older than some of its settings, the values that these have by default.
 
-    Raises:
-        ValueError: the folder holds a run of something else, or files and no run.
+    Raises
+    ------
+    ValueError
+        The folder holds a run of something else, or files and no run.
     """
     path = folder / RECIPE
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
+        found["recipe"] = standard(found["recipe"])
         different = sorted(set(_differences(found, wanted)) - set(may_change))
         if different:
             raise ValueError(
@@ -57,116 +230,78 @@ def claim(folder: Path, wanted: dict[str, Any], may_change: Collection[str] = ()
             json.dump(wanted, file, indent=1)
 
 
-def plain(value: Any) -> Any:
-    """Lists for tuples, so that checkpoints load with weights_only=True.
+def read_checkpoint(path: Path, system: "System") -> dict[str, Any]:
+    """Weights ("state_dict") and settings ("hyper_parameters") of a checkpoint of a system.
 
-    >>> plain({"area": (0.2, 1.0)})
-    {'area': [0.2, 1.0]}
-    """
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-def finished_checkpoint(path: Path) -> Path:
-    """The checkpoint that a path names: a file, or `model.ckpt` in the folder of a finished run.
-
-    Raises:
-        ValueError: the folder holds a run that is not finished.
-    """
-    if not path.is_dir():
-        return path
-    if not (path / CHECKPOINT).exists() and (path / LAST).exists():
-        raise ValueError(f"the run in {path} is not finished: give `train` the same options to resume it")
-    return path / CHECKPOINT
-
-
-def read_checkpoint(path: Path, settings: Collection[str], run: str) -> dict[str, Any]:
-    """Weights ("state_dict") and settings ("hyper_parameters") of a checkpoint.
-
-    Args:
-        path: of the file.
-        settings: without which a module cannot be made.
-        run: what to call such a run in an error, "self-labelling".
-
-    Raises:
-        ValueError: no such file, or a file of another kind.
+    Raises
+    ------
+    ValueError
+        No such file, or a file of another kind.
     """
     if not path.is_file():
         raise ValueError(f"no checkpoint {path}")
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        if not stored["state_dict"] or set(settings) - stored["hyper_parameters"].keys():
+        if not stored["state_dict"] or set(system.saved) - stored["hyper_parameters"].keys():
             raise KeyError("of another Lightning module")
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of a {run} run ({type(error).__name__})") from error
+        raise ValueError(
+            f"{path} is not a checkpoint of a {system.title} run ({type(error).__name__})"
+        ) from error
     return stored
 
 
-def fit(
-    trainer: lightning.Trainer, module: lightning.LightningModule, folder: Path | None, batch_size: int
-) -> None:
+def restore(module: Learner, stored: dict[str, Any], path: Path) -> None:
+    """Give a module the weights of a checkpoint."""
+    try:
+        module.load_state_dict(stored["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(f"the weights in {path} do not fit its recipe or the samples: {error}") from error
+
+
+def fit(trainer: lightning.Trainer, module: Learner, folder: Path | None) -> None:
     """Train, from the last checkpoint in the folder if there is one, and leave `model.ckpt` in its place.
 
-    Args:
-        trainer: of `make_trainer`.
-        module: to train.
-        folder: of the run; None to write nothing.
-        batch_size: to name in an error.
-
-    Raises:
-        ValueError: a GPU without memory enough for batches of that size.
-        KeyboardInterrupt: after Ctrl-C; the last checkpoint is kept.
+    Raises
+    ------
+    ValueError
+        A GPU without memory enough.
+    KeyboardInterrupt
+        After Ctrl-C; the last checkpoint is kept.
     """
     last = None if folder is None else folder / LAST
-    with quiet(), _explained_memory(batch_size), _interruptible():
+    with quiet(), _explained_memory(module.recipe.training.batch_size), _interruptible():
         start = str(last) if last is not None and last.exists() else None
         trainer.fit(module, ckpt_path=start, weights_only=True)
-    if folder is None or last is None:
-        return
-    trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
-    if trainer.is_global_zero:
-        tidy(folder)
+    if folder is not None:
+        trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
 
 
-def tidy(folder: Path) -> None:
-    """Remove what a finished run no longer needs: the checkpoint that it would have resumed from."""
-    for left in (folder / LAST, *folder.glob(f".{LAST}.*.tmp")):
-        left.unlink(missing_ok=True)
+def tidy(folder: Path, scratch: Sequence[str] = ()) -> None:
+    """Remove what a finished run no longer needs: the checkpoint that it would have resumed from, scratch."""
+    for name in (LAST, *scratch):
+        for left in (*folder.glob(name), *folder.glob(f".{name}.*.tmp")):
+            left.unlink(missing_ok=True)
 
 
 def make_trainer(
-    n_steps: int,
-    target: torch.device,
-    *,
-    devices: int = 1,
-    precision: Any = "32-true",
-    progress: bool = True,
-    callbacks: Sequence[lightning.Callback] = (),
-    broadcast_buffers: bool = True,
+    module: Learner, device: str, callbacks: Sequence[lightning.Callback] = ()
 ) -> lightning.Trainer:
-    """Lightning's trainer for so many steps, on one device or, with torchrun, on those of several machines.
+    """Lightning's trainer for the module's steps, on one device or, with torchrun, on several machines'.
 
-    Args:
-        n_steps: of the run.
-        target: device, or kind of device if there are several.
-        devices: processes of all machines together.
-        precision: of Lightning.
-        progress: show a bar.
-        callbacks: of Lightning.
-        broadcast_buffers: before each step, from the first process.
-
-    Raises:
-        ValueError: devices that are not there, or torchrun has started other processes.
+    Raises
+    ------
+    ValueError
+        Devices that are not there, or torchrun has started other processes.
     """
+    training, target = module.recipe.training, pick_device(device)
+    devices = training.devices
     n_machines, on_each = _processes(devices)
     accelerator = "gpu" if target.type == "cuda" else "cpu"
     # What the processes tell one another travels on the CPU, gradients on the GPU.
     strategy = DDPStrategy(
         find_unused_parameters=True,
-        broadcast_buffers=broadcast_buffers,
+        broadcast_buffers=module.broadcast_buffers,
         process_group_backend="cpu:gloo,cuda:nccl" if accelerator == "gpu" else None,
     )
     chosen: Any = on_each
@@ -174,58 +309,33 @@ def make_trainer(
         chosen = [target.index]
     try:
         return lightning.Trainer(
-            max_steps=n_steps,
+            max_steps=module.n_steps,
             accelerator=accelerator,
             devices=chosen,
             num_nodes=n_machines,
             plugins=[AtomicCheckpoints()],
             strategy=strategy if devices > 1 else "auto",
-            precision=precision,
+            precision=training.precision,
             logger=False,
             use_distributed_sampler=False,
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             enable_model_summary=False,
-            enable_progress_bar=progress,
-            callbacks=[*([_Bar()] if progress else []), *callbacks],
+            enable_progress_bar=False,
+            callbacks=list(callbacks),
         )
     except MisconfigurationException as error:
         raise ValueError(f"cannot train on {devices} devices: {error}") from error
 
 
-def batch_loader(
-    samples: Any, module: lightning.LightningModule, batch_size: int, seed: int, *, n_workers: int = 0
-) -> DataLoader:
-    """Batches of a whole run for this process, from the step that the trainer is at.
+@dataclass
+class _Reported(lightning.Callback):
+    """Tells how far a run is."""
 
-    Args:
-        samples: with a length, and a `__getitems__` that makes a batch of rows.
-        module: of the run; tells `n_steps`.
-        batch_size: rows a step, on each process.
-        seed: of their order.
-        n_workers: that read batches.
-    """
-    rank, size = world()
-    batches = StepBatches(
-        len(samples),
-        batch_size,
-        cast(int, module.n_steps),
-        seed=seed,
-        first_step=lambda: module.trainer.global_step,
-        rank=rank,
-        world_size=size,
-    )
-    return DataLoader(samples, batch_sampler=batches, collate_fn=_as_it_is, num_workers=n_workers)
+    progress: Progress
 
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
-class _Bar(RichProgressBar):
-    """Lightning's bar over the steps of a run, which it would call "Epoch 0/-2"."""
-
-    def _get_train_description(self, current_epoch: int) -> str:
-        return "Training"
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *_: Any) -> None:
+        if trainer.is_global_zero:
+            self.progress("training", trainer.global_step / module.n_steps)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -262,20 +372,11 @@ class LastCheckpoint(Checkpoint):
 
 @dataclass
 class History(lightning.Callback):
-    """Appends mean loss and wall seconds since the line before, and what the module reports, to a file.
-
-    A system says when by `due` and what more by `report`.
-    """
+    """Appends mean loss and wall seconds since the line before, and what the module reports, to a file."""
 
     path: Path
     losses: list[Any] = field(default_factory=list)
     began: float = 0.0
-
-    def due(self, module: Any, step: int) -> bool:
-        raise NotImplementedError
-
-    def report(self, module: Any) -> dict[str, Any]:
-        raise NotImplementedError
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         """Drop what a stopped run wrote after the checkpoint that it resumes from."""
@@ -288,14 +389,14 @@ class History(lightning.Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, outputs: Any, *_: Any) -> None:
         self.losses.append(float(outputs["loss"]))
         step = trainer.global_step
-        if not self.due(module, step):
+        if not module.reports_at(step):
             return
         now = time.perf_counter()
         line = {
             "step": step,
             "loss": sum(self.losses) / len(self.losses),
             "seconds": round(now - self.began, 3),
-            **self.report(module),
+            **module.report(len(self.losses)),
         }
         if trainer.is_global_zero:
             with open(self.path, "a", encoding="utf-8") as file:

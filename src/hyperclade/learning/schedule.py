@@ -5,8 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import torch
-from torch.utils.data import Sampler
 
 
 def relabelling_steps(n_steps: int, n_relabellings: int, power: float = 1.5) -> np.ndarray:
@@ -43,7 +41,7 @@ def cosine_rate(step: int, n_steps: int, warmup: int) -> float:
     return (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, n_steps - warmup)))) / 2
 
 
-class StepBatches(Sampler[list[int]]):
+class StepBatches:
     """Batches of a whole run, one for each step, which depend on nothing but seed and step.
 
     Epochs are permutations of the rows. A run that resumes at step s sees the batches that it would have
@@ -107,6 +105,8 @@ class StepBatches(Sampler[list[int]]):
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
     """Seed torch for one training step, so that its augmentation and dropout depend on seed and step
     alone."""
+    import torch
+
     state = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]
     # torch.manual_seed queues a seed, with its traceback, for a GPU that may never be used: too slow.
     torch.default_generator.manual_seed(int(state) % 2**63)

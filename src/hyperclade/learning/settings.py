@@ -1,14 +1,102 @@
 """Settings of runs: presets that ship as YAML files, dataclasses made from them, and checks of values."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields
+from copy import deepcopy
+from dataclasses import Field, asdict, dataclass, fields, is_dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 
 Part = TypeVar("Part")
+
+
+@dataclass
+class Training:
+    """How long and how.
+
+    Attributes
+    ----------
+    epochs : float
+        Passes over the samples.
+    batch_size : int
+        Samples per step, on each device.
+    learning_rate : float
+        The highest; it rises at first, then falls as a half cosine.
+    weight_decay : float
+        Of the optimizer.
+    flip : bool
+        Mirror images at random.
+    crop : bool
+        Crop images at random.
+    colour : bool
+        Change their colours at random.
+    area : tuple of float
+        Range of a crop's area, as a share of the image.
+    precision : str
+        Of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic mathematics stay in float64.
+    devices : int
+        Processes or GPUs, of all machines together; those that torchrun starts, where it does.
+    n_workers : int
+        That read batches; 0 reads in the main process.
+    checkpoint_every : int
+        Steps between checkpoints, if they take less than five minutes.
+    """
+
+    clip: ClassVar[float | None] = None  # of gradients
+    ema: ClassVar[float] = 0.0
+    validation: ClassVar[float] = 0.0
+    positive: ClassVar[tuple[str, ...]] = ("learning_rate",)
+    at_least_1: ClassVar[tuple[str, ...]] = ("batch_size", "devices", "checkpoint_every")
+    not_negative: ClassVar[tuple[str, ...]] = ("weight_decay", "n_workers")
+
+    epochs: float = 20.0
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    flip: bool = True
+    crop: bool = True
+    colour: bool = True
+    area: tuple[float, float] = (0.2, 1.0)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    devices: int = 1
+    n_workers: int = 0
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        for name in self.at_least_1:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in self.positive:
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in self.not_negative:
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check_range("area", self.area, most=1.0)
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        """AdamW, for groups of parameters with their learning rates."""
+        import torch
+
+        return torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+    def rate(self, step: int, n_steps: int) -> float:
+        """Factor of the learning rate at a step of so many."""
+        from hyperclade.learning.schedule import cosine_rate
+
+        return cosine_rate(step, n_steps, max(1, n_steps // 20))
+
+
+def check_range(name: str, values: tuple[float, float], *, most: float = math.inf) -> None:
+    """Raise ValueError for what is no rising range above 0 and up to `most`."""
+    low, high = values
+    if not 0 < low <= high <= most:
+        raise ValueError(f"{name} must be a rising range above 0, got {low} and {high}")
 
 
 def read_presets(package: str, names: Sequence[str]) -> dict[str, Any]:
@@ -22,13 +110,91 @@ def read_presets(package: str, names: Sequence[str]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for name in names:
-        file = files(package) / "presets" / f"{name}.yaml"
-        if not file.is_file():
-            raise ValueError(f"no preset {name!r}; there are {', '.join(preset_names(package))}")
-        for part, settings in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
-            if isinstance(settings, dict):
-                merged.setdefault(part, {}).update(settings)
-    return merged
+        lay_over(merged, yaml.safe_load(preset_file(package, name).read_text(encoding="utf-8")) or {})
+    return {part: settings for part, settings in merged.items() if isinstance(settings, dict)}
+
+
+def preset(kind: type[Part], *names: str, seed: int = 0) -> Part:
+    """The recipe of a preset that ships with the recipe's package, with later ones laid over it.
+
+    Raises:
+        ValueError: no such preset.
+
+    >>> from hyperclade.selflabel.config import Recipe
+    >>> preset(Recipe, "selavi", "avdigits").system.n_clusters
+    30
+    """
+    given = read_presets(kind.__module__.rpartition(".")[0], names)
+    known = parts_of(kind)
+    return recipe_from(kind, {part: given[part] for part in known if part in given} | {"seed": seed})
+
+
+def preset_file(package: str, name: str) -> Path:
+    """The file of a preset of a package; ValueError where there is none of that name.
+
+    >>> preset_file("hyperclade.selflabel", "selavi").name
+    'selavi.yaml'
+    """
+    file = Path(str(files(package))) / "presets" / f"{name.removesuffix('.yaml')}.yaml"
+    if not file.is_file():
+        raise ValueError(f"no preset {name!r}; there are {', '.join(preset_names(package))}")
+    return file
+
+
+def lay_over(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others laid over them, in place, part by part and setting by setting.
+
+    Settings of something named, such as a method, begin anew where its name changes.
+
+    >>> lay_over({"method": {"name": "mvm", "settings": {"dim": 8}}}, {"method": {"settings": {"hidden": 1}}})
+    {'method': {'name': 'mvm', 'settings': {'dim': 8, 'hidden': 1}}}
+    >>> lay_over({"name": "mvm", "settings": {"dim": 8}}, {"name": "mhm"})
+    {'name': 'mhm', 'settings': {}}
+    """
+    if changes.get("name", settings.get("name")) != settings.get("name") and "settings" in settings:
+        settings["settings"] = {}
+    for name, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(settings.get(name), dict):
+            lay_over(settings[name], value)
+        else:
+            settings[name] = deepcopy(value)
+    return settings
+
+
+def read_changes(path: str | None, parts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Settings of a YAML file by part, to lay over those of presets; none without a file.
+
+    Raises:
+        ValueError: no such file, or one that holds something else.
+    """
+    if path is None:
+        return {}
+    if not Path(path).is_file():
+        raise ValueError(f"--settings {path}: no such file")
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if not isinstance(found, dict) or any(
+        part not in parts or not isinstance(values, dict) for part, values in found.items()
+    ):
+        raise ValueError(f"{path} must hold settings under {', '.join(parts)}")
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Lists for tuples, dictionaries for dataclasses: as JSON files and checkpoints hold settings.
+
+    >>> plain({"area": (0.2, 1.0)})
+    {'area': [0.2, 1.0]}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
 
 
 def preset_names(package: str) -> list[str]:
@@ -41,25 +207,36 @@ def preset_names(package: str) -> list[str]:
     return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
 
 
-def parts_from(kinds: Mapping[str, type], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The parts of a recipe, each of its dataclass, and its "seed", from settings by part.
+def recipe_from(kind: type[Part], given: Mapping[str, Any]) -> Part:
+    """A recipe, a dataclass of dataclasses and a "seed", from nested dictionaries.
+
+    YAML files, `recipe.json` and checkpoints hold these.
 
     Raises:
         ValueError: a part or setting that does not exist, or a value that a setting cannot have.
 
-    >>> parts_from({}, {"trainig": {"epochs": 3}})
+    >>> from hyperclade.selflabel.config import Recipe
+    >>> recipe_from(Recipe, {"system": {"n_clusters": 7}}).system.n_clusters
+    7
+    >>> recipe_from(Recipe, {"trainig": {"epochs": 3}})
     Traceback (most recent call last):
     ...
-    ValueError: a recipe has no part 'trainig'; it has seed
+    ValueError: a recipe has no part 'trainig'; it has system, encoders, training, seed
     """
+    kinds = parts_of(kind)
     unknown = given.keys() - {*kinds, "seed"}
     if unknown:
         raise ValueError(f"a recipe has no part {min(unknown)!r}; it has {', '.join([*kinds, 'seed'])}")
     seed = given.get("seed", 0)
     if type(seed) is not int:
         raise ValueError(f"seed must be a whole number, got {seed!r}")
-    made: dict[str, Any] = {part: part_from(kind, given.get(part), part) for part, kind in kinds.items()}
-    return made | {"seed": seed}
+    parts: dict[str, Any] = {part: part_from(made, given.get(part), part) for part, made in kinds.items()}
+    return kind(**parts, **{"seed": seed})
+
+
+def parts_of(kind: type) -> dict[str, type]:
+    """The dataclasses that a recipe is made of, by name."""
+    return {field.name: field.type for field in fields(kind) if is_dataclass(field.type)}  # type: ignore
 
 
 def part_from(kind: type[Part], given: Mapping[str, Any] | None, part: str) -> Part:

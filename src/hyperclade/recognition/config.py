@@ -1,25 +1,30 @@
 """What a recognition run is: the method, what turns samples into features, how it is trained, and how files
 are read; presets are YAML files of these."""
 
+import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from hyperclade.learning import settings
+from hyperclade.learning.schedule import cosine_rate
 from hyperclade.learning.settings import check_choices
 
-MethodName = Literal[
-    "leaf-softmax",
-    "hvsa",
-    "mvm",
-    "mhm",
-    "mbm",
-    "boxe",
-    "c-hmcnn",
-    "hxe",
-    "soft-labels",
-    "devise",
-    "barz-denzler",
-    "hssn",
-]
+# name: module and class
+METHODS = {
+    "leaf-softmax": ("leaf_softmax", "LeafSoftmax"),
+    "hvsa": ("hvsa", "HVSA"),
+    "mvm": ("mvm", "MVM"),
+    "mhm": ("mhm", "MHM"),
+    "mbm": ("mbm", "MBM"),
+    "boxe": ("boxe", "BoxE"),
+    "c-hmcnn": ("chmcnn", "CHMCNN"),
+    "hxe": ("hxe", "HXE"),
+    "soft-labels": ("soft_labels", "SoftLabels"),
+    "devise": ("devise", "DeViSE"),
+    "barz-denzler": ("barz_denzler", "BarzDenzler"),
+    "hssn": ("hssn", "HSSN"),
+}
+MethodName = Literal[*METHODS]  # type: ignore[valid-type]
 
 
 @dataclass
@@ -70,15 +75,11 @@ class Backbone:
 
 
 @dataclass
-class Training:
+class Training(settings.Training):
     """How long and how.
 
     Attributes:
-        epochs: passes over the samples.
-        batch_size: samples a step, on each device.
-        learning_rate: the highest.
         optimizer: "adam", "adamw" or "sgd" (with momentum 0.9).
-        weight_decay: of the optimizer.
         schedule: "cosine": the rate rises for the share `warmup` of the steps, then falls as a half cosine;
             "constant": it rises, then stays.
         warmup: share of the steps.
@@ -90,68 +91,59 @@ class Training:
         validation: fraction of the samples, drawn by the seed, that are not learned from but judged by.
         validate_every: epochs between judgements.
         standardise: give features mean 0 and deviation 1, by the samples learned from.
-        flip: mirror images at random.
-        crop: crop images at random.
-        area: labelled images: range of a crop's area, as a share of the image.
         crop_size: masks: height and width of crops in pixels; None for those of the images.
         scale: masks: range of the factors that images are resized by before the crop.
-        colour: change colours at random.
         pixels: masks: so many labelled pixels of each crop are learned from.
-        precision: of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic mathematics stay in
-            float64.
-        devices: processes or GPUs, of all machines together; those that torchrun starts, where it does.
-        n_workers: that read batches of images; 0 reads in the main process.
-        checkpoint_every: steps between checkpoints, if they take less than five minutes.
     """
 
+    positive: ClassVar[tuple[str, ...]] = ("epochs", "learning_rate")
+    at_least_1: ClassVar[tuple[str, ...]] = (*settings.Training.at_least_1, "validate_every", "pixels")
+    not_negative: ClassVar[tuple[str, ...]] = (*settings.Training.not_negative, "mixup", "noise")
+
     epochs: float = 100.0
-    batch_size: int = 128
-    learning_rate: float = 1e-3
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    weight_decay: float = 1e-4
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: float = 0.05
-    clip: float | None = None
+    clip: float | None = None  # type: ignore[misc]
     mixup: float = 0.0
     noise: float = 0.0
-    ema: float = 0.0
-    validation: float = 0.0
+    ema: float = 0.0  # type: ignore[misc]
+    validation: float = 0.0  # type: ignore[misc]
     validate_every: int = 10
     standardise: bool = True
-    flip: bool = True
-    crop: bool = True
+    colour: bool = False
     area: tuple[float, float] = (0.5, 1.0)
     crop_size: tuple[int, int] | None = None
     scale: tuple[float, float] = (0.5, 2.0)
-    colour: bool = False
     pixels: int = 1024
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    devices: int = 1
-    n_workers: int = 0
     checkpoint_every: int = 2000
 
     def __post_init__(self) -> None:
-        check_choices(self)
-        for name in ("batch_size", "devices", "validate_every", "checkpoint_every", "pixels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("epochs", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("weight_decay", "mixup", "noise", "n_workers"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        super().__post_init__()
         for name in ("warmup", "ema", "validation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
-        for name in ("area", "scale"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high or (name == "area" and high > 1):
-                raise ValueError(f"{name} must be a rising range above 0, got {low} and {high}")
+        settings.check_range("scale", self.scale)
         if self.crop_size is not None and min(self.crop_size) < 1:
             raise ValueError(f"crop_size must be positive, got {self.crop_size}")
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        import torch
+
+        rate, decay = self.learning_rate, self.weight_decay
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(groups, lr=rate, momentum=0.9, weight_decay=decay)
+        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        # Scaled gradients of half precision would be clipped before they are unscaled.
+        return kind(groups, lr=rate, weight_decay=decay, fused=self.precision != "16-mixed")
+
+    def rate(self, step: int, n_steps: int) -> float:
+        warmup = math.ceil(self.warmup * n_steps)
+        if self.schedule == "constant":
+            return min(1.0, (step + 1) / max(1, warmup))
+        return cosine_rate(step, n_steps, warmup)
 
 
 @dataclass

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from hyperclade.data.image_rows import ImageRows
@@ -14,13 +13,14 @@ from hyperclade.encoders.backbone import Backbone as Body
 from hyperclade.encoders.backbone import backbone_from, load_backbone
 from hyperclade.environment import pick_device
 from hyperclade.learning.augment import plain_frames
+from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.config import Backbone
 
 _IMAGES = 64  # at once
 
 
 def embed(
-    samples: LabelledSet, backbone: Backbone, *, device: str = "auto", progress: bool = False
+    samples: LabelledSet, backbone: Backbone, *, device: str = "auto", progress: Progress | None = None
 ) -> LabelledSet:
     """The same samples, with the features of their images instead of these.
 
@@ -28,7 +28,7 @@ def embed(
         samples: labelled images.
         backbone: its name and size count.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        progress: show a bar.
+        progress: told how far it is.
 
     Raises:
         ValueError: the samples are features already, or there is no such backbone.
@@ -37,7 +37,7 @@ def embed(
         raise ValueError("the samples are features already")
     body = load_body(backbone).to(pick_device(device)).eval()
     parts = []
-    for start in track(range(0, len(samples), _IMAGES), "Features", disable=not progress):
+    for start in tracked(range(0, len(samples), _IMAGES), "features", progress):
         images = torch.from_numpy(samples.inputs.read(slice(start, start + _IMAGES)))
         parts.append(image_features(body, images.to(body.mean.device), backbone.size).cpu().numpy())
     return replace(samples, inputs=np.concatenate(parts))

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch.utils.flop_counter import FlopCounterMode
 
-from hyperclade.data.image_rows import ImageRows
+from hyperclade.data.image_rows import ImageRows, read_rows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
 from hyperclade.metrics.mistakes import mistakes_report
 from hyperclade.metrics.multilabel import recognition_report
 from hyperclade.metrics.segmentation import PixelConfusion, mean_iou_per_level
+from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.module import Recognition
 
 _FEATURE_ROWS, _IMAGES = 4096, 64  # scored at once
@@ -22,14 +22,14 @@ _BLOCK_PIXELS = 1 << 20
 
 
 def predict_scores(
-    module: Recognition, inputs: np.ndarray | ImageRows, *, progress: bool = False
+    module: Recognition, inputs: np.ndarray | ImageRows, *, progress: Progress | None = None
 ) -> np.ndarray:
     """Scores of all nodes of the taxonomy.
 
     Args:
         module: trained on features or labelled images.
         inputs: n samples of that kind.
-        progress: show a bar.
+        progress: told how far it is.
 
     Returns:
         `(n, m) float32`, the higher the likelier.
@@ -43,7 +43,7 @@ def predict_scores(
 
 
 def predict_classes(
-    module: Recognition, images: ImageRows, *, progress: bool = False
+    module: Recognition, images: ImageRows, *, progress: Progress | None = None
 ) -> Iterator[np.ndarray]:
     """The likeliest class of every pixel, in blocks `(b, h, w) uint8`.
 
@@ -57,14 +57,14 @@ def predict_classes(
 
 
 def evaluate(
-    module: Recognition, samples: LabelledSet | MaskedSet, *, progress: bool = False
+    module: Recognition, samples: LabelledSet | MaskedSet, *, progress: Progress | None = None
 ) -> dict[str, Any]:
     """How good the scores of labelled samples are.
 
     Args:
         module: trained.
         samples: of its kind, labelled with nodes of its taxonomy.
-        progress: show a bar.
+        progress: told how far it is.
 
     Returns:
         Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
@@ -99,7 +99,7 @@ def cost(module: Recognition, samples: LabelledSet | MaskedSet, *, seconds: floa
         "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
         addition being two (papers often count them as one); "samples_per_second" on the module's device.
     """
-    inputs = samples.images if isinstance(samples, MaskedSet) else samples.inputs
+    inputs = samples.inputs
     _check_kind(module, inputs)
     was_training = module.training
     module.eval()
@@ -135,7 +135,9 @@ def check_taxonomy(module: Recognition, samples: LabelledSet | MaskedSet) -> Non
         raise ValueError("the masks have other classes than those that the module was trained on")
 
 
-def _segmentation_report(module: Recognition, samples: MaskedSet, progress: bool) -> dict[str, Any]:
+def _segmentation_report(
+    module: Recognition, samples: MaskedSet, progress: Progress | None
+) -> dict[str, Any]:
     confusion = PixelConfusion(len(samples.class_nodes))
     row = 0
     for predicted in predict_classes(module, samples.images, progress=progress):
@@ -169,7 +171,7 @@ def _check_kind(module: Recognition, inputs: np.ndarray | ImageRows) -> None:
 
 
 def _blocks(
-    module: Recognition, inputs: np.ndarray | ImageRows, progress: bool = False
+    module: Recognition, inputs: np.ndarray | ImageRows, progress: Progress | None = None
 ) -> Iterator[torch.Tensor]:
     """Samples on the module's device, the module being in evaluation mode meanwhile."""
     was_training = module.training
@@ -180,12 +182,11 @@ def _blocks(
         if module.task.kind == "pixels":
             size = max(1, _BLOCK_PIXELS // (inputs.size[0] * inputs.size[1]))
     try:
-        for start in track(range(0, len(inputs), size), "Scoring", disable=not progress):
+        for start in tracked(range(0, len(inputs), size), "scoring", progress):
             rows = slice(start, start + size)
-            if isinstance(inputs, ImageRows):
-                block = inputs.read(rows)
-            else:
-                block = np.array(inputs[rows], dtype=np.float32)
+            block = read_rows(inputs, rows)
+            if not isinstance(inputs, ImageRows):
+                block = np.array(block, dtype=np.float32)
             yield torch.from_numpy(block).to(module.device)
     finally:
         module.train(was_training)

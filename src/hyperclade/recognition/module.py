@@ -1,15 +1,11 @@
 """All methods as one Lightning module: samples → backbone → features, of samples or pixels → method."""
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
 from hyperclade.data.image_rows import VOID, ImageRows
 from hyperclade.data.labelled import LabelledSet
@@ -20,13 +16,12 @@ from hyperclade.encoders.pyramid import load_pyramid, pyramid_from
 from hyperclade.encoders.segmentation_heads import DeepLabHead, OcrHead
 from hyperclade.learning.augment import augment_frames
 from hyperclade.learning.augment_masks import augment_masked
+from hyperclade.learning.module import Learner
 from hyperclade.learning.pixels import features_at, sample_pixels
-from hyperclade.learning.runs import batch_loader, plain
-from hyperclade.learning.schedule import cosine_rate, seed_step
+from hyperclade.learning.settings import plain
 from hyperclade.recognition.config import Recipe
 from hyperclade.recognition.embedding import image_features, load_body
-from hyperclade.recognition.recipes import method_class
-from hyperclade.transport.shards import world
+from hyperclade.recognition.method import method_class
 from hyperclade.trees.taxonomy import Taxonomy
 
 _CONSTANT = 1e-8  # relative deviation of features that say nothing
@@ -53,7 +48,7 @@ class Task:
     @classmethod
     def of(cls, samples: LabelledSet | MaskedSet) -> "Task":
         """The task that samples set."""
-        if isinstance(samples, MaskedSet):
+        if samples.kind == "pixels":
             nodes = tuple(samples.class_nodes.tolist())
             return cls(samples.taxonomy, "pixels", class_nodes=nodes, size=samples.images.size)
         if isinstance(samples.inputs, ImageRows):
@@ -169,24 +164,17 @@ class Network(nn.Module):
         return [group for group in groups if group["params"]]
 
 
-class Recognition(lightning.LightningModule):
+class Recognition(Learner):
     """Trains a method on labelled samples and scores the nodes of their taxonomy.
-
-    All of its state lies in parameters and buffers, so a checkpoint resumes it exactly.
 
     Args:
         recipe: method, backbone, training, seed.
         task: what goes in and comes out.
         samples: to learn from, of that task; None to load a trained module.
         blueprint: of the backbone, if a state dict is to bring its weights.
-
-    Attributes:
-        net: the `Network`.
-        averaged: in training with `ema`, the moving average of its weights; `keep_average` makes it `net`.
-        n_steps: of the run.
-        loss_parts: sums, over the steps since they were last read, of what the method reports.
     """
 
+    net: Network
     class_nodes: Tensor
 
     def __init__(
@@ -197,38 +185,23 @@ class Recognition(lightning.LightningModule):
         *,
         blueprint: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
-        self.recipe, self.task = recipe, task
-        self.samples: LabelledSet | MaskedSet | None = None
+        super().__init__(recipe)
+        self.task = task
         torch.manual_seed(recipe.seed)
         self.net = Network(recipe, task, blueprint)
         made = None if self.net.body is None else cast(Tower, self.net.body).blueprint
-        self.save_hyperparameters(
-            {"recipe": plain(asdict(recipe)), "task": task.settings(), "blueprint": made}
-        )
+        self.save_hyperparameters({"recipe": plain(recipe), "task": task.settings(), "blueprint": made})
         self.register_buffer(
             "class_nodes", torch.tensor(task.class_nodes, dtype=torch.int64), persistent=False
         )
-        self.averaged: AveragedModel | None = None
-        self.loss_parts: dict[str, Tensor] = {}
-        if samples is None:
-            return
-        training = recipe.training
-        if len(samples) < 2 * training.devices:
-            raise ValueError(f"training needs at least 2 samples for each device, got {len(samples)}")
-        if training.ema:
-            self.averaged = AveragedModel(self.net, multi_avg_fn=get_ema_multi_avg_fn(training.ema))
-            self.averaged.requires_grad_(False)
-        batch = min(training.batch_size, len(samples) // training.devices)
-        self.steps_per_epoch = max(1, len(samples) // (batch * training.devices))
-        self.n_steps = math.ceil(training.epochs * self.steps_per_epoch)
-        self.learn_from(samples)
+        if samples is not None:
+            self.prepare(samples)
 
-    def learn_from(self, samples: LabelledSet | MaskedSet) -> None:
+    def learn_from(self, samples: Any) -> None:
         """Train on these, by whose features, if they are such, those to come are standardised."""
-        self.samples = samples
-        features = None if isinstance(samples, MaskedSet) else samples.inputs
-        if isinstance(features, np.ndarray) and self.recipe.training.standardise:
+        super().learn_from(samples)
+        if samples.kind == "features" and self.recipe.training.standardise:
+            features = cast(np.ndarray, samples.inputs)
             mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
             deviation[deviation < _CONSTANT * (1 + np.abs(mean))] = 1.0
             self.net.mean.copy_(torch.from_numpy(mean))
@@ -239,51 +212,18 @@ class Recognition(lightning.LightningModule):
         """The network that scores: of averaged weights, if there are such."""
         return self.net if self.averaged is None else cast(Network, self.averaged.module)
 
-    def keep_average(self) -> None:
-        """Go on without training, with the averaged weights."""
-        if self.averaged is not None:
-            self.net.load_state_dict(self.averaged.module.state_dict())
-            self.averaged = None
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return self.net.parameter_groups(self.recipe.backbone.learning_rate_scale)
 
-    def train_dataloader(self) -> DataLoader:
-        assert self.samples is not None
-        training = self.recipe.training
-        in_memory = isinstance(self.samples, LabelledSet) and isinstance(self.samples.inputs, np.ndarray)
-        return batch_loader(
-            _Reader(self.samples),
-            self,
-            training.batch_size,
-            self.recipe.seed,
-            n_workers=0 if in_memory else training.n_workers,
-        )
-
-    def configure_optimizers(self) -> Any:
-        training = self.recipe.training
-        rate, decay = training.learning_rate, training.weight_decay
-        groups: list[dict[str, Any]] = [
-            {"params": group["params"], "lr": rate * group["lr_scale"]}
-            for group in self.net.parameter_groups(self.recipe.backbone.learning_rate_scale)
-        ]
-        optimizer: torch.optim.Optimizer
-        if training.optimizer == "sgd":
-            optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9, weight_decay=decay)
-        else:
-            kind = torch.optim.Adam if training.optimizer == "adam" else torch.optim.AdamW
-            # Scaled gradients of half precision would be clipped before they are unscaled.
-            fused = training.precision != "16-mixed"
-            optimizer = kind(groups, lr=rate, weight_decay=decay, fused=fused)
-        warmup = math.ceil(training.warmup * self.n_steps)
-
-        def factor(step: int) -> float:
-            if training.schedule == "constant":
-                return min(1.0, (step + 1) / max(1, warmup))
-            return cosine_rate(step, self.n_steps, warmup)
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        seed_step(self.recipe.seed, self.trainer.global_step, world()[0])
+    def report(self, n_steps: int) -> dict[str, Any]:
+        """The epoch, the parts of the loss and, now and then, the judgement of what is held out."""
+        step = self.trainer.global_step
+        epoch = step / self.steps_per_epoch
+        line = {"epoch": round(epoch, 3)} | super().report(n_steps)
+        due = step == self.n_steps or epoch % self.recipe.training.validate_every == 0
+        if self.judged is not None and due:
+            line["validation"] = self.judged()
+        return line
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         if self.task.kind == "pixels":
@@ -293,23 +233,7 @@ class Recognition(lightning.LightningModule):
         for name, part in parts.items():
             if name != "loss":
                 self.loss_parts[name] = self.loss_parts.get(name, 0) + part.detach()
-        if self.trainer.progress_bar_callback is not None:
-            self.log("loss", parts["loss"], prog_bar=True)
         return parts["loss"]
-
-    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        if self.recipe.training.clip is not None:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.training.clip)
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        # Not after the batch, where a checkpoint would be written first.
-        super().optimizer_step(*args, **kwargs)
-        if self.averaged is not None:
-            self.averaged.update_parameters(self.net)
-
-    def on_train_end(self) -> None:
-        if self.trainer.global_step >= self.n_steps:
-            self.keep_average()
 
     @torch.no_grad()
     def scores(self, inputs: Tensor) -> Tensor:
@@ -381,24 +305,6 @@ class Recognition(lightning.LightningModule):
         closure = self.net.method.classes.closure
         above = closure[labels.clamp_min(0)] * (labels >= 0)[:, :, None]
         return above.amax(1)
-
-
-class _Reader:
-    """Batches of samples by their rows."""
-
-    def __init__(self, samples: LabelledSet | MaskedSet) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitems__(self, rows: list[int]) -> dict[str, Tensor]:
-        samples = self.samples
-        if isinstance(samples, MaskedSet):
-            images, masks = samples.images.read(rows), samples.masks.read(rows)
-            return {"inputs": torch.from_numpy(images), "masks": torch.from_numpy(masks)}
-        inputs = samples.inputs.read(rows) if isinstance(samples.inputs, ImageRows) else samples.inputs[rows]
-        return {"inputs": torch.from_numpy(inputs), "labels": torch.from_numpy(samples.labels[rows])}
 
 
 def _mixed(inputs: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

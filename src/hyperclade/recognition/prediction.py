@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from rich.progress import track
 from torch.nn.functional import interpolate
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
 from hyperclade.data.images import IMAGE_SUFFIXES
 from hyperclade.metrics.multilabel import coherent_scores
+from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores
 from hyperclade.recognition.module import Recognition
 from hyperclade.trees.taxonomy import Taxonomy
@@ -59,7 +59,7 @@ def predict(
     *,
     coherent: Literal["max", "min", "none"] = "min",
     threshold: float = 0.5,
-    progress: bool = False,
+    progress: Progress | None = None,
 ) -> Predictions:
     """Scores, labels and the best leaf of samples.
 
@@ -71,7 +71,7 @@ def predict(
         threshold: score from which on a node is a label. Of coherent scores the ancestors of a label are
             labels. The scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities
             (`probabilities` of their classes is False), so that 0.5 means nothing there.
-        progress: show a bar.
+        progress: told how far it is.
 
     Raises:
         ValueError: samples of another kind than the module was trained on.
@@ -131,7 +131,7 @@ def write_masks(
     images: np.ndarray | ImageRows | Pictures,
     ids: Sequence[str],
     *,
-    progress: bool = False,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write the class of every pixel, as masks and beside the images, which keep their sizes.
 
@@ -146,7 +146,7 @@ def write_masks(
         module: trained on pixels.
         images: n images.
         ids: of the n images, without their suffix; of paths to other folders, the part below those.
-        progress: show a bar.
+        progress: told how far it is.
 
     Returns:
         The masks.
@@ -172,7 +172,7 @@ def write_masks(
     }
     with atomic_write(folder / _LEGEND, "w") as file:  # first: it tells that the masks are ours
         json.dump(classes, file, indent=1)
-    for row, path in enumerate(track(targets, "Masking", disable=not progress)):
+    for row, path in enumerate(tracked(targets, "masking", progress)):
         pixels = images.read([row])[0]
         mask, image = _classes(module, pixels), pixels.transpose(1, 2, 0)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ import csv
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +23,6 @@ from hyperclade.trees.taxonomy import Taxonomy
 
 NAMED = ("imclef07a", "imclef07d", "cifar100", "camvid")
 _ARFF = (".arff", ".arff.gz")
-_SPLIT_STREAM = 1  # of the seed: apart from the numbers that training draws
-
-Samples = TypeVar("Samples", LabelledSet, MaskedSet, LabelledSet | MaskedSet)
 
 
 def load_samples(
@@ -114,8 +110,7 @@ def load_inputs(
         source = replace(source, size=None)
     if str(data) in NAMED:
         samples = load_samples(data, "test", source=source)
-        inputs = samples.images if isinstance(samples, MaskedSet) else samples.inputs
-        return inputs, samples.ids, samples.skipped
+        return samples.inputs, samples.ids, samples.skipped
     path = _existing(data)
     if str(data).lower().endswith(_ARFF):
         return *read_arff_features(path), ()
@@ -136,22 +131,6 @@ def load_inputs(
     else:
         images, good, skipped = open_images(items, source.size)
     return images, tuple(items[k].id for k in good), skipped
-
-
-def held_out(samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples | None]:
-    """Samples to learn from and, drawn at random, those to judge by; None of these if the fraction is 0.
-
-    Raises:
-        ValueError: nothing would be left to learn from.
-    """
-    if fraction == 0:
-        return samples, None
-    n = max(1, round(fraction * len(samples)))
-    if n >= len(samples):
-        raise ValueError(f"{fraction:g} of {len(samples)} samples cannot be held out: none would be left")
-    order = np.random.default_rng([seed, _SPLIT_STREAM]).permutation(len(samples))
-    judged, known = np.sort(order[:n]), np.sort(order[n:])
-    return samples.subset(known), samples.subset(judged)
 
 
 def _existing(data: str | os.PathLike) -> Path:

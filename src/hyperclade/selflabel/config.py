@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hyperclade.encoders.l3net import FULL
+from hyperclade.learning import settings
 from hyperclade.learning.settings import check_choices
 
 Modality = Literal["vision", "audio"]
@@ -125,57 +126,28 @@ class Encoders:
 
 
 @dataclass
-class Training:
+class Training(settings.Training):
     """How long and how.
 
     Attributes:
         warmup_epochs: of correspondence learning (L3) before the first labels.
-        epochs: of learning from labels.
-        batch_size: pairs a step, on each device.
-        learning_rate: the highest; it rises for 5 % of the steps, then falls as a half cosine.
-        weight_decay: of AdamW.
-        flip: mirror frames at random.
-        crop: crop frames at random.
-        colour: change their colours at random.
-        area: range of a crop's area, as a share of the frame.
         volume: range of the random gain of sounds.
         shift: largest shift of a sound, as a share of its window.
-        precision: of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic distances stay in float64.
-        devices: processes or GPUs, of all machines together; those that torchrun starts, where it does.
-        n_workers: that read batches; 0 reads in the main process.
-        checkpoint_every: steps between checkpoints, if they take less than five minutes.
     """
 
     warmup_epochs: float = 2.0
-    epochs: float = 20.0
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    flip: bool = True
-    crop: bool = True
-    colour: bool = True
-    area: tuple[float, float] = (0.2, 1.0)
     volume: tuple[float, float] = (0.9, 1.1)
     shift: float = 0.1
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    devices: int = 1
-    n_workers: int = 0
-    checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        check_choices(self)
+        super().__post_init__()
         if self.warmup_epochs < 0 or self.epochs < 0 or not self.warmup_epochs + self.epochs > 0:
             raise ValueError(
                 "warmup_epochs and epochs must not be negative nor both 0, got "
                 f"{self.warmup_epochs} and {self.epochs}"
             )
-        for name in ("batch_size", "devices", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.batch_size < 2:
             raise ValueError("batch_size must be at least 2, as batch normalisation needs two rows")
-        if not self.learning_rate > 0 or self.weight_decay < 0 or self.n_workers < 0:
-            raise ValueError("learning_rate must be positive, weight_decay and n_workers not negative")
 
 
 @dataclass

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from hyperclade.data.paired import PairedSet
 from hyperclade.learning.augment import augment_frames, augment_sounds
 from hyperclade.learning.labelling import kmeans_labels
+from hyperclade.learning.module import tensors
 from hyperclade.learning.schedule import StepBatches, cosine_rate, seed_step
 from hyperclade.metrics.partitions import nmi, partition_report
 from hyperclade.selflabel.config import MODALITIES, Modality
@@ -171,7 +172,7 @@ def fine_tune(
     training = module.recipe.training
     for view in VIEWS:
         # The media are shared, and the trainer's state is left out.
-        tuned = copy.deepcopy(module, {id(module.pairs): module.pairs, id(module._trainer): None})
+        tuned = copy.deepcopy(module, {id(module.samples): module.samples, id(module._trainer): None})
         seed_step(random_state, 0)
         widths = [tuned.net.width(m) for m in _modalities(view)]
         classifier = nn.Linear(sum(widths), len(classes)).to(tuned.device)
@@ -184,7 +185,7 @@ def fine_tune(
         batches = StepBatches(len(few), training.batch_size, steps, seed=random_state)
         for step, batch_rows in enumerate(batches):
             seed_step(random_state, step)
-            batch = few.__getitems__(batch_rows)
+            batch = tensors(few.batch(batch_rows))
             frames = augment_frames(
                 batch["frames"].to(tuned.device),
                 crop=training.crop,

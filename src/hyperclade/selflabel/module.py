@@ -1,16 +1,14 @@
 """The loop of all systems as a Lightning module: features of all pairs → labels → train on them."""
 
-import math
+import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from hyperclade.data.paired import PairedSet
 from hyperclade.learning.alignment import matching_columns
@@ -27,8 +25,9 @@ from hyperclade.learning.labelling import (
     precluster_labels,
     sinkhorn_labels,
 )
-from hyperclade.learning.runs import batch_loader, plain
-from hyperclade.learning.schedule import cosine_rate, relabelling_steps, seed_step
+from hyperclade.learning.module import Learner, tensors
+from hyperclade.learning.schedule import relabelling_steps, seed_step
+from hyperclade.learning.settings import plain
 from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
 from hyperclade.selflabel.network import CrossModalNet
 from hyperclade.transport.shards import gather_rows, own_rows, world
@@ -40,16 +39,17 @@ _RESETTING = ("kmeans", "hierarchy")  # labellers whose clusters have nothing to
 _LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
 
 
-class SelfLabelling(lightning.LightningModule):
+class SelfLabelling(Learner):
     """Trains towers and heads on labels that it renews by the recipe's labeller and schedule.
-
-    All of its state lies in parameters and buffers, so a checkpoint resumes it exactly.
 
     Args:
         recipe: system, encoders, training, seed.
         pairs: what to learn from. None to load a trained module.
-        frame_channels, n_pairs, frame_shape, sound_shape: of the pairs, if they are not given: number of
-            channels and of pairs, (f, c, h, w) of a pair's frames and (bins, steps) of its sound, or None.
+        warm_start: state dict of another run whose towers to start from, and its file, to name in an error.
+        **shapes: of the pairs, if they are not given: `frame_channels`, `n_pairs`, `frame_shape` (f, c, h,
+        w),
+            `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers, by modality, if a
+            state dict is to bring their weights.
 
     Attributes:
         net: the `CrossModalNet`.
@@ -62,43 +62,34 @@ class SelfLabelling(lightning.LightningModule):
     net: CrossModalNet
     head_loss: Tensor
     sound_scale: Tensor
+    # Labels are too large to send at every step; statistics of normalisation are made equal before use.
+    broadcast_buffers = False
 
     def __init__(
         self,
         recipe: Recipe,
         pairs: PairedSet | None = None,
         *,
-        frame_channels: int = 3,
-        n_pairs: int = 0,
-        frame_shape: list[int] | None = None,
-        sound_shape: list[int] | None = None,
+        warm_start: tuple[dict[str, Tensor], Path] | None = None,
+        **shapes: Any,
     ) -> None:
-        super().__init__()
-        self.recipe = recipe
-        self.pairs = pairs
+        super().__init__(recipe)
         self.labelling_report: dict[str, float] = {}
         system = recipe.system
         if pairs is not None:
-            frame_channels, n_pairs = pairs.frames.shape[2], len(pairs)
-            frame_shape, sound_shape = list(pairs.frames.shape[1:]), list(pairs.sounds.shape[1:])
-            if system.labeller != "none" and n_pairs < system.n_clusters:
-                raise ValueError(f"{n_pairs} pairs cannot make {system.n_clusters} clusters")
-            if n_pairs < 2 * recipe.training.devices:  # batch normalisation needs two rows
-                raise ValueError(
-                    "training needs at least 2 pairs for each device, got "
-                    f"{n_pairs} for {recipe.training.devices}"
-                )
-        self.save_hyperparameters(
-            {
-                "recipe": plain(asdict(recipe)),
-                "frame_channels": int(frame_channels),
-                "n_pairs": int(n_pairs),
-                "frame_shape": frame_shape,
-                "sound_shape": sound_shape,
+            if system.labeller != "none" and len(pairs) < system.n_clusters:
+                raise ValueError(f"{len(pairs)} pairs cannot make {system.n_clusters} clusters")
+            shapes = {
+                "frame_channels": pairs.frames.shape[2],
+                "n_pairs": len(pairs),
+                "frame_shape": list(pairs.frames.shape[1:]),
+                "sound_shape": list(pairs.sounds.shape[1:]),
             }
-        )
+        n_pairs = shapes.get("n_pairs", 0)
         torch.manual_seed(recipe.seed)
-        self.net = CrossModalNet(system, recipe.encoders, frame_channels)
+        channels = shapes.get("frame_channels", 3)
+        self.net = CrossModalNet(system, recipe.encoders, channels, shapes.get("blueprints"))
+        self.save_hyperparameters({"recipe": plain(recipe), **shapes, "blueprints": self.net.blueprints})
         for name in system.label_sets:
             self.register_buffer(
                 f"labels_{name}", torch.full((system.n_heads, n_pairs), -1, dtype=torch.int32)
@@ -113,51 +104,63 @@ class SelfLabelling(lightning.LightningModule):
                 self.register_buffer(f"heights_{name}", torch.zeros(shape[:2], dtype=torch.float64))
         self.register_buffer("head_loss", torch.zeros(system.n_heads))
         self.register_buffer("sound_scale", torch.tensor([0.0, 1.0]))
+        self.origin = {"warm_start": None}
         if pairs is not None:
-            used = np.unique(pairs.sound_rows)
-            sample = pairs.sounds[used[:: max(1, len(used) // 1000)]].astype(np.float64)
-            self.sound_scale.copy_(torch.tensor([sample.mean(), max(float(sample.std()), 1e-6)]))
-            batch = min(recipe.training.batch_size, n_pairs // recipe.training.devices)
-            per_epoch = max(1, n_pairs // (batch * recipe.training.devices))
-            self.warmup_steps = math.ceil(recipe.training.warmup_epochs * per_epoch)
-            label_steps = math.ceil(recipe.training.epochs * per_epoch)
-            if system.labeller == "none":
-                self.warmup_steps, label_steps = self.warmup_steps + label_steps, 0
-            self.n_steps = self.warmup_steps + label_steps
-            self.relabel_at: set[int] = set()
-            if label_steps:
-                if system.labeller in _RESETTING:  # heads that start anew need their time (DeepCluster)
-                    steps = np.arange(0, label_steps, per_epoch)
-                else:
-                    steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
-                self.relabel_at = set((steps + self.warmup_steps).tolist())
+            self.prepare(pairs)
+        if warm_start is not None:
+            self.origin["warm_start"] = self._adopt_towers(*warm_start)
 
-    def train_dataloader(self) -> DataLoader:
-        assert self.pairs is not None
-        training = self.recipe.training
-        return batch_loader(
-            self.pairs, self, training.batch_size, self.recipe.seed, n_workers=training.n_workers
-        )
+    def prepare(self, samples: Any) -> None:
+        super().prepare(samples)
+        recipe, system = self.recipe, self.recipe.system
+        used = np.unique(samples.sound_rows)
+        some = samples.sounds[used[:: max(1, len(used) // 1000)]].astype(np.float64)
+        self.sound_scale.copy_(torch.tensor([some.mean(), max(float(some.std()), 1e-6)]))
+        self.warmup_steps = self.steps_of(recipe.training.warmup_epochs)
+        label_steps = self.n_steps
+        if system.labeller == "none":
+            self.warmup_steps, label_steps = self.warmup_steps + label_steps, 0
+        self.n_steps = self.warmup_steps + label_steps
+        self.relabel_at: set[int] = set()
+        if label_steps:
+            if system.labeller in _RESETTING:  # heads that start anew need their time (DeepCluster)
+                steps = np.arange(0, label_steps, self.steps_per_epoch)
+            else:
+                steps = relabelling_steps(label_steps, system.n_relabellings, system.schedule_power)
+            self.relabel_at = set((steps + self.warmup_steps).tolist())
 
-    def configure_optimizers(self) -> Any:
-        training = self.recipe.training
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: cosine_rate(step, self.n_steps, max(1, self.n_steps // 20))
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+    def _adopt_towers(self, state: dict[str, Tensor], path: Path) -> str:
+        """Start from the towers of another run's state; gives their digest."""
+        kept = {
+            name: value
+            for name, value in state.items()
+            if name.startswith(("net.towers.", "net.correspondence.")) or name == "sound_scale"
+        }
+        try:
+            missing, _ = self.load_state_dict(kept, strict=False)
+        except RuntimeError as error:
+            raise ValueError(f"the towers of {path} have other sizes than this recipe's: {error}") from error
+        if any(name.startswith("net.towers.") for name in missing):
+            raise ValueError(f"the towers of {path} are other networks than this recipe's")
+        digest = hashlib.sha256()
+        for name, value in kept.items():
+            digest.update(name.encode() + value.reshape(-1).view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
-    def on_train_batch_start(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        step = self.trainer.global_step
+    def reports_at(self, step: int) -> bool:
+        return step in self.relabel_at or step == self.n_steps
+
+    def report(self, n_steps: int) -> dict[str, Any]:
+        """What the newest labelling changed."""
+        return self.labelling_report
+
+    def before_step(self, step: int) -> None:
         if step in self.relabel_at:
             # Alike on all processes: heads start anew here, and dropout comes before normalisation.
             seed_step(self.recipe.seed, step)
             if step == self.warmup_steps:
                 self._settle_normalisation()
             self.relabel(step)
-        seed_step(self.recipe.seed, step, world()[0])
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         training = self.recipe.training
@@ -175,7 +178,6 @@ class SelfLabelling(lightning.LightningModule):
             loss = self._correspondence_loss(vision, audio)
         else:
             loss = self._lesson_loss({"vision": vision, "audio": audio}, batch["rows"])
-        self.log("loss", loss, prog_bar=True)
         return loss
 
     def on_train_end(self) -> None:
@@ -187,11 +189,10 @@ class SelfLabelling(lightning.LightningModule):
     def relabel(self, step: int) -> None:
         """Renew the labels of all pairs, the trees over the clusters, and the class positions."""
         system = self.recipe.system
-        assert self.pairs is not None
-        own = own_rows(len(self.pairs))
+        own = own_rows(len(self.samples))
         self._share_normalisation()
         began = time.perf_counter()
-        features = self.extract(self.pairs, own)
+        features = self.extract(self.samples, own)
         extracted = time.perf_counter()
         former = {name: getattr(self, f"labels_{name}").clone() for name in system.label_sets}
         first = bool((former[system.label_sets[0]] < 0).any())
@@ -362,11 +363,10 @@ class SelfLabelling(lightning.LightningModule):
     @torch.no_grad()
     def _settle_normalisation(self) -> None:
         """Let batch normalisation see some batches, so that evaluation mode means something."""
-        assert self.pairs is not None
         rng = np.random.default_rng(self.recipe.seed)
         for _ in range(_BN_BATCHES):
-            size = min(self.recipe.training.batch_size, len(self.pairs))
-            batch = self.pairs.__getitems__(rng.choice(len(self.pairs), size, replace=False).tolist())
+            size = min(self.recipe.training.batch_size, len(self.samples))
+            batch = tensors(self.samples.batch(rng.choice(len(self.samples), size, replace=False)))
             vision = self.net.features("vision", plain_frames(batch["frames"].to(self.device)))
             audio = self.net.features("audio", self.scaled(batch["sounds"].to(self.device)))
             for student, lesson in self.recipe.system.lessons:

@@ -1,11 +1,12 @@
 """The network of a self-labelling run: a tower a modality, the correspondence head, a multi-head a lesson."""
 
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from hyperclade.encoders.backbone import Backbone, backbone_from, load_backbone
 from hyperclade.encoders.heads import MultiHead, ball_log_posterior, euclidean_log_posterior
 from hyperclade.encoders.l3net import L3Net
 from hyperclade.selflabel.config import MODALITIES, Encoders, Modality, System
@@ -19,8 +20,10 @@ class CrossModalNet(nn.Module):
     Args:
         system, encoders: of the run's recipe.
         frame_channels: 3 for colour, 1 for grey.
+        blueprints: of pretrained towers, whose weights are then not asked for, by modality.
 
     Attributes:
+        blueprints: of the pretrained towers.
         towers: by modality, `(b, c, h, w) float` → features `(b, d)`.
         correspondence: concatenated features → 128 → 2 (L3).
         heads: by "student_lesson", features → `(H, b, out)`.
@@ -30,15 +33,22 @@ class CrossModalNet(nn.Module):
     Shapes of features are `(b, d)`; a log-posterior is `(H, b, K)`, of one head `(b, K)`.
     """
 
-    def __init__(self, system: System, encoders: Encoders, frame_channels: int) -> None:
+    def __init__(
+        self,
+        system: System,
+        encoders: Encoders,
+        frame_channels: int,
+        blueprints: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__()
         self.system = system
-        self.towers = nn.ModuleDict(
-            {
-                "vision": _tower("vision", encoders.vision, frame_channels, encoders),
-                "audio": _tower("audio", encoders.audio, 1, encoders),
-            }
-        )
+        known = blueprints or {}
+        towers: dict[str, nn.Module] = {
+            "vision": _tower("vision", encoders.vision, frame_channels, encoders, known.get("vision")),
+            "audio": _tower("audio", encoders.audio, 1, encoders, known.get("audio")),
+        }
+        self.towers = nn.ModuleDict(towers)
+        self.blueprints = {m: tower.blueprint for m, tower in towers.items() if isinstance(tower, Backbone)}
         width = {modality: self.width(modality) for modality in MODALITIES}
         self.correspondence = nn.Sequential(nn.Linear(sum(width.values()), 128), nn.ReLU(), nn.Linear(128, 2))
         out = system.n_clusters if system.geometry == "simplex" else system.dim
@@ -127,9 +137,13 @@ class CrossModalNet(nn.Module):
                 positions[head] = positions[head][index]
 
 
-def _tower(modality: Modality, name: str | None, in_channels: int, encoders: Encoders) -> nn.Module:
+def _tower(
+    modality: Modality,
+    name: str | None,
+    in_channels: int,
+    encoders: Encoders,
+    blueprint: dict[str, Any] | None,
+) -> nn.Module:
     if name is None:
         return L3Net(in_channels, encoders.channels)
-    from hyperclade.encoders.backbone import load_backbone
-
-    return load_backbone(name, modality)
+    return load_backbone(name, modality) if blueprint is None else backbone_from(blueprint)

@@ -1,26 +1,27 @@
 """The papers' comparison of systems: all presets, several seeds, one table (sHHC Tables 2 and 4)."""
 
-import json
-import os
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hyperclade.data.atomic import atomic_write
 from hyperclade.data.paired import PairedSet
 from hyperclade.environment import pick_device
-from hyperclade.learning.comparison import all_or_none, mean_sd, share_of_cores, use_threads
+from hyperclade.learning.comparison import Plan, Run, mean_sd, spelled
+from hyperclade.learning.settings import lay_over, preset, recipe_from
+from hyperclade.learning.shown import Shown
+from hyperclade.progress import Progress, Say
 from hyperclade.selflabel.config import Recipe
-from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, linear_probe
+from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, labelled, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
-from hyperclade.selflabel.recipes import SYSTEMS, preset, recipe_from
-from hyperclade.selflabel.sources import load_pairs
-from hyperclade.selflabel.training import train
+from hyperclade.selflabel.sources import Media, load_pairs
+
+if TYPE_CHECKING:
+    from hyperclade.selflabel.system import SelfLabelSystem
 
 NAMES = {
     "random": "random encoder",
@@ -31,7 +32,6 @@ NAMES = {
     "selavi": "SeLaVi",
     "shhc": "sHHC",
 }
-_RESULT = "result.json"
 _VIEWS = {"vision": "V", "audio": "A", "joint": "AV"}
 
 
@@ -61,16 +61,13 @@ class Comparison:
     def recipe(self, system: str, seed: int) -> Recipe:
         """The recipe of a system; all but L3 start from the L3 of their seed."""
         name = "l3" if system == "random" else system
-        recipe = preset(name, *self.overlays, seed=seed)
-        settings = asdict(recipe)
-        for part, changed in self.changes.items():
-            settings[part] |= changed
+        settings = lay_over(asdict(preset(Recipe, name, *self.overlays, seed=seed)), self.changes)
         if name == "l3":
             settings["system"] |= {"labeller": "none"}
             settings["training"] |= {"epochs": 0.0}
         else:
             settings["training"] |= {"warmup_epochs": 0.0}
-        return recipe_from(settings)
+        return recipe_from(Recipe, settings)
 
     def load(self, split: str, seed: int, class_names: tuple[str, ...] = ()) -> PairedSet:
         """The pairs of "train" or "test" for a seed; the training pairs' `class_names` number the classes."""
@@ -81,91 +78,103 @@ class Comparison:
         return load_pairs(data, split, random_state=seed, class_names=class_names, **options)
 
 
-def compare(
+def plan(
+    selflabel: "SelfLabelSystem",
     comparison: Comparison,
-    out: str | os.PathLike,
     *,
-    systems: Sequence[str] = ("random", "l3", *SYSTEMS),
+    systems: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
-    device: str = "auto",
-    jobs: int = 1,
-    say: Callable[[str], None] = print,
-) -> list[dict[str, Any]]:
-    """Train and judge every system with every seed; what is done already in the folder is not done again.
-
-    An error of one run, and Ctrl-C, end all; started again, each goes on from its last checkpoint.
+    head: str = "mean",
+) -> Plan:
+    """The runs of a comparison; every other system of a seed waits for its L3.
 
     Args:
+        selflabel: the system that trains.
         comparison: data, sizes, budget.
-        out: folder that gets one for each run, with its checkpoint and `result.json`.
-        systems: presets, and "random" for untrained towers.
-        seeds: of pairs, weights and order. All systems of one seed start from one L3.
-        device: to train and to judge on.
-        jobs: runs at a time, each with its share of the cores.
-        say: told of each finished run.
-
-    Raises:
-        ValueError: `jobs` below 1, or what `load_pairs` and `train` raise.
-        MemoryError: the system killed a run.
-
-    Returns:
-        One dictionary a run: `system`, `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test
-        pairs), `probe`, `tuned` (rows by view and fraction).
+        systems: of `NAMES`; default: all.
+        seeds: of pairs, weights and order.
+        head: whose figures the table has, of several heads: "mean", "chosen" or "oracle".
     """
-    threads = share_of_cores(jobs)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    # Every other system of a seed waits for its L3.
-    first = [("l3", seed) for seed in seeds]
-    others = [(system, seed) for seed in seeds for system in systems if system != "l3"]
-    results: dict[tuple[str, int], dict[str, Any]] = {}
-    for wave in (first, others):
-        with all_or_none(jobs) as pool:
-            waiting = {
-                pool.submit(run_system, comparison, *run, folder, device=device, threads=threads): run
-                for run in wave
-            }
-            for done in as_completed(waiting):
-                result = done.result()
-                results[waiting[done]] = result
-                say(f"{NAMES[result['system']]}, seed {result['seed']}: {result['seconds']:.0f} s")
-    return [results[system, seed] for system in systems for seed in seeds]
+    systems = list(NAMES) if systems is None else list(systems)
+    if not systems or not seeds or any(name not in NAMES for name in systems):
+        raise ValueError(f"--systems takes any of {', '.join(NAMES)}, and --seeds at least one number")
+    about = asdict(comparison)
+    wanted = [(name, seed) for seed in seeds for name in dict.fromkeys(["l3", *systems])]
+    runs = [
+        Run(
+            f"{name}-{seed}",
+            NAMES[name],
+            comparison.recipe(name, seed),
+            {"system": name, "seed": seed, "comparison": about},
+            first=name == "l3",
+        )
+        for name, seed in wanted
+    ]
+
+    def outcome(results: list[dict[str, Any]]) -> tuple[dict[str, Any], list[Shown]]:
+        results = [found for found in results if found["system"] in systems]
+        tables = {"clusters": cluster_table(results, head=head), "downstream": downstream_table(results)}
+        shown = [
+            *_shown_clusters(tables["clusters"], len(seeds)),
+            *_shown_tasks(tables["downstream"], len(seeds)),
+        ]
+        return {"head": head, "seeds": list(seeds)} | tables, shown
+
+    return Plan(runs, partial(run_system, selflabel, comparison), "tables.json", outcome, claim=about)
+
+
+def check(
+    selflabel: "SelfLabelSystem",
+    comparison: Comparison,
+    made: Plan,
+    media: Media,
+    *,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> None:
+    """Settings and data that make no sense show before any of the work is done; all clips are decoded."""
+    for run in made.runs:
+        if run.recipe.training.devices != 1:
+            raise ValueError("a comparison trains each system on one device: leave training.devices at 1")
+        wrong = [k for k in comparison.merge_to if not 1 <= k <= run.recipe.system.n_clusters]
+        if wrong:
+            raise ValueError(f"can merge to 1 … {run.recipe.system.n_clusters} clusters, not to {wrong[0]}")
+    options = {name: value for name, value in comparison.options.items() if name != "media"}
+    told: dict[str, Any] = {"seed": made.runs[0].recipe.seed, "progress": progress, "say": say}
+    known = selflabel.read(comparison.data, "train", media, **told, **options)
+    source = comparison.test_data or comparison.data
+    judged = selflabel.read(source, "test", media, **told, class_names=known.class_names)
+    for run in made.runs:
+        system = run.recipe.system
+        if system.labeller != "none" and len(known) < system.n_clusters:
+            name = run.about["system"]
+            raise ValueError(f"{len(known)} pairs cannot make the {system.n_clusters} clusters of {name}")
+    needed = [(source, judged)]
+    if comparison.fractions or comparison.tune_fraction is not None:
+        needed.append((comparison.data, known))
+    for data, pairs in needed:
+        try:
+            labelled(pairs)
+        except ValueError as error:
+            raise ValueError(f"{data}: {error}") from error
 
 
 def run_system(
-    comparison: Comparison,
-    system: str,
-    seed: int,
-    out: str | os.PathLike,
-    *,
-    device: str = "auto",
-    threads: int | None = None,
+    selflabel: "SelfLabelSystem", comparison: Comparison, run: Run, folder: Path, device: str = "auto"
 ) -> dict[str, Any]:
-    """Train and judge one system with one seed in a folder of its own, as `compare` does; or read its
-    result."""
-    folder = Path(out)
-    run = folder / f"{system}-{seed}"
-    if (run / _RESULT).exists():
-        return json.loads((run / _RESULT).read_text(encoding="utf-8"))
-    if threads is not None:
-        use_threads(threads)
-    target = pick_device(device)
-    recipe = comparison.recipe(system, seed)
+    """Train one system with one seed in a folder of its own, and judge it."""
+    system, recipe, seed = run.about["system"], run.recipe, run.recipe.seed
     train_pairs = comparison.load("train", seed)
     test_pairs = comparison.load("test", seed, train_pairs.class_names)
     began = time.perf_counter()
     if system == "random":
-        run.mkdir(exist_ok=True)
         module = SelfLabelling(recipe, train_pairs)
     else:
         start = None if system == "l3" else folder / f"l3-{seed}"
-        module = train(recipe, train_pairs, run, device=device, warm_start=start, progress=False)
+        module = selflabel.train(recipe, train_pairs, folder / run.name, device=device, warm_start=start)
     seconds = time.perf_counter() - began
-    result = {"system": system, "seed": seed, "seconds": seconds}
-    result |= judge(module.to(target).eval(), comparison, train_pairs, test_pairs, seed)
-    with atomic_write(run / _RESULT, "w") as file:
-        json.dump(result, file, indent=1)
-    return result
+    judged = judge(module.to(pick_device(device)).eval(), comparison, train_pairs, test_pairs, seed)
+    return {"seconds": seconds} | judged
 
 
 def judge(
@@ -230,3 +239,40 @@ def downstream_table(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                     line[short] = mean_sd(same)
                 rows.append(line)
     return rows
+
+
+def _shown_clusters(rows: list[dict[str, Any]], n_seeds: int) -> list[Shown]:
+    measures = {"nmi": "NMI", "ari": "ARI", "hungarian_accuracy": "accuracy"}
+    cells = [
+        (
+            *(row[name] for name in ("model", "view", "clusters")),
+            f"{row['ceiling']:.3f}",
+            *(_percent(row[name], n_seeds) for name in measures),
+        )
+        for row in rows
+    ]
+    over = f" ± standard deviation over {n_seeds} seeds, in %" if n_seeds > 1 else ", in %"
+    title = f"\nClusters of test pairs against their classes, mean{over}"
+    columns = ("model", "", "clusters", "ceiling", *measures.values())
+    note = "ceiling: of the NMI of so many clusters of equal size"
+    return [Shown([title], columns, cells, left=2), Shown([note])]
+
+
+def _shown_tasks(rows: list[dict[str, Any]], n_seeds: int) -> list[Shown]:
+    names = {"probe": "linear probe", "tuned": "fine-tuned"}
+    cells = [
+        (
+            row["model"],
+            names[row["kind"]],
+            f"{100 * row['fraction']:g} %",
+            *(_percent(row[view], n_seeds) for view in _VIEWS.values()),
+        )
+        for row in rows
+    ]
+    columns = ("model", "test", "labels", *_VIEWS.values())
+    return [Shown(["\nAccuracy on labelled tasks"], columns, cells, left=2)] if rows else []
+
+
+def _percent(value: tuple[float, float], n_seeds: int) -> str:
+    mean, sd = value
+    return spelled((100 * mean, 100 * sd), n_seeds, 1)
