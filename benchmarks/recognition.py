@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from hyperclade.recognition.published import TABLES, Row, Table
 from hyperclade.recognition.reproduce import Run, compare, costs, finished, planned
+
 from measure import THREADS, load_sections, save_section, setting
 from recognition_report import tables
 from report_text import rewrite

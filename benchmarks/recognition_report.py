@@ -6,6 +6,7 @@ from typing import Any
 
 from hyperclade.recognition.published import Measure, Table
 from hyperclade.recognition.reproduce import table_rows
+
 from report_text import markdown, mean_sd, setting_line
 
 Record = dict[str, Any]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from hyperclade.selflabel import preset
 from hyperclade.selflabel.config import MODALITIES, Encoders
 from hyperclade.selflabel.module import SelfLabelling
 from hyperclade.selflabel.network import CrossModalNet
-from hyperclade.selflabel.recipes import preset
 from measure import measured
 
 _BATCH = 4  # of the full-size run

@@ -10,16 +10,16 @@ from planted_samples import NAMES, TAXONOMY, planted_features, planted_masks, re
 
 from hyperclade.data.image_rows import Pictures, open_pictures
 from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.recognition import train
 from hyperclade.recognition.evaluation import predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.prediction import class_colours, predict, write_masks, write_predictions
-from hyperclade.recognition.training import train
 
 
 @pytest.fixture(scope="module")
 def module():
     """Its scores contradict the taxonomy, as those of free scores do."""
-    return train(recipe("mvm", settings={}, epochs=1.0), planted_features(), device="cpu", progress=False)
+    return train(recipe("mvm", settings={}, epochs=1.0), planted_features(), device="cpu")
 
 
 @pytest.mark.parametrize("coherent", ["min", "max", "none"])

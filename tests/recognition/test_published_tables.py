@@ -15,14 +15,18 @@ from planted_samples import planted_features, planted_images, planted_masks
 
 from hyperclade.cli import main as entry
 from hyperclade.data.samples import data_home
-from hyperclade.learning.runs import LAST, plain
-from hyperclade.recognition import embedding, reproduce, training
+from hyperclade.learning import comparison, tables
+from hyperclade.learning.comparison import do, finished
+from hyperclade.learning.runs import LAST, held_out
+from hyperclade.learning.settings import plain
+from hyperclade.learning.tables import Measure, Row, Table, read_tables
+from hyperclade.recognition import embedding, evaluation, load, train
 from hyperclade.recognition.evaluation import evaluate
-from hyperclade.recognition.published import TABLES, Measure, Row, Table
-from hyperclade.recognition.recipes import method_class, recipe_from
-from hyperclade.recognition.reproduce import compare, costs, finished, planned, run_system, table_rows
-from hyperclade.recognition.sources import held_out
-from hyperclade.recognition.training import load, train
+from hyperclade.recognition.method import method_class
+from hyperclade.recognition.system import SYSTEM
+
+TABLES = read_tables("hyperclade.recognition")
+planned, table_rows = partial(tables.planned, SYSTEM), partial(tables.table_rows, SYSTEM)
 
 SMALL = {"training": {"epochs": 2.0, "batch_size": 20, "checkpoint_every": 3, "mixup": 0.0}}
 WIDTHS = Table(
@@ -40,12 +44,23 @@ needs_lite = pytest.mark.skipif(
 )
 
 
+def compare(runs, out, *, say=str, cost=False):
+    return comparison.compare(tables.plan_runs(SYSTEM, runs, cost=cost), out, say=say)
+
+
+def run_system(run, out):
+    return do(partial(tables.train_and_judge, SYSTEM), run, out, "cpu")
+
+
 @pytest.fixture
 def planted(monkeypatch):
     """Planted samples for those by name, and threads for processes, which would import for long."""
     sets = {"train": planted_features(), "test": planted_features(n=40, seed=1)}
-    monkeypatch.setattr(reproduce, "load_samples", lambda data, split, source: sets[split])
-    monkeypatch.setattr(reproduce, "all_or_none", ThreadPoolExecutor)
+    monkeypatch.setattr(
+        "hyperclade.recognition.sources.load_samples",
+        lambda data, split, *, taxonomy, source: sets[split or "train"],
+    )
+    monkeypatch.setattr(comparison, "all_or_none", ThreadPoolExecutor)
     return sets
 
 
@@ -68,7 +83,7 @@ def test_runs_have_the_same_name_if_they_are_the_same():
     names: dict[tuple[str, str], set[str]] = {}
     contents: dict[str, set[tuple[str, str]]] = {}
     for run in runs:
-        key = (run.data, standard(run.recipe))
+        key = (run.about["data"], standard(run.recipe))
         names.setdefault(key, set()).add(run.name)
         contents.setdefault(run.name, set()).add(key)
     assert all(len(same) == 1 for same in (*names.values(), *contents.values()))
@@ -86,7 +101,9 @@ def test_a_seed_comes_after_the_other_and_every_table_has_all_its_rows():
 
 def test_rows_are_laid_over_changes_and_these_over_presets():
     changes = {"training": {"epochs": 7.0}, "method": {"settings": {"alpha": 3.0, "dim": 5}}}
-    runs = {run.system: run.recipe for run in planned(TABLES[8], data=["imclef07d"], changes=changes)}
+    runs = {
+        run.about["system"]: run.recipe for run in planned(TABLES[8], data=["imclef07d"], changes=changes)
+    }
     half = runs["hvsa-free-alpha-0.5"]
     assert half.method.settings == {"head": "free", "alpha": 0.5, "dim": 5}
     assert half.training.epochs == 7 and half.training.batch_size == 128
@@ -112,31 +129,32 @@ def test_what_cannot_be_compared(given, named):
 def test_runs_are_trained_once_and_judged_by_the_test_samples(planted, tmp_path):
     said = []
     runs = planned(WIDTHS, seeds=[0, 1], changes=SMALL)
-    results = compare(runs, tmp_path, device="cpu", say=said.append)
+    results = compare(runs, tmp_path, say=said.append)
     assert [(found["system"], found["seed"]) for found in results] == [
         ("leaf-softmax-hidden-4", 0), ("leaf-softmax-hidden-16", 0),
         ("leaf-softmax-hidden-4", 1), ("leaf-softmax-hidden-16", 1),
     ]  # fmt: skip
     assert len(said) == 4 and all(found["seconds"] > 0 for found in results)
-    alone = train(runs[3].recipe, planted["train"], device="cpu", progress=False)
+    alone = train(runs[3].recipe, planted["train"])
     assert results[3]["report"] == evaluate(alone, planted["test"])
     kept = load(tmp_path / runs[3].name)
     assert results[3]["parameters"] == sum(p.numel() for p in kept.parameters())
 
-    again = compare(runs, tmp_path, device="cpu", say=said.append)
+    again = compare(runs, tmp_path, say=said.append)
     assert again == results and len(said) == 4
     with pytest.raises(ValueError, match="other settings; choose another folder"):
-        finished(planned(WIDTHS, changes={"training": {"epochs": 3.0}}), tmp_path)
-    assert finished(planned(WIDTHS, seeds=[5, 1], changes=SMALL), tmp_path) == results[2:]
+        finished(planned(WIDTHS, changes={"training": {"epochs": 3.0}})[0], tmp_path)
+    left = [finished(run, tmp_path) for run in planned(WIDTHS, seeds=[5, 1], changes=SMALL)]
+    assert left == [None, None, *results[2:]]
 
 
 def test_a_result_counts_though_settings_have_been_added_since(planted, tmp_path):
     (run, _) = planned(WIDTHS, changes=SMALL)
-    recipe = plain(asdict(run.recipe))
+    recipe = plain(run.recipe)
     del recipe["training"]["colour"]
     (tmp_path / run.name).mkdir()
     (tmp_path / run.name / "result.json").write_text(json.dumps({"recipe": recipe}))
-    assert finished([run], tmp_path) == [{"recipe": recipe}]
+    assert finished(run, tmp_path) == {"recipe": recipe}
 
 
 def test_a_killed_run_goes_on(planted, tmp_path):
@@ -146,12 +164,12 @@ def test_a_killed_run_goes_on(planted, tmp_path):
                 raise SystemExit
 
     run = planned(WIDTHS, changes=SMALL)[0]
-    whole = run_system(run, tmp_path / "whole", device="cpu")
+    whole = run_system(run, tmp_path / "whole")
     with pytest.raises(SystemExit):
-        train(run.recipe, planted["train"], tmp_path / "stopped" / run.name, device="cpu", progress=False,
+        train(run.recipe, planted["train"], tmp_path / "stopped" / run.name, device="cpu",
               callbacks=(Stop(),))  # fmt: skip
     assert (tmp_path / "stopped" / run.name / LAST).exists()
-    resumed = run_system(run, tmp_path / "stopped", device="cpu")
+    resumed = run_system(run, tmp_path / "stopped")
     assert resumed["report"] == whole["report"]
 
 
@@ -159,7 +177,7 @@ def test_choices_are_judged_by_what_training_has_not_seen_and_never_by_the_test(
     del planted["test"]
     changes = {"training": SMALL["training"] | {"validation": 0.25}}
     run = planned(WIDTHS, changes=changes)[0]
-    result = run_system(run, tmp_path, device="cpu")
+    result = run_system(run, tmp_path)
     unseen = held_out(planted["train"], 0.25, 0)[1]
     assert result["report"] == evaluate(load(tmp_path / run.name), unseen)
     assert result["report"]["n_samples"] == 30
@@ -169,33 +187,33 @@ def test_choices_are_judged_by_what_training_has_not_seen_and_never_by_the_test(
 def test_features_of_a_frozen_backbone_are_computed_once_for_all_runs(planted, tmp_path, monkeypatch):
     embedded = []
 
-    def embed(samples, backbone, *, device):
+    def embed(samples, backbone, *, device, progress):
         embedded.append((len(samples), backbone.size))
-        return embedding.embed(samples, backbone, device=device)
+        return whole(samples, backbone, device=device)
 
     planted |= {"train": planted_images(9), "test": planted_images(6, seed=1)}
-    monkeypatch.setattr(reproduce, "embed", embed)
-    monkeypatch.setattr(training, "embed", None)
+    whole = embedding.embed
+    monkeypatch.setattr(embedding, "embed", embed)
     table = replace(WIDTHS, data=("cifar100",))
     changes = SMALL | {"backbone": {"size": 32}}
     runs = planned(table, changes=changes)
     assert all(run.recipe.backbone.frozen for run in runs)
-    results = compare(runs, tmp_path, device="cpu", say=str)
+    results = compare(runs, tmp_path, say=str)
     assert embedded == [(9, 32), (6, 32)]
     assert [found["report"]["n_samples"] for found in results] == [6, 6]
-    assert recipe_from(results[0]["recipe"]) == runs[0].recipe
+    assert SYSTEM.recipe_from(results[0]["recipe"]) == runs[0].recipe
     # What is kept sees images too.
     assert evaluate(load(tmp_path / runs[0].name), planted["test"])["map"] == pytest.approx(
         results[0]["report"]["map"]
     )
 
     # Other samples under the same name, in the same folder, have other features.
-    monkeypatch.setattr(reproduce, "train", None)
+    monkeypatch.setattr(SYSTEM, "train", None, raising=False)
     planted["train"] = planted_images(9, seed=2)
     larger = planned(table, systems=["narrow"], seeds=[2], changes=SMALL | {"backbone": {"size": 48}})
     smaller = planned(table, systems=["narrow"], seeds=[1], changes=changes)
     with pytest.raises(TypeError):
-        compare([*smaller, *larger], tmp_path, device="cpu", say=str)
+        compare([*smaller, *larger], tmp_path, say=str)
     assert embedded[2:] == [(9, 32), (9, 48), (6, 48)]
 
 
@@ -209,9 +227,9 @@ def test_runs_in_processes_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setenv("HYPERCLADE_DATA", str(tmp_path))
     runs = planned(WIDTHS, systems=["narrow"], changes=SMALL)
     said = []
-    (found,) = compare(runs, tmp_path / "processes", device="cpu", say=said.append)
+    (found,) = compare(runs, tmp_path / "processes", say=said.append)
     assert len(said) == 1 and found["report"]["n_samples"] == 24
-    here = run_system(runs[0], tmp_path / "here", device="cpu")
+    here = run_system(runs[0], tmp_path / "here")
     assert found["report"] == here["report"]
 
 
@@ -237,10 +255,11 @@ def test_figures_that_a_result_lacks_are_left_out():
     assert row["measures"] == {"I": (50, 0)}
 
 
-def test_costs_grow_with_the_width(planted, monkeypatch):
-    monkeypatch.setattr(reproduce, "cost", partial(reproduce.cost, seconds=0.02))
+def test_costs_grow_with_the_width(planted, tmp_path, monkeypatch):
+    cost = partial(evaluation.cost, seconds=0.02)
+    monkeypatch.setattr(evaluation, "cost", cost)
     runs = planned(WIDTHS)
-    narrow, wide = costs(runs, device="cpu")
+    narrow, wide = compare(runs, tmp_path, cost=True)
     d, leaves = 6, len(planted["test"].taxonomy.leaves)
     assert [found["parameters"] for found in (narrow, wide)] == [
         (d + 1) * hidden + (hidden + 1) * leaves for hidden in (4, 16)
@@ -253,7 +272,7 @@ def test_pixels_are_judged_by_level(planted, tmp_path):
     planted |= {"train": planted_masks(8), "test": planted_masks(4, seed=1)}
     changes = {"training": {"epochs": 1.0, "batch_size": 4}, "backbone": {"width": 8}}
     (run,) = planned(TABLES[3], systems=["flat"], changes=changes)
-    (row,) = table_rows(TABLES[3], compare([run], tmp_path, device="cpu", say=str), changes=changes)
+    (row,) = table_rows(TABLES[3], compare([run], tmp_path, say=str), changes=changes)
     report = evaluate(load(tmp_path / run.name), planted["test"])
     assert [value[0] for value in row["measures"].values()] == pytest.approx(
         [100 * level["mean_iou"] for level in report["levels"]] + [100 * report["pixel_accuracy"]]
@@ -262,7 +281,7 @@ def test_pixels_are_judged_by_level(planted, tmp_path):
 
 @pytest.mark.skipif(data_home() is None, reason="the data folder is absent")
 def test_the_command_prints_a_table_beside_the_papers_figures(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(reproduce, "all_or_none", ThreadPoolExecutor)
+    monkeypatch.setattr(comparison, "all_or_none", ThreadPoolExecutor)
     tiny = tmp_path / "tiny.yaml"
     tiny.write_text("training: {epochs: 0.01}\n")
     arguments = ["reproduce", "recognition", "--table", "1", "--data", "imclef07d", "--seeds", "0", "1"]

@@ -9,9 +9,9 @@ from planted_samples import planted_features, planted_images, planted_masks, rec
 from sklearn.metrics import average_precision_score
 
 from hyperclade.data.image_rows import VOID
+from hyperclade.recognition import train
 from hyperclade.recognition.evaluation import cost, evaluate, predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
-from hyperclade.recognition.training import train
 from hyperclade.trees.taxonomy import Taxonomy
 
 LITE = {"name": "efficientnet-lite0", "width": 8}
@@ -19,7 +19,7 @@ LITE = {"name": "efficientnet-lite0", "width": 8}
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(recipe(epochs=20.0), planted_features(), device="cpu", progress=False)
+    return train(recipe(epochs=20.0), planted_features(), device="cpu")
 
 
 @pytest.fixture(scope="module")

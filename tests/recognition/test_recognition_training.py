@@ -13,18 +13,17 @@ from planted_samples import TAXONOMY, planted_features, planted_images, planted_
 
 from hyperclade import recognition
 from hyperclade.data.labelled import LabelledSet
-from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE
+from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE, held_out
 from hyperclade.learning.schedule import StepBatches
-from hyperclade.recognition.config import Backbone, Method, Training
+from hyperclade.recognition.config import METHODS, Backbone, Method, Training
 from hyperclade.recognition.embedding import embed
 from hyperclade.recognition.leaf_softmax import LeafSoftmax
+from hyperclade.recognition.method import method_class
 from hyperclade.recognition.module import Recognition, Task, _mixed
-from hyperclade.recognition.recipes import METHODS, method_class, preset, preset_names, recipe_from
-from hyperclade.recognition.sources import held_out
-from hyperclade.recognition.training import FEATURES, load, train
+from hyperclade.recognition.system import SYSTEM, load, preset, preset_names, train
 from hyperclade.trees.taxonomy import Taxonomy
 
-QUIET = {"device": "cpu", "progress": False}
+QUIET = {"device": "cpu"}
 LITE = {"name": "efficientnet-lite0", "size": 32}
 needs_lite = pytest.mark.skipif(
     not find_spec("efficientnet_lite_pytorch"),
@@ -137,8 +136,9 @@ def test_a_frozen_backbone_is_asked_once(tmp_path, monkeypatch):
     chosen = recipe(backbone=LITE | {"frozen": True}, batch_size=4, validation=0.25, epochs=8.0)
     with pytest.raises(SystemExit):
         train(chosen, samples, tmp_path, callbacks=(Stop(6),), **QUIET)
-    assert np.load(tmp_path / FEATURES).shape == (12, 1280)
-    monkeypatch.setattr("hyperclade.recognition.training.embed", None)
+    (kept,) = tmp_path.glob("features-*.npy")
+    assert np.load(kept).shape == (12, 1280)
+    monkeypatch.setattr("hyperclade.recognition.embedding.embed", None)
     module = train(chosen, samples, tmp_path, **QUIET)
     assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT, RECIPE, HISTORY}
     monkeypatch.undo()
@@ -191,13 +191,10 @@ def test_known_features_are_not_computed_again(monkeypatch):
     chosen = recipe(backbone=LITE | {"frozen": True}, batch_size=4)
     embedded = embed(samples, chosen.backbone, device="cpu")
     through = train(chosen, samples, **QUIET)
-    monkeypatch.setattr("hyperclade.recognition.training.embed", None)
-    assert_same_state(through, train(chosen, samples, features=embedded.inputs, **QUIET))
-    for wrong in ({"features": embedded.inputs[1:]}, {"features": planted_features().inputs}):
-        with pytest.raises(ValueError, match="features must be those of the samples"):
-            train(chosen, samples, **wrong, **QUIET)
-    with pytest.raises(ValueError, match="images for a frozen backbone"):
-        train(recipe(), planted_features(), features=planted_features().inputs, **QUIET)
+    monkeypatch.setattr("hyperclade.recognition.embedding.embed", None)
+    assert_same_state(through, train(chosen, samples, prepared=embedded, **QUIET))
+    with pytest.raises(ValueError, match="11 prepared samples for 12"):
+        train(chosen, samples, prepared=embedded.subset(slice(1, None)), **QUIET)
 
 
 @pytest.mark.parametrize("name", ["hvsa", "leaf-softmax", "soft-labels"])
@@ -226,7 +223,7 @@ def test_backbones_compute_in_half_precision(name):
 
 def test_what_a_killed_run_left_beside_its_model_goes(tmp_path):
     train(recipe(epochs=1.0), planted_features(), tmp_path, **QUIET)
-    for left in (LAST, FEATURES, f".{LAST}.x1.tmp", f".{FEATURES}.x1.tmp"):
+    for left in (LAST, "features-net-1a.npy", f".{LAST}.x1.tmp", ".features-net-1a.npy.x1.tmp"):
         (tmp_path / left).write_bytes(b"left")
     train(recipe(epochs=1.0), planted_features(), tmp_path, **QUIET)
     assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT, RECIPE, HISTORY}
@@ -351,14 +348,14 @@ def test_settings_out_of_range():
     with pytest.raises(ValueError, match="one of"):
         Method("magic")
     with pytest.raises(ValueError, match="training has no setting 'epoch'"):
-        recipe_from({"training": {"epoch": 3}})
+        SYSTEM.recipe_from({"training": {"epoch": 3}})
     with pytest.raises(ValueError, match="none would be left"):
         held_out(planted_features(), 0.999, 0)
 
 
 def test_numbers_may_be_spelled_as_yaml_reads_them_and_nothing_else():
     given = {"learning_rate": "1e-3", "epochs": 7, "area": [0.5, 1], "crop_size": [3, 4], "clip": None}
-    training = recipe_from({"training": given, "backbone": None}).training
+    training = SYSTEM.recipe_from({"training": given, "backbone": None}).training
     assert training == Training(learning_rate=1e-3, epochs=7.0, area=(0.5, 1.0), crop_size=(3, 4))
     for wrong, message in (
         ({"training": {"batch_size": 12.5}}, "training: .*batch_size.*12.5"),
@@ -372,7 +369,7 @@ def test_numbers_may_be_spelled_as_yaml_reads_them_and_nothing_else():
         ({"seed": 1.5}, "seed must be a whole number"),
     ):
         with pytest.raises(ValueError, match=message) as caught:
-            recipe_from(wrong)
+            SYSTEM.recipe_from(wrong)
         assert "\n" not in str(caught.value)
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from two_processes import labelled
 
-from hyperclade.selflabel.training import CHECKPOINT, load
+from hyperclade.learning.runs import CHECKPOINT
+from hyperclade.selflabel import load
 
 HERE = Path(__file__).parent
 SYSTEMS = ["deepcluster", "selavi", "shhc", "post"]

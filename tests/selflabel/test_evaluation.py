@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.preprocessing import StandardScaler
 
 from hyperclade.data.paired import PairedSet
+from hyperclade.selflabel import train
 from hyperclade.selflabel.config import MODALITIES
 from hyperclade.selflabel.evaluation import (
     VIEWS,
@@ -20,7 +21,6 @@ from hyperclade.selflabel.evaluation import (
     linear_probe,
 )
 from hyperclade.selflabel.module import SelfLabelling
-from hyperclade.selflabel.training import train
 
 K = 6
 TEST = planted_pairs(160, seed=1)
@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
         "shhc": 6.0,
     }  # its heads start anew at each labelling
     return {
-        name: train(recipe(name, epochs=n), planted_pairs(), folder / name, device="cpu", progress=False)
+        name: train(recipe(name, epochs=n), planted_pairs(), folder / name, device="cpu")
         for name, n in epochs.items()
     }
 

@@ -11,9 +11,10 @@ from sklearn.metrics import normalized_mutual_info_score
 from hyperclade.data.paired import PairedSet
 from hyperclade.learning.alignment import matching_columns
 from hyperclade.learning.class_positions import centroid_similarity, class_tree
+from hyperclade.learning.module import tensors
+from hyperclade.selflabel import train
 from hyperclade.selflabel.config import MODALITIES
 from hyperclade.selflabel.module import SelfLabelling, both_features
-from hyperclade.selflabel.training import train
 from hyperclade.trees.layout import decode_ball
 
 K = 6
@@ -38,7 +39,7 @@ def test_every_system_learns_planted_classes(name, tmp_path):
     n, epochs = (1200, 1.0) if SYSTEMS[name].get("labeller") in ("kmeans", "hierarchy") else (200, 6.0)
     pairs, losses = planted_pairs(n), Losses()
     once = recipe(name, epochs=epochs, system={"n_relabellings": 1})
-    trained = train(once, pairs, tmp_path, device="cpu", progress=False, callbacks=(losses,))
+    trained = train(once, pairs, tmp_path, device="cpu", callbacks=(losses,))
     values = losses.values[0 if name == "l3" else trained.warmup_steps :]
     assert np.mean(values[-6:]) < 0.9 * np.mean(values[:3])
     for labels in trained.recipe.system.label_sets:  # of the trained network
@@ -81,7 +82,7 @@ def test_the_loss_is_cross_entropy_with_the_teachers_labels(name):
 
 def test_modalities_are_aligned_at_the_first_labelling():
     fresh = module("selavi", n=201)
-    features = fresh.extract(fresh.pairs)
+    features = fresh.extract(fresh.samples)
     before = [[fresh.net.head_log_posterior(m, features[m], h) for m in MODALITIES] for h in (0, 1)]
     assert any((matching_columns([tuple(pair)]) != np.arange(K)).any() for pair in before)
     fresh.relabel(0)
@@ -103,7 +104,7 @@ def test_labels_are_those_of_pots_transport_of_the_posteriors(name):
             head.weight *= 30  # posteriors that are sure of themselves
     fresh.relabel(0)
     fresh.relabel(1)
-    features = fresh.extract(fresh.pairs)
+    features = fresh.extract(fresh.samples)
     lesson = "joint" if fresh.recipe.system.teacher == "joint" else None
     fresh.eval()
     with torch.no_grad():
@@ -131,7 +132,7 @@ def test_labels_are_those_of_pots_transport_of_the_posteriors(name):
 def test_trees_are_of_the_features_of_their_modality(name):
     fresh = module(name)
     fresh.relabel(0)
-    features = fresh.extract(fresh.pairs)
+    features = fresh.extract(fresh.samples)
     for head in range(2):
         labels = fresh.labels_joint[head].numpy()
         similarity = {m: centroid_similarity(features[m].numpy(), labels, K) for m in MODALITIES}
@@ -161,7 +162,7 @@ def test_extraction_shares_what_pairs_share():
     some = fresh.extract(shared, np.array([7, 490]))
     fresh.net.eval()
     with torch.no_grad():
-        batch = shared.__getitems__(list(range(500)))
+        batch = tensors(shared.batch(list(range(500))))
         vision = fresh.net.features("vision", batch["frames"].float() / 255)
         sounds = pairs.sounds[np.unique(shared.sound_rows)]
         audio = fresh.net.features("audio", (batch["sounds"] - sounds.mean()) / sounds.std())
@@ -191,14 +192,14 @@ def test_extraction_keeps_to_blocks_of_four_batches(batch_size, largest, monkeyp
     monkeypatch.setattr(
         fresh.net, "features", lambda modality, x: seen.append(len(x)) or features(modality, x)
     )
-    fresh.extract(fresh.pairs)
+    fresh.extract(fresh.samples)
     assert max(seen) == largest and sum(seen) == 600
 
 
 def test_normalisation_settles_before_the_first_labels():
     fresh = module("selavi")
     fresh.train()
-    images = torch.from_numpy(fresh.pairs.frames[:, 0]).float() / 255
+    images = torch.from_numpy(fresh.samples.frames[:, 0]).float() / 255
     tower = fresh.net.towers["vision"]
     expected = tower.blocks[0](images).mean((0, 2, 3))
     fresh._settle_normalisation()

@@ -9,7 +9,7 @@ from planted import SYSTEMS, recipe
 
 from hyperclade.selflabel.config import MODALITIES, Encoders, System
 from hyperclade.selflabel.network import CrossModalNet
-from hyperclade.selflabel.recipes import recipe_from
+from hyperclade.selflabel.system import SYSTEM
 
 N, K = 9, 6
 
@@ -43,11 +43,13 @@ def features():
 )
 def test_settings_without_meaning_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        recipe_from(settings)
+        SYSTEM.recipe_from(settings)
 
 
 def test_correspondence_alone_needs_no_epochs_of_labels():
-    assert recipe_from({"system": {"labeller": "none"}, "training": {"epochs": 0}}).training.epochs == 0
+    assert (
+        SYSTEM.recipe_from({"system": {"labeller": "none"}, "training": {"epochs": 0}}).training.epochs == 0
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "l3"])

@@ -4,13 +4,14 @@ import pytest
 import torch
 from planted import planted_pairs
 
-from hyperclade.selflabel import reproduce
-from hyperclade.selflabel.reproduce import Comparison, run_system
+from hyperclade.selflabel import compare, reproduce
+from hyperclade.selflabel.reproduce import Comparison, plan, run_system
+from hyperclade.selflabel.system import SYSTEM
 
 
 def test_no_jobs(tmp_path):
     with pytest.raises(ValueError, match="jobs must be at least 1"):
-        reproduce.compare(Comparison(), tmp_path / "out", jobs=0)
+        compare(Comparison(), tmp_path / "out", jobs=0)
     assert not (tmp_path / "out").exists()
 
 
@@ -22,5 +23,6 @@ def test_systems_are_judged_on_the_device_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(reproduce, "pick_device", torch.device)
     monkeypatch.setattr(reproduce, "judge", judged_on)
     comparison = Comparison(overlays=(), changes={"encoders": {"channels": [4, 8]}})
-    found = run_system(comparison, "random", 0, tmp_path, device="meta")  # there on every machine
+    run = next(run for run in plan(SYSTEM, comparison, systems=["random"]).runs if not run.first)
+    found = run_system(SYSTEM, comparison, run, tmp_path, device="meta")  # there on every machine
     assert (found["device"], found["training"]) == ("meta", False)

@@ -12,20 +12,12 @@ import torch
 from planted import planted_pairs, recipe
 from pytorch_lightning.strategies import DDPStrategy
 
+from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE, History, make_trainer
 from hyperclade.selflabel.config import Encoders
 from hyperclade.selflabel.module import SelfLabelling
-from hyperclade.selflabel.training import (
-    CHECKPOINT,
-    HISTORY,
-    LAST,
-    RECIPE,
-    History,
-    _trainer,
-    load,
-    train,
-)
+from hyperclade.selflabel.system import load, train
 
-QUIET = {"device": "cpu", "progress": False}
+QUIET = {"device": "cpu"}
 
 
 class Stop(lightning.Callback):
@@ -104,15 +96,6 @@ def test_the_checkpoint_holds_no_code(tmp_path):
     assert (settings["frame_shape"], settings["sound_shape"]) == ([1, 1, 12, 12], [12, 12])
     module = load(tmp_path)
     assert (module.hparams["frame_shape"], module.hparams["sound_shape"]) == ([1, 1, 12, 12], [12, 12])
-
-
-def test_other_pairs_than_the_checkpoints(tmp_path):
-    train(recipe(epochs=1.0), planted_pairs(), tmp_path, **QUIET)
-    assert load(tmp_path, planted_pairs()).pairs is not None
-    with pytest.raises(ValueError, match="was trained on 200 pairs, got 100"):
-        load(tmp_path, planted_pairs(100))
-    with pytest.raises(ValueError, match="do not fit its recipe or the pairs"):
-        load(tmp_path, planted_pairs(channels=3))
 
 
 def test_the_history_tells_loss_and_labelling(tmp_path):
@@ -227,7 +210,7 @@ def test_a_half_written_line_of_the_history_is_dropped(tmp_path):
 
 def test_processes_that_write_no_history_keep_no_losses(tmp_path):
     callback = History(tmp_path / HISTORY)
-    module = SimpleNamespace(relabel_at={2, 4}, n_steps=5, labelling_report={})
+    module = SimpleNamespace(reports_at=(2, 4, 5).__contains__, report=lambda n_steps: {})
     for step in range(1, 6):
         trainer = SimpleNamespace(is_global_zero=False, global_step=step)
         callback.on_train_batch_end(trainer, module, {"loss": 1.0})
@@ -245,7 +228,7 @@ def torchrun(monkeypatch, world, local):
 def test_processes_of_torchrun_on_two_machines(tmp_path, monkeypatch):
     torchrun(monkeypatch, world=4, local=2)
     several = recipe(devices=4)
-    trainer = _trainer(several, SelfLabelling(several, planted_pairs()), tmp_path, "cpu", False, ())
+    trainer = make_trainer(SelfLabelling(several, planted_pairs()), "cpu")
     assert isinstance(trainer.strategy, DDPStrategy)
     assert (trainer.num_nodes, trainer.num_devices, trainer.world_size) == (2, 2, 4)
 
@@ -260,9 +243,9 @@ def test_other_numbers_of_processes_than_devices(world, local, devices, tmp_path
 
 def test_devices_that_are_not_there(tmp_path, monkeypatch):
     gpu = torch.device("cuda", 7)
-    monkeypatch.setattr("hyperclade.selflabel.training.pick_device", lambda name: gpu)
+    monkeypatch.setattr("hyperclade.learning.runs.pick_device", lambda name: gpu)
     with pytest.raises(ValueError, match="cannot train on 1 devices"):
-        train(recipe(), planted_pairs(), tmp_path / "run", device="cuda:7", progress=False)
+        train(recipe(), planted_pairs(), tmp_path / "run", device="cuda:7")
     assert not (tmp_path / "run").exists()  # which another number of devices may still take
 
 

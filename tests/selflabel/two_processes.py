@@ -11,8 +11,8 @@ import torch
 from planted import planted_pairs, recipe
 from torch import distributed
 
+from hyperclade.selflabel import train
 from hyperclade.selflabel.module import SelfLabelling
-from hyperclade.selflabel.training import train
 
 
 def labelled(name):
@@ -33,7 +33,7 @@ if __name__ == "__main__":
     rank = os.environ["RANK"]
     for name in sys.argv[2:]:
         short = recipe(name, devices=2, batch_size=16, epochs=1.0)
-        module = train(short, planted_pairs(), folder / f"run_{name}", device="cpu", progress=False)
+        module = train(short, planted_pairs(), folder / f"run_{name}", device="cpu")
         torch.save(module.state_dict(), folder / f"trained_{name}{rank}.pt")
     if not distributed.is_initialized():
         distributed.init_process_group("gloo")

@@ -89,8 +89,11 @@ class Plan:
 
     runs: Sequence[Run]
     work: Callable[[Run, Path, str], dict[str, Any]]
-    record: str
-    outcome: Callable[[list[dict[str, Any]]], tuple[dict[str, Any], list[Shown]]]
+    record: str = "results.json"
+    outcome: Callable[[list[dict[str, Any]]], tuple[dict[str, Any], list[Shown]]] = lambda results: (
+        {"runs": results},
+        [],
+    )
     claim: dict[str, Any] | None = None
     prepare: Callable[[Sequence[Run], Path, str], None] = lambda runs, folder, device: None
     kept: bool = True

@@ -100,6 +100,8 @@ def train(
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, cannot write a run there")
     training: Training = recipe.training
+    if prepared is not None and len(prepared) != len(samples):
+        raise ValueError(f"{len(prepared)} prepared {samples.word} for {len(samples)}")
     known, unseen = held_out(samples, training.validation, recipe.seed)
     module: Learner = system.learner(recipe, known, **options)
     about = module.hparams["samples"] = samples.fingerprint()

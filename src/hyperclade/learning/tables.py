@@ -117,14 +117,23 @@ def plan_table(system: "System", asked: Asked, number: int, data: Sequence[str] 
             for source in dict.fromkeys(row["data"] for row in rows)
         ]
 
-    return Plan(
-        runs,
-        partial(_cost if table.cost else train_and_judge, system),
-        f"table-{number}.json",
-        outcome,
-        prepare=partial(_prepare, system),
-        kept=not table.cost,
-    )
+    return plan_runs(system, runs, cost=table.cost, record=f"table-{number}.json", outcome=outcome)
+
+
+def plan_runs(system: "System", runs: Sequence[Run], *, cost: bool = False, **options: Any) -> Plan:
+    """The comparison that does runs of `planned`: they train and judge, or measure what prediction costs.
+
+    Parameters
+    ----------
+    system : System
+    runs : sequence of Run
+    cost : bool
+        Measure; each run then has the machine for itself.
+    **options
+        `record` and `outcome` of the plan.
+    """
+    work = partial(_cost if cost else train_and_judge, system)
+    return Plan(runs, work, prepare=partial(_prepare, system), kept=not cost, **options)
 
 
 def planned(
