@@ -10,10 +10,16 @@ import pytest
 import torch
 
 from hyperclade.cli import main as entry
+from hyperclade.cli import systems
 
 
 def function_of(command):
-    return getattr(import_module(entry.COMMANDS[command][0]), command.replace(" ", "_"))
+    if " " in command:
+        return systems.command(command)
+    return getattr(import_module(f"hyperclade.cli.{command}"), command)
+
+
+COMMANDS = entry.COMMANDS | systems.commands()
 
 
 def run(*arguments, **options):
@@ -48,11 +54,11 @@ def test_help_of_a_command_needs_no_torch():
 def test_help_lists_every_command():
     done = run("--help")
     assert done.returncode == 0 and run().stdout == done.stdout
-    for command, (_, summary) in entry.COMMANDS.items():
+    for command, summary in COMMANDS.items():
         assert f"{command}  " in done.stdout and summary in done.stdout
 
 
-@pytest.mark.parametrize("command", entry.COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_describes_every_option(command, capsys):
     with pytest.raises(SystemExit) as stop:
         entry.main([*command.split(), "--help"])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hyperclade.cli import main as entry
+from hyperclade.cli import systems
 
 pytest.importorskip("pytorch_lightning")
 
@@ -137,7 +138,7 @@ def test_a_threshold_for_what_is_no_probability_gets_a_note(files, trained, tmp_
 def test_a_folder_called_as_a_preset_does_not_hide_it(tmp_path, monkeypatch):
     (tmp_path / "camvid").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert entry._preset_path("camvid", "train recognition").endswith("presets/camvid.yaml")
+    assert systems.read_config("train recognition", ["camvid"])["data"] == "camvid"
 
 
 def test_nothing_held_out(files, trained, capsys):

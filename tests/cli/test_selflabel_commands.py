@@ -4,7 +4,6 @@ import json
 import shutil
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from hyperclade.cli import main as entry
+from hyperclade.cli import systems
 from hyperclade.selflabel.sources import Media, load_pairs
 from hyperclade.trees import Tree
 
@@ -240,9 +240,7 @@ def test_wrong_data_is_one_line(data, named, tmp_path, capsys):
 
 
 def parsed(*arguments):
-    from hyperclade.cli.train_selflabel import train_selflabel
-
-    return entry._parse(train_selflabel, "train selflabel", list(arguments))
+    return entry._parse(systems.command("train selflabel"), "train selflabel", list(arguments))
 
 
 def test_later_configurations_win_and_options_win_over_all(tmp_path):
@@ -293,22 +291,23 @@ def test_interrupted_training_resumes(clips, tmp_path, monkeypatch, capsys):
     """A run stopped by Ctrl-C says how to go on, and ends with the weights of one that was not stopped."""
     import signal
 
+    import pytorch_lightning as lightning
     import torch
 
-    from hyperclade.selflabel import training
+    from hyperclade.learning import runs
 
-    class Stop(training.lightning.Callback):
+    class Stop(lightning.Callback):
         def on_train_batch_start(self, trainer, *_):
             if trainer.global_step == 4:
                 raise KeyboardInterrupt
 
-    train = training.train
+    train = runs.train
     arguments = ["--config", "selavi", "--data", str(clips / "train.csv"), *SIZES]
     arguments += ["--training.checkpoint_every", "2"]
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "train", lambda *a, **k: train(*a, **k, callbacks=(Stop(),)))
+        patch.setattr(runs, "train", lambda *a, **k: train(*a, **k, callbacks=(Stop(),)))
         assert run(*arguments, "--out", str(stopped)) == 130
     signal.signal(signal.SIGINT, handler)  # Lightning ignores it from the first one on
     assert "checkpoint of step 4 is kept; the same command goes on" in capsys.readouterr().err
@@ -326,10 +325,10 @@ def test_interrupted_training_resumes(clips, tmp_path, monkeypatch, capsys):
 def test_reproduce_compares_systems_and_goes_on(clips, tmp_path, monkeypatch, capsys):
     from concurrent.futures import ThreadPoolExecutor
 
-    from hyperclade.selflabel import reproduce
+    from hyperclade.learning import comparison
 
     # Processes would spend most of this test's time on imports.
-    monkeypatch.setattr(reproduce, "all_or_none", ThreadPoolExecutor)
+    monkeypatch.setattr(comparison, "all_or_none", ThreadPoolExecutor)
     settings, out = tmp_path / "tiny.yaml", tmp_path / "comparison"
     settings.write_text(
         "system: {n_clusters: 3, n_heads: 1, hidden: 8, dim: 4, n_relabellings: 2}\n"
@@ -378,21 +377,3 @@ def test_what_cannot_be_compared_shows_before_training(
     assert entry.main(["reproduce", "crossmodal", *given, *arguments]) == 2
     assert named in capsys.readouterr().err
     assert not (tmp_path / "comparison").exists()
-
-
-def test_pruned_trees_keep_the_order_of_merges():
-    from hyperclade.cli.evaluate_selflabel import _pruned
-
-    rng = np.random.default_rng(0)
-    for n in (2, 5, 17):
-        nodes, merges = list(range(n)), []
-        for k in range(n - 1):
-            pair = rng.choice(len(nodes), 2, replace=False)
-            merges.append([nodes[i] for i in pair])
-            nodes = [node for i, node in enumerate(nodes) if i not in pair] + [n + k]
-        tree = Tree.from_merges(merges)
-        leaves = np.sort(rng.choice(n, max(2, n // 2), replace=False))
-        small = _pruned(tree, leaves)
-        assert small.n_leaves == len(leaves) and small.is_binary
-        for i, j in combinations(range(len(leaves)), 2):
-            assert small.height[small.lca(i, j)] == tree.height[tree.lca(leaves[i], leaves[j])]

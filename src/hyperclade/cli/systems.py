@@ -179,11 +179,12 @@ def _reproduce(system: System) -> Callable[..., None]:
         )
 
     def reproduce(out: str, **given: Any) -> None:
-        from hyperclade.learning.comparison import Asked, compare, share_of_cores
+        from hyperclade.learning.comparison import Asked, compare
         from hyperclade.learning.settings import parts_of, read_changes
 
         seeds, jobs, device = given.pop("seeds"), given.pop("jobs"), given.pop("device")
-        share_of_cores(jobs)
+        if jobs < 1:
+            raise ValueError(f"--jobs must be at least 1, got {jobs}")
         if not seeds:
             raise ValueError("--seeds takes at least one number")
         changes = read_changes(given.pop("settings"), list(parts_of(system.recipe())))

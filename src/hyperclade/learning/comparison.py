@@ -134,10 +134,10 @@ def compare(
     if not plan.kept:
         folder.mkdir(parents=True, exist_ok=True)
         return [_result(run, plan.work(run, folder, device)) for run in plan.runs]
-    results = {run.name: result for run in plan.runs if (result := finished(run, folder)) is not None}
-    left = [run for run in plan.runs if run.name not in results]
     if plan.claim is not None:
         _claim(folder, plan.claim)
+    results = {run.name: result for run in plan.runs if (result := finished(run, folder)) is not None}
+    left = [run for run in plan.runs if run.name not in results]
     folder.mkdir(parents=True, exist_ok=True)
     plan.prepare(left, folder, device)
     for wave in ([run for run in left if run.first], [run for run in left if not run.first]):
