@@ -40,7 +40,7 @@ def augment_frames(
 
     Returns
     -------
-    (b, f, c, size, size) float32 of values 0 … 1, on the device of `frames`.
+    (b, f, c, size, size) float32: values 0 … 1, on the device of `frames`.
 
     Raises
     ------
