@@ -1,5 +1,4 @@
-"""Jobs of the self-labelling benchmark that run in a process of their own: cost of relabelling, full-size
-run."""
+"""Jobs of the self-labelling benchmark in processes of their own: cost of relabelling, full-size run."""
 
 import json
 import shutil
@@ -68,8 +67,7 @@ def relabelling_cost(
 
 
 def epoch_seconds(n_rows: int, batch: int = 4) -> dict[str, float]:
-    """Seconds a pair, for training and for extraction alone, of the full-size towers; and of an epoch of
-    n_rows."""
+    """Seconds per pair, for training and extraction alone, of the full-size towers; per epoch of n_rows."""
     net = CrossModalNet(preset("shhc").system, Encoders(), frame_channels=3)
     frames, sounds = torch.rand(batch, 1, 3, 224, 224), torch.randn(batch, 1, 257, 99)
 
@@ -95,8 +93,7 @@ def epoch_seconds(n_rows: int, batch: int = 4) -> dict[str, float]:
 
 
 def full_size_run(cache: str, copies: int = 2) -> dict[str, Any]:
-    """`train selflabel --config shhc` on media files, killed in the middle and resumed by the same
-    command."""
+    """`train selflabel --config shhc` on media files, killed in the middle and resumed by the command."""
     from hyperclade.data.samples import data_home
 
     folder = Path(cache)

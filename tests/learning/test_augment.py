@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperclade.learning import augment_frames, augment_sounds, plain_frames, plain_sounds
+from hyperclade.learning import augment_frames, augment_sounds, plain_frames
 from hyperclade.learning.augment import _hue_rotations, _random_boxes
 
 Image = pytest.importorskip("PIL.Image")
@@ -104,15 +104,6 @@ def test_plain_frames_are_the_central_square_resized(h, w, size):
         torch.testing.assert_close(images.flatten(0, 1), expected, atol=1e-5, rtol=1e-5)
     nothing = augment_frames(frames, size=size, crop=False, flip=False, colour=False)
     torch.testing.assert_close(nothing, plain_frames(frames, size=size))
-
-
-def test_values_are_normalised_by_channel():
-    frames = torch.randint(0, 256, (2, 1, 3, 6, 6), dtype=torch.uint8)
-    mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
-    expected = (frames.numpy() / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
-    np.testing.assert_allclose(plain_frames(frames, mean=mean, std=std), expected, atol=1e-5)
-    nothing = augment_frames(frames, mean=mean, std=std, crop=False, flip=False, colour=False)
-    np.testing.assert_allclose(nothing, expected, atol=1e-5)
 
 
 # ---- colour ----
@@ -214,12 +205,11 @@ def test_volumes_are_those_of_the_waveform_and_shifts_go_both_ways():
     assert np.bincount(shifts.numpy().astype(int) + 2, minlength=5).min() > 60  # of 100 expected
 
 
-def test_sounds_are_normalised_and_half_precision_is_taken():
+def test_half_precision_is_taken():
     sounds = torch.randn(3, 1, 4, 5).half()
-    out = augment_sounds(sounds, volume=(1.0, 1.0), shift=0.0, mean=-4.0, std=2.0)
+    out = augment_sounds(sounds, volume=(1.0, 1.0), shift=0.0)
     assert out.dtype == torch.float32
-    torch.testing.assert_close(out, (sounds.float() + 4) / 2)
-    torch.testing.assert_close(plain_sounds(sounds, mean=-4.0, std=2.0), out)
+    torch.testing.assert_close(out, sounds.float())
 
 
 # ---- chance ----
@@ -242,7 +232,6 @@ def test_the_same_state_gives_the_same_augmentation_and_a_generator_leaves_torch
     assert torch.equal(given[0], first[0])
     assert torch.equal(augment_sounds(sounds, generator=seeded(7)), given[1])
     plain_frames(frames)
-    plain_sounds(sounds)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -264,8 +253,6 @@ def test_mixed_precision_around_it_changes_nothing():
         ({"aspect": (2.0, 1.0)}, "aspect"),
         ({"strengths": (0.4, 0.4)}, "four numbers"),
         ({"strengths": (0.4, -0.4, 0, 0)}, "strengths"),
-        ({"mean": [0.1, 0.2]}, "mean must be a number or one a channel"),
-        ({"std": 0.0}, "std must be above 0"),
     ],
 )
 def test_frames_and_options_out_of_range_are_refused(options, message):

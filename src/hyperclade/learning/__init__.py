@@ -17,7 +17,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "kmeans_labels": "labelling",
         "matching_columns": "alignment",
         "plain_frames": "augment",
-        "plain_sounds": "augment",
         "precluster_labels": "labelling",
         "relabelling_steps": "schedule",
         "sample_pixels": "pixels",

@@ -1,5 +1,4 @@
-"""Making the clusters of two modalities mean the same: one assignment problem (SeLaVi, "aligning
-modalities")."""
+"""Making the clusters of two modalities mean the same: one assignment problem, as in SeLaVi."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,8 +14,7 @@ def matching_columns(blocks: Iterable[Sequence[Tensor]]) -> np.ndarray:
 
     Args:
         blocks: pairs `(b, k), (b, k) float` of log-posteriors of the same rows; under `torch.distributed`
-            each
-            process passes its own rows.
+            each process passes its own rows.
 
     Returns:
         `(k,) int64`: column i of the first belongs to column `result[i]` of the second; maximises

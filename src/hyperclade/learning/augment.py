@@ -6,7 +6,6 @@ CPU generator, whatever the device of the batch: the same state gives the same a
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,8 +23,6 @@ def augment_frames(
     area: tuple[float, float] = (0.2, 1.0),
     aspect: tuple[float, float] = (3 / 4, 4 / 3),
     strengths: tuple[float, float, float, float] = (0.4, 0.4, 0.4, 0.1),
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Random resized crop, horizontal flip and colour jitter; all frames of a clip are treated alike.
@@ -39,12 +36,11 @@ def augment_frames(
     flip : mirror every other clip, drawn at random; not for digits or letters.
     colour : brightness, contrast and, of three channels, saturation and hue, by up to ± `strengths` (hue in
         turns around the grey axis).
-    mean, std : a number, or one a channel: the result is (value − mean) / std of values 0 … 1.
     generator : on the CPU; None for torch's global one.
 
     Returns
     -------
-    (b, f, c, size, size) float32 on the device of `frames`.
+    (b, f, c, size, size) float32: values 0 … 1, on the device of `frames`.
 
     Raises
     ------
@@ -56,7 +52,13 @@ def augment_frames(
     >>> augment_frames(frames, size=32).shape
     torch.Size([2, 1, 3, 32, 32])
     """
-    _check_frames(frames, size)
+    if frames.ndim != 5 or frames.dtype != torch.uint8:
+        raise ValueError(
+            "frames must be uint8 of shape (clips, frames, channels, height, width), got "
+            f"{frames.dtype} of shape {tuple(frames.shape)}"
+        )
+    if size is not None and size < 1:
+        raise ValueError(f"size must be at least 1 pixel, got {size}")
     if not (0 < area[0] <= area[1] <= 1 and 0 < aspect[0] <= aspect[1]):
         raise ValueError(f"area {area} must be rising fractions of 0 … 1, and aspect {aspect} rising")
     if len(strengths) != 4 or not all(0 <= strength <= 1 for strength in strengths):
@@ -71,31 +73,18 @@ def augment_frames(
     as_is = h == w == size and not (crop or flip)
     with torch.autocast(frames.device.type, enabled=False):
         images = frames.float() / 255 if as_is else _cut(frames, boxes, size)
-        if colour:
-            images = jitter_colour(images, strengths, generator)
-        return _normalise(images, mean, std)
+        return jitter_colour(images, strengths, generator) if colour else images
 
 
-def plain_frames(
-    frames: Tensor,
-    *,
-    size: int | None = None,
-    mean: float | Sequence[float] = 0.0,
-    std: float | Sequence[float] = 1.0,
-) -> Tensor:
-    """The central square at `size` × `size`, normalised: `augment_frames` with nothing left to chance.
+def plain_frames(frames: Tensor, *, size: int | None = None) -> Tensor:
+    """The central square at `size` × `size`: `augment_frames` with nothing left to chance.
 
     Examples
     --------
-    >>> plain_frames(torch.full((1, 1, 1, 4, 6), 255, dtype=torch.uint8), size=2, mean=0.5, std=0.5).tolist()
+    >>> plain_frames(torch.full((1, 1, 1, 4, 6), 255, dtype=torch.uint8), size=2).tolist()
     [[[[[1.0, 1.0], [1.0, 1.0]]]]]
     """
-    _check_frames(frames, size)
-    b, _, _, h, w = frames.shape
-    size = size or min(h, w)
-    with torch.autocast(frames.device.type, enabled=False):
-        images = frames.float() / 255 if h == w == size else _cut(frames, _central_boxes(b, h, w), size)
-        return _normalise(images, mean, std)
+    return augment_frames(frames, size=size, crop=False, flip=False, colour=False)
 
 
 def augment_sounds(
@@ -103,8 +92,6 @@ def augment_sounds(
     *,
     volume: tuple[float, float] = (0.9, 1.1),
     shift: float = 0.1,
-    mean: float = 0.0,
-    std: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Random volume and a small shift in time.
@@ -114,7 +101,6 @@ def augment_sounds(
     log_mel : (b, 1, bins, steps) float: natural logarithms of power.
     volume : factor g of the waveform, drawn uniformly; it adds 2·log g to every logarithm of power.
     shift : at most this fraction of the steps, earlier or later; the first or last step fills the gap.
-    mean, std : the result is (value − mean) / std.
     generator : on the CPU; None for torch's global one.
 
     Returns
@@ -131,7 +117,11 @@ def augment_sounds(
     >>> round(louder[0, 0, 0, 0].item(), 4) == round(2 * math.log(2), 4)
     True
     """
-    _check_sounds(log_mel)
+    if log_mel.ndim != 4 or log_mel.shape[1] != 1 or not log_mel.is_floating_point():
+        raise ValueError(
+            "log-mel spectrograms must be floating-point of shape (sounds, 1, bins, steps), got "
+            f"{log_mel.dtype} of shape {tuple(log_mel.shape)}"
+        )
     if not 0 < volume[0] <= volume[1]:
         raise ValueError(f"volume must be two rising factors above 0, got {volume}")
     if not 0 <= shift < 1:
@@ -144,19 +134,7 @@ def augment_sounds(
         source = (torch.arange(steps) + by).clamp(0, steps - 1).to(sounds.device)
         sounds = sounds.gather(3, source[:, None, None].expand(b, 1, bins, steps))
     gains = torch.rand(b, 1, 1, 1, generator=generator) * (volume[1] - volume[0]) + volume[0]
-    return (sounds + (2 * gains.log() - mean).to(sounds.device)) / std
-
-
-def plain_sounds(log_mel: Tensor, *, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """(b, 1, bins, steps) log-mel spectrograms as float32, (value − mean) / std and nothing else.
-
-    Examples
-    --------
-    >>> plain_sounds(torch.ones(1, 1, 1, 2), mean=2.0).tolist()
-    [[[[-1.0, -1.0]]]]
-    """
-    _check_sounds(log_mel)
-    return (log_mel.float() - mean) / std
+    return sounds + (2 * gains.log()).to(sounds.device)
 
 
 def _random_boxes(
@@ -232,34 +210,3 @@ def _hue_rotations(turns: Tensor) -> Tensor:
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
     along = torch.full((3, 3), 1 / 3)
     return angles.cos() * torch.eye(3) + angles.sin() * cross + (1 - angles.cos()) * along
-
-
-def _normalise(images: Tensor, mean: float | Sequence[float], std: float | Sequence[float]) -> Tensor:
-    c = images.shape[2]
-    by = []
-    for name, value in (("mean", mean), ("std", std)):
-        numbers = torch.as_tensor(value, dtype=torch.float32)
-        if numbers.ndim > 1 or numbers.numel() not in (1, c):
-            raise ValueError(f"{name} must be a number or one a channel ({c}), got {value}")
-        by.append(numbers.view(-1, 1, 1).to(images.device))
-    if (by[1] <= 0).any():
-        raise ValueError(f"std must be above 0, got {std}")
-    return (images - by[0]) / by[1]
-
-
-def _check_frames(frames: Tensor, size: int | None) -> None:
-    if frames.ndim != 5 or frames.dtype != torch.uint8:
-        raise ValueError(
-            "frames must be uint8 of shape (clips, frames, channels, height, width), got "
-            f"{frames.dtype} of shape {tuple(frames.shape)}"
-        )
-    if size is not None and size < 1:
-        raise ValueError(f"size must be at least 1 pixel, got {size}")
-
-
-def _check_sounds(log_mel: Tensor) -> None:
-    if log_mel.ndim != 4 or log_mel.shape[1] != 1 or not log_mel.is_floating_point():
-        raise ValueError(
-            "log-mel spectrograms must be floating-point of shape (sounds, 1, bins, steps), got "
-            f"{log_mel.dtype} of shape {tuple(log_mel.shape)}"
-        )

@@ -16,8 +16,7 @@ _KMEANS_STARTS = 3  # of which the best counts; a single one often misses even p
 
 
 class ScoreBlocks:
-    """Scores of many rows in blocks, computed once and kept in float32, or anew for each pass if they are
-    many.
+    """Scores of rows in blocks, computed once and kept in float32 or, if they are many, anew for each pass.
 
     Args:
         n_rows: rows of this process.
@@ -121,8 +120,7 @@ def kmeans_labels(
     n_iterations: int = 20,
     random_state: int = 0,
 ) -> np.ndarray:
-    """Labels `(n,) int64` by k-means on features after PCA-whitening and scaling to unit length
-    (DeepCluster).
+    """Labels `(n,) int64` by k-means on PCA-whitened features of unit length (DeepCluster).
 
     Args:
         features: `(n, d) float`, of this process; under `torch.distributed` the features of all are gathered
@@ -176,8 +174,7 @@ def whitened(features: np.ndarray, n_components: int = 256) -> np.ndarray:
 def hierarchy_labels(
     features: np.ndarray, n_clusters: int, *, random_state: int = 0, **options: Any
 ) -> np.ndarray:
-    """Labels `(n,) int64` of a hierarchy over all rows cut into clusters, without pre-clusters (sHHC Table
-    6).
+    """Labels `(n,) int64` of a hierarchy over all rows, without pre-clusters, cut (sHHC Table 6).
 
     Args:
         features: `(n, d) float`, gathered as in `kmeans_labels`.

@@ -1,5 +1,4 @@
-"""When to do what in a training run: relabelling steps, the learning rate, and which pairs form which
-batch."""
+"""When to do what in a training run: relabelling steps, the learning rate, which rows form a batch."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -103,8 +102,7 @@ class StepBatches:
 
 
 def seed_step(seed: int, step: int, rank: int = 0) -> None:
-    """Seed torch for one training step, so that its augmentation and dropout depend on seed and step
-    alone."""
+    """Seed torch for one training step, whose augmentation and dropout then depend on seed and step alone."""
     import torch
 
     state = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)[0]

@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 
 from hyperclade.recognition.chmcnn import NodeMaximum
 from hyperclade.recognition.classes import Classes
-from hyperclade.recognition.leaf_softmax import label_shares
 from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.recognition.soft_labels import dissimilarity
 from hyperclade.trees.taxonomy import Taxonomy
@@ -58,7 +57,7 @@ class BarzDenzler(NodeScorer):
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
         embedding = self.embed(features)
-        shares = label_shares(self.classes, targets)
+        shares = self.classes.shares(targets)
         away = (shares * (1 - normalize(embedding, dim=1) @ self.places.T)).sum(1).mean()
         if not self.classification_weight:
             return {"loss": away}

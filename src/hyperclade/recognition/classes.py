@@ -60,6 +60,18 @@ class Classes(nn.Module):
         below = torch.zeros_like(targets).index_add(1, self.edges[:, 0], targets[:, self.edges[:, 1]])
         return (targets - below).clamp_min(0)
 
+    def shares(self, targets: Tensor) -> Tensor:
+        """Weights `(b, m)` of each sample's deepest labels, which sum to 1, for closed targets `(b, m)`.
+
+        A sample without labels has weights of 0.
+
+        >>> classes = Classes(Taxonomy.from_paths(["animal/dog", "toy"]))
+        >>> classes.shares(torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
+        [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+        """
+        ends = self.ends(targets)
+        return ends / ends.sum(1, keepdim=True).clamp_min(1e-12)
+
     def node_log_probability(self, leaf_logits: Tensor) -> Tensor:
         """Logarithm `(b, m)` of the probability of each node, the sum of its leaves', from logits `(b, k)`.
 

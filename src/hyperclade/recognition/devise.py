@@ -8,7 +8,6 @@ from torch import Tensor
 
 from hyperclade.recognition.barz_denzler import leaf_embeddings, leaves_only, node_embeddings
 from hyperclade.recognition.chmcnn import NodeMaximum
-from hyperclade.recognition.leaf_softmax import label_shares
 from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
@@ -65,7 +64,7 @@ class DeViSE(NodeScorer):
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
         products = self.embed(features) @ self.places.T
-        shares = label_shares(self.classes, targets)
+        shares = self.classes.shares(targets)
         sample, label = shares.nonzero(as_tuple=True)
         leaves = self.classes.leaves
         excess = self.margin - products[sample, label][:, None] + products[sample][:, leaves]

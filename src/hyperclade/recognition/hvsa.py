@@ -12,7 +12,6 @@ from hyperclade.geometry.ball import MAX_RADIUS, exp0, log0, norm
 from hyperclade.geometry.cones import cone_energy, euclidean_cone_energy
 from hyperclade.geometry.wrapped_normal import WrappedNormal
 from hyperclade.recognition import hvsa_literal
-from hyperclade.recognition.leaf_softmax import label_shares
 from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
@@ -165,12 +164,9 @@ class HVSA(NodeScorer):
 
     def _drawn(self, loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """A point from each normal, and its log-density."""
-        if self.faithful:
-            points = hvsa_literal.sample(loc, scale)
-            return points, hvsa_literal.log_density(points, loc, scale)
-        if self.geometry == "ball":
+        if self.geometry == "ball" and not self.faithful:
             return WrappedNormal(loc, scale, validate_args=False).rsample_with_log_prob()
-        points = loc + scale * torch.randn_like(scale)
+        points = hvsa_literal.sample(loc, scale) if self.faithful else loc + scale * torch.randn_like(scale)
         return points, self._log_density(points, loc, scale)
 
     def _log_density(self, points: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
@@ -200,7 +196,7 @@ class HVSA(NodeScorer):
     def _classification(self, logits: Tensor, targets: Tensor) -> Tensor:
         if self.head == "coherent":
             log_p = self.classes.node_log_probability(logits)
-            cost = -label_shares(self.classes, targets) * log_p
+            cost = -self.classes.shares(targets) * log_p
             return (cost * (1 - log_p.exp()).clamp_min(0).pow(self.focal)).sum(1).mean()
         cost = binary_cross_entropy_with_logits(logits, targets, reduction="none")
         if self.focal:

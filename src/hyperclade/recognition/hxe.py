@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hyperclade.recognition.leaf_softmax import LeafSoftmax, label_shares
+from hyperclade.recognition.leaf_softmax import LeafSoftmax
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -47,5 +47,5 @@ class HXE(LeafSoftmax):
         log_node = self.classes.node_log_probability(self.logits(features))
         parent, child = self.classes.edges.T
         log_given_parent = log_node.index_add(1, child, -log_node[:, parent])
-        on_the_way = label_shares(self.classes, targets) @ self.classes.closure
+        on_the_way = self.classes.shares(targets) @ self.classes.closure
         return {"loss": -(on_the_way * self.discount * log_given_parent).sum(1).mean()}

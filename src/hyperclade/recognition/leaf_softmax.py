@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from hyperclade.recognition.classes import Classes
 from hyperclade.recognition.method import NodeScorer, perceptron
 from hyperclade.trees.taxonomy import Taxonomy
 
@@ -43,22 +42,8 @@ class LeafSoftmax(NodeScorer):
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
         log_node = self.classes.node_log_probability(self.logits(features))
-        return {"loss": -(label_shares(self.classes, targets) * log_node).sum(1).mean()}
+        return {"loss": -(self.classes.shares(targets) * log_node).sum(1).mean()}
 
     def scores(self, features: Tensor) -> Tensor:
         leaf_probability = torch.softmax(self.logits(features), dim=1)
         return leaf_probability @ self.classes.ways
-
-
-def label_shares(classes: Classes, targets: Tensor) -> Tensor:
-    """Weights `(b, m)` of each sample's deepest labels, which sum to 1, for closed targets `(b, m)`.
-
-    A sample without labels has weights of 0.
-
-    >>> import torch
-    >>> classes = Classes(Taxonomy.from_paths(["animal/dog", "toy"]))
-    >>> label_shares(classes, torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).tolist()
-    [[0.0, 0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-    """
-    ends = classes.ends(targets)
-    return ends / ends.sum(1, keepdim=True).clamp_min(1e-12)

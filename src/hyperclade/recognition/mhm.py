@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from hyperclade.geometry.ball import exp0, pairwise_distance
-from hyperclade.recognition.method import NodeScorer, perceptron
+from hyperclade.recognition.mvm import MVM
 from hyperclade.trees.taxonomy import Taxonomy
 
 _TOLERANCE = 1e-4  # of distances: far below what a probability can show
 
 
-class MHM(NodeScorer):
+class MHM(MVM):
     """A point of the Poincaré ball for each sample and each label, the nearer the likelier.
 
     P(label) = σ(s (r − d(x, l))) with learned s > 0 and r; the original reads exp(−d) as the probability,
@@ -35,19 +34,11 @@ class MHM(NodeScorer):
         hidden: Sequence[int] = (1024, 1024),
         dropout: float = 0.5,
     ) -> None:
-        super().__init__(n_features, taxonomy)
-        self.embed = perceptron([n_features, *hidden, dim], dropout=dropout)
-        self.labels = nn.Parameter(torch.randn(self.classes.n_nodes, dim) * dim**-0.5)
+        super().__init__(n_features, taxonomy, dim=dim, hidden=hidden, dropout=dropout)
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.radius = nn.Parameter(torch.ones(()))
 
-    def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return {"loss": binary_cross_entropy_with_logits(self._logits(features), targets)}
-
-    def scores(self, features: Tensor) -> Tensor:
-        return self._logits(features).sigmoid()
-
-    def _logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor) -> Tensor:
         # Coordinates of order 1 would start hundreds of dimensions at the boundary.
         points = exp0(self.embed(features) * self.labels.shape[1] ** -0.5)
         distance = pairwise_distance(points, exp0(self.labels), tolerance=_TOLERANCE)

@@ -33,10 +33,11 @@ class MVM(NodeScorer):
         self.labels = nn.Parameter(torch.randn(self.classes.n_nodes, dim) * dim**-0.5)
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        return {"loss": binary_cross_entropy_with_logits(self._logits(features), targets)}
+        return {"loss": binary_cross_entropy_with_logits(self.logits(features), targets)}
 
     def scores(self, features: Tensor) -> Tensor:
-        return self._logits(features).sigmoid()
+        return self.logits(features).sigmoid()
 
-    def _logits(self, features: Tensor) -> Tensor:
+    def logits(self, features: Tensor) -> Tensor:
+        """Of the probabilities of all nodes, `(b, m)`."""
         return self.embed(features) @ self.labels.T

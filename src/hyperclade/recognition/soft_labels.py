@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hyperclade.recognition.leaf_softmax import LeafSoftmax, label_shares
+from hyperclade.recognition.leaf_softmax import LeafSoftmax
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -43,7 +43,7 @@ class SoftLabels(LeafSoftmax):
         self.register_buffer("soft", torch.softmax(-beta * distance, dim=1).float(), persistent=False)
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        soft_targets = label_shares(self.classes, targets) @ self.soft
+        soft_targets = self.classes.shares(targets) @ self.soft
         log_leaf = torch.log_softmax(self.logits(features), dim=1)
         return {"loss": -(soft_targets * log_leaf).sum(1).mean()}
 
