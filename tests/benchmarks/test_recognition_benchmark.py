@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("pytorch_lightning")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from hyperclade.learning.runs import plain
 from hyperclade.recognition.published import TABLES
+
+from hyperclade.learning.runs import plain
 from recognition import CANDIDATES, SECTIONS, main
 
 

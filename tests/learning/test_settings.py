@@ -9,9 +9,9 @@ from hyperclade.learning.settings import (
     check_choices,
     checked,
     part_from,
-    parts_from,
     preset_names,
     read_presets,
+    recipe_from,
 )
 
 
@@ -23,6 +23,13 @@ class Loop:
     kind: Literal["adam", "sgd"] = "adam"
     power: Literal[1, 2] = 1
     others: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Recipe:
+    training: Loop = field(default_factory=Loop)
+    other: Loop = field(default_factory=Loop)
+    seed: int = 0
 
 
 class Head:
@@ -62,15 +69,15 @@ def test_a_preset_that_is_not_there(package):
 
 
 def test_the_parts_of_a_recipe_are_of_their_kinds():
-    made = parts_from({"training": Loop, "other": Loop}, {"training": {"epochs": 3}, "seed": 7})
-    assert made == {"training": Loop(epochs=3.0), "other": Loop(), "seed": 7}
-    assert parts_from({}, {}) == {"seed": 0}
+    made = recipe_from(Recipe, {"training": {"epochs": 3}, "seed": 7})
+    assert made == Recipe(Loop(epochs=3.0), Loop(), 7)
+    assert recipe_from(Recipe, {}) == Recipe()
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"trainig": {}, "unknown": 1}, "no part 'trainig'; it has training, seed"),
+        ({"trainig": {}, "unknown": 1}, "no part 'trainig'; it has training, other, seed"),
         ({"seed": "7"}, "seed must be a whole number, got '7'"),
         ({"seed": 7.0}, "seed must be a whole number, got 7.0"),
         ({"seed": True}, "seed must be a whole number, got True"),
@@ -81,7 +88,7 @@ def test_the_parts_of_a_recipe_are_of_their_kinds():
 )
 def test_a_recipe_with_a_mistake(given, message):
     with pytest.raises(ValueError, match=message):
-        parts_from({"training": Loop}, given)
+        recipe_from(Recipe, given)
 
 
 def test_a_part_has_the_types_it_names():
