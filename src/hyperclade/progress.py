@@ -1,6 +1,8 @@
 """How long work says how far it is: it calls `progress(stage, fraction)`, and draws nothing itself."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 Progress = Callable[[str, float], None]
@@ -40,3 +42,20 @@ def tracked(
     for done, item in enumerate(items, 1):
         yield item
         progress(stage, done / max(total, 1))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str, progress: Progress | None = None) -> Iterator[None]:
+    """Report that a stage begins, and add the seconds that the block takes to those of the stage.
+
+    >>> seconds = {"reading": 1.0}
+    >>> with timed(seconds, "reading"):
+    ...     pass
+    >>> seconds["reading"] > 1
+    True
+    """
+    if progress is not None:
+        progress(stage, 0.0)
+    start = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
