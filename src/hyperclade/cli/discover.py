@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
 _MODEL, _SCALED = "model", "scaled.npy"
 _FEW_PRECLUSTERS = 20
+_WIDE = 64  # characters of the table of scores, which are not to be cut short
 _IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in a file
 
 
@@ -72,6 +73,8 @@ def discover(
         save_model: Keep the model in OUT, for `hyperclade assign`.
         overwrite: Replace OUT if it exists.
     """
+    import numpy as np
+
     from hyperclade.cli.console import bar
     from hyperclade.data.atomic import atomic_directory
     from hyperclade.data.scaling import remarks, scaling_of
@@ -108,7 +111,7 @@ def discover(
                     )
             with timed(seconds, "scaling", progress):
                 scaling = scaling_of(X, scale)
-                large = 4 * X.size > _IN_MEMORY and hasattr(X, "filename")  # a memory map
+                large = isinstance(X, np.memmap) and 4 * X.size > _IN_MEMORY
                 rows = scaling.apply(X, out=folder / _SCALED if large else None)
                 by_direction = (metric or similarity) == "cosine"
                 for line in remarks(X, scaling, titles.listed, by_direction=by_direction):
@@ -325,9 +328,10 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
             f"\nAgainst {evaluation['classes']} classes of labels"
             + ("" if purity is None else f": dendrogram purity {purity:.4f}")
         )
-        measures = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
+        columns = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
         scores = evaluation["layers"].items()
-        on.print(table(measures, [(column, *(f"{x:.3f}" for x in own.values())) for column, own in scores]))
+        rows = [(name, *(f"{score:.3f}" for score in own.values())) for name, own in scores]
+        console(_WIDE).print(table(columns, rows))
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
