@@ -46,7 +46,7 @@ def tracked(
 
 @contextmanager
 def timed(seconds: dict[str, float], stage: str, progress: Progress | None = None) -> Iterator[None]:
-    """Report that a stage begins, and add the seconds that the block takes to those of the stage.
+    """Report when a stage begins and ends, and add the seconds that the block takes to those of the stage.
 
     >>> seconds = {"reading": 1.0}
     >>> with timed(seconds, "reading"):
@@ -59,3 +59,5 @@ def timed(seconds: dict[str, float], stage: str, progress: Progress | None = Non
     start = time.perf_counter()
     yield
     seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+    if progress is not None:
+        progress(stage, 1.0)

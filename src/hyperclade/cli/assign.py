@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+_SUFFIXES = (".parquet", ".csv")
+
 
 def assign(
     folder: str,
@@ -34,7 +36,11 @@ def assign(
         ids: Column of the features, or file with a value a row (default: row numbers).
         overwrite: Replace OUT if it exists.
     """
+    import pyarrow.csv
+    import pyarrow.parquet
+
     from hyperclade.cli.console import console
+    from hyperclade.data.atomic import atomic_write
     from hyperclade.data.columns import feature_columns
     from hyperclade.data.features import read_features
     from hyperclade.report.cuts import Cuts
@@ -47,21 +53,20 @@ def assign(
     asked.check(saved.model.tree_.n_leaves)
     data = read_features(source, labels=labels, names=names, ids=ids)
     columns = feature_columns(source, labels=labels, names=names, ids=ids)
-    found = saved.assign(data.features, asked, columns=columns, name=str(source))
-    found.write(target, ids=data.ids, names=data.names, labels=data.labels)
-    about = found.about
-    console().print(
-        f"{_count(len(about.labels), 'row')} in {_count(len(set(about.labels.tolist())), 'cluster')} "
-        f"({'cluster' if cut is None else f'cut_{cut}'}), mean confidence {about.confidence.mean():.2f}, "
-        f"{_count(int(about.outlier.sum()), 'outlier')} → {target}"
-    )
+    found = saved.assign(data, asked, columns=columns, name=str(source))
+    write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
+    with atomic_write(target) as file:
+        write(found, file)
+    column = "cluster" if cut is None else f"cut_{cut}"
+    rows, clusters = _count(len(found), "row"), _count(len(found[column].unique()), "cluster")
+    outliers = _count(int(found["outlier"].to_numpy().sum()), "outlier")
+    sure = f"mean confidence {found['confidence'].to_numpy().mean():.2f}"
+    console().print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
-    from hyperclade.report.saved import SUFFIXES
-
-    if target.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"--out must end in {' or '.join(SUFFIXES)}, got {target}")
+    if target.suffix.lower() not in _SUFFIXES:
+        raise ValueError(f"--out must end in {' or '.join(_SUFFIXES)}, got {target}")
     if target.is_dir():
         raise ValueError(f"{target} is a folder, cannot write a file there")
     if target.exists() and not overwrite:

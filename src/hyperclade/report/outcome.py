@@ -186,7 +186,7 @@ class Outcome:
         cuts : Cuts, optional
             Partitions asked for.
         exemplars : int
-            Rows to keep for each node that is shown.
+            Rows to keep for each node that is shown, and each cluster of a partition of at most 200.
         title : str
             What the table holds, for the picture.
         facts, settings : dict, optional
@@ -213,7 +213,7 @@ class Outcome:
                 titles = name_nodes(tree, called, X, np.r_[wanted, shown], metric=model.metric_)
             typical = {
                 node: typical_leaves(tree, X, node, model.metric_)[:exemplars]
-                for node in (shown.tolist() if exemplars else [])
+                for node in (wanted.tolist() if exemplars else [])
             }
         outcome = cls(
             tree,

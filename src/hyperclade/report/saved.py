@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hyperclade.data.atomic import atomic_write
 from hyperclade.data.columns import in_order
 from hyperclade.data.features import _arrow
 from hyperclade.data.scaling import Scaling
-from hyperclade.environment import IntArray
 from hyperclade.report.cuts import Cuts
 
 if TYPE_CHECKING:
-    from hyperclade.hierarchy.shhc import SHHC, Assignment
+    from hyperclade.data.features import FeatureTable
+    from hyperclade.hierarchy.shhc import SHHC
 
 MODEL = "model"
-SUFFIXES = (".parquet", ".csv")
 _BLOCK = 1 << 16  # rows at a time
 
 
@@ -89,31 +86,38 @@ class SavedDiscovery:
 
     def assign(
         self,
-        rows: Any,
+        table: FeatureTable,
         cuts: Cuts | None = None,
         *,
         columns: Sequence[str] | None = None,
         name: str = "the table of new rows",
-    ) -> AssignedRows:
-        """Labels of new rows in every partition, how sure they are, and which rows are out of place.
+    ) -> pa.Table:
+        """Label new rows, in blocks, scaled as the known ones were, and say how sure that is.
 
         Parameters
         ----------
-        rows : (b, d) array, memory map or CSR matrix
-            Not scaled; done in blocks.
+        table : FeatureTable
         cuts : Cuts, optional
-            Partitions asked for; confidence is about those of its `cut`.
+            Partitions asked for; confidence is about the clusters of its `cut`.
         columns : d str, optional
             Names of the features, to match them by name where both have names.
         name : str
-            How to call the rows in an error.
+            How to call the table in an error.
+
+        Returns
+        -------
+        pyarrow.Table
+            `id`, `name` and `label` as far as known, `cluster`, `layer_…` and those asked for, and what
+            `SHHC.assign` says: `confidence`, `outlier`, `nearest_row` and `nearest_id`.
 
         Raises
         ------
         ValueError
             If features are missing, or of another number.
         """
-        model, cuts = self.model, cuts or Cuts()
+        from hyperclade.hierarchy.shhc import Assignment
+
+        model, cuts, rows = self.model, cuts or Cuts(), table.features
         try:
             rows = in_order(rows, columns, self.columns)
         except ValueError as error:
@@ -128,52 +132,16 @@ class SavedDiscovery:
             model.assign(self.scaling.apply(rows[start : start + _BLOCK]), cuts.cut)
             for start in range(0, rows.shape[0], _BLOCK)
         ]
-        from hyperclade.hierarchy.shhc import Assignment
-
-        fields = ("labels", "confidence", "outlier", "nearest", "leaf")
-        about = Assignment(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+        found = Assignment(
+            *(np.concatenate([getattr(part, own.name) for part in parts]) for own in fields(Assignment))
+        )
         known = {"cluster": model.labels_}
         known |= {f"layer_{labels.max() + 1}": labels for labels in model.layers_} | cuts.of(model.tree_)
-        labels = {column: own[about.leaf] for column, own in known.items()}
-        nearest = about.nearest
-        return AssignedRows(labels, about, nearest if self.ids is None else self.ids[nearest])
-
-
-@dataclass(frozen=True, eq=False)
-class AssignedRows:
-    """Where new rows belong.
-
-    Parameters
-    ----------
-    labels : dict of str to (b,) int64
-        By column.
-    about : Assignment
-        Confidence, outliers and nearest known rows.
-    nearest_ids : (b,) array
-        Ids of those.
-    """
-
-    labels: dict[str, IntArray]
-    about: Assignment
-    nearest_ids: NDArray
-
-    def write(
-        self,
-        path: str | Path,
-        *,
-        ids: NDArray | None = None,
-        names: NDArray | None = None,
-        labels: NDArray | None = None,
-    ) -> None:
-        """Write a `.parquet` or `.csv` file, whole or not at all, with what is known of the rows beside."""
-        about = self.about
-        columns: dict[str, Any] = {"id": np.arange(len(about.labels)) if ids is None else ids}
-        for name, values in (("name", names), ("label", labels)):
-            if values is not None:
-                columns[name] = _arrow(values)
-        columns |= self.labels
-        columns |= {"confidence": about.confidence, "outlier": about.outlier}
-        columns |= {"nearest_row": about.nearest, "nearest_id": self.nearest_ids}
-        write = {".parquet": pq.write_table, ".csv": pyarrow.csv.write_csv}[Path(path).suffix.lower()]
-        with atomic_write(path) as file:
-            write(pa.table(columns), file)
+        values: dict[str, Any] = {"id": np.arange(rows.shape[0]) if table.ids is None else table.ids}
+        for role, own in (("name", table.names), ("label", table.labels)):
+            if own is not None:
+                values[role] = _arrow(own)
+        values |= {column: labels[found.leaf] for column, labels in known.items()}
+        values |= {"confidence": found.confidence, "outlier": found.outlier, "nearest_row": found.nearest}
+        values["nearest_id"] = found.nearest if self.ids is None else self.ids[found.nearest]
+        return pa.table(values)
