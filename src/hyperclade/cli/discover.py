@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
 
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
-_MODEL, _SCALED = "model", "scaled.npy"
+_SCALED = "scaled.npy"
 _FEW_PRECLUSTERS = 20
 _WIDE = 64  # characters of the table of scores, which are not to be cut short
 _IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in a file
@@ -273,8 +273,9 @@ def _check_target(target: Path, source: Path | None) -> None:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir() and any(target.iterdir()):
         from hyperclade.report.outcome import FILES
+        from hyperclade.report.saved import MODEL
 
-        ours = {*FILES, *_EMBEDDED, *([_MODEL] if (target / _MODEL / "model.json").exists() else [])}
+        ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
         others = sorted({path.name for path in target.iterdir()} - ours)
         if others:
             raise ValueError(
@@ -306,6 +307,7 @@ def _adopt(embedded: Path, folder: Path) -> None:
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
     from hyperclade.report.outcome import FILES
+    from hyperclade.report.saved import MODEL
 
     memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
     scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
@@ -335,5 +337,5 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    saved = [_MODEL] if (target / _MODEL).exists() else []
+    saved = [MODEL] if (target / MODEL).exists() else []
     on.print(f"\nWritten to {target}: {', '.join([*FILES, *saved])}")
