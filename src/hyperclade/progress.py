@@ -1,6 +1,8 @@
 """How work says how far it is, by `progress(stage, fraction)`, and what to be aware of, by `say(line)`."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 Progress = Callable[[str, float], None]
@@ -56,3 +58,22 @@ def say_list(say: Say | None, title: str, lines: Sequence[str], *, most: int = 5
     more = [f"… and {len(lines) - most:,} more"] if len(lines) > most else []
     for line in (title, *(f"  {line}" for line in (*lines[:most], *more))):
         say(line)
+
+
+@contextmanager
+def timed(seconds: dict[str, float], stage: str, progress: Progress | None = None) -> Iterator[None]:
+    """Report when a stage begins and ends, and add the seconds that the block takes to those of the stage.
+
+    >>> seconds = {"reading": 1.0}
+    >>> with timed(seconds, "reading"):
+    ...     pass
+    >>> seconds["reading"] > 1
+    True
+    """
+    if progress is not None:
+        progress(stage, 0.0)
+    start = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+    if progress is not None:
+        progress(stage, 1.0)

@@ -12,7 +12,6 @@ import scipy.sparse
 from sklearn.datasets import load_iris
 
 from hyperclade import SHHC
-from hyperclade.cli import assign as module
 from hyperclade.cli.main import main
 from hyperclade.data.features import write_features
 
@@ -85,7 +84,7 @@ def test_new_rows_are_scaled_as_the_known_ones_and_labelled_as_by_the_library(do
 def test_blocks_of_rows_change_nothing(done, irises, tmp_path, monkeypatch):
     irises[1].to_csv(tmp_path / "new.csv", index=False)
     whole = assigned(done, tmp_path / "new.csv", tmp_path, "--labels", "species", "--cut", 3)
-    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr("hyperclade.report.saved._BLOCK", 7)
     again = assigned(done, tmp_path / "new.csv", tmp_path, "--labels", "species", "--cut", 3, "--overwrite")
     pd.testing.assert_frame_equal(whole, again)
 

@@ -563,9 +563,14 @@ def test_images_of_a_parquet_file(letters, tmp_path):
 
 
 def test_features_outlive_a_failure_after_embedding(letters, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
     (tmp_path / "texts.txt").write_text("\n".join(f"text {'abc'[k % 3]}" for k in range(9)))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_describe", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(
+            "hyperclade.hierarchy.shhc.SHHC.fit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         assert main(["discover", str(tmp_path / "texts.txt"), "--out", str(tmp_path / "out")]) == 130
     kept = tmp_path / "out.features.npy"
     assert kept.exists() and not (tmp_path / "out").exists()

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
 
-from hyperclade.data.scaling import Scaling, scaling_of, spread_hint
+from hyperclade.data.scaling import Scaling, remarks, scaling_of, spread_hint
 
 
 @pytest.fixture
@@ -107,3 +107,12 @@ def test_idle_columns_among_many_give_no_hint():
     X[:, :5] *= 1e-6
     assert spread_hint(X) is None
     assert "--scale" in spread_hint(X * np.r_[np.ones(32), np.full(32, 1e4)])
+
+
+def test_remarks_name_constant_columns_and_spread():
+    X = np.c_[np.zeros((5, 7)), np.arange(5.0), 1e4 * np.arange(5.0)]
+    assert remarks(X, scaling_of(X, "none"))[0].startswith("hint: ")
+    assert remarks(X, scaling_of(X, "none"), by_direction=True) == []
+    assert remarks(X, scaling_of(X, "minmax")) == [
+        "warning: columns 0, 1, 2, 3, 4 and 2 more are constant, and count for nothing under --scale minmax"
+    ]

@@ -1,20 +1,8 @@
 """`hyperclade assign`: labels of new rows by a hierarchy that `hyperclade discover --save-model` has kept."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from hyperclade.cli.cuts import Cuts
-    from hyperclade.data.features import FeatureTable
-    from hyperclade.data.scaling import Scaling
-    from hyperclade.hierarchy.shhc import SHHC, Assignment
 
 _SUFFIXES = (".parquet", ".csv")
-_BLOCK = 1 << 16  # rows at a time
 
 
 def assign(
@@ -48,45 +36,32 @@ def assign(
         ids: Column of the features, or file with a value a row (default: row numbers).
         overwrite: Replace OUT if it exists.
     """
-    from hyperclade.cli.cuts import Cuts
-    from hyperclade.data.columns import feature_columns, in_order
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    from hyperclade.cli.console import console
+    from hyperclade.data.atomic import atomic_write
+    from hyperclade.data.columns import feature_columns
     from hyperclade.data.features import read_features
+    from hyperclade.report.cuts import Cuts
+    from hyperclade.report.saved import SavedDiscovery
 
     target, source, asked = Path(out), Path(features), Cuts(cut, levels)
     asked.check()
     _check_target(target, overwrite)
-    saved = _read_model(Path(folder))
+    saved = SavedDiscovery.read(folder)
     asked.check(saved.model.tree_.n_leaves)
     data = read_features(source, labels=labels, names=names, ids=ids)
-    rows = data.features
-    try:
-        rows = in_order(rows, feature_columns(source, labels=labels, names=names, ids=ids), saved.columns)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    if rows.shape[1] != saved.model.n_features_in_:
-        raise ValueError(
-            f"{source} has {rows.shape[1]} features, but the hierarchy in {folder} was found in "
-            f"{saved.model.n_features_in_}"
-        )
-    found = _assigned(saved, rows, asked)
-    _write(target, data, found, saved.ids)
-    _print(target, found, "cluster" if cut is None else f"cut_{cut}")
-
-
-@dataclass(frozen=True)
-class _Saved:
-    model: "SHHC"
-    scaling: "Scaling"
-    columns: list[str] | None
-    ids: "np.ndarray | None"
-
-
-@dataclass(frozen=True)
-class _Found:
-    """labels : by column; about : confidence, outliers, nearest rows."""
-
-    labels: "dict[str, np.ndarray]"
-    about: "Assignment"
+    columns = feature_columns(source, labels=labels, names=names, ids=ids)
+    found = saved.assign(data, asked, columns=columns, name=str(source))
+    write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
+    with atomic_write(target) as file:
+        write(found, file)
+    column = "cluster" if cut is None else f"cut_{cut}"
+    rows, clusters = _count(len(found), "row"), _count(len(found[column].unique()), "cluster")
+    outliers = _count(int(found["outlier"].to_numpy().sum()), "outlier")
+    sure = f"mean confidence {found['confidence'].to_numpy().mean():.2f}"
+    console().print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
@@ -98,86 +73,6 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise ValueError(f"{target} exists already; choose another --out, or --overwrite it")
     if not target.parent.is_dir():
         raise ValueError(f"there is no folder {target.parent} to write {target.name} to")
-
-
-def _read_model(folder: Path) -> _Saved:
-    """What `discover --save-model` wrote."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from hyperclade.data.scaling import Scaling
-
-    model, table = folder / "model", folder / "assignments.parquet"
-    if not (model / "model.json").exists():
-        what = "holds no model" if folder.is_dir() else "is no folder"
-        raise ValueError(f"{folder} {what}; hyperclade discover … --out {folder} --save-model makes one")
-    try:
-        scaling = Scaling.read(model / "scaling.json")
-        columns = json.loads((model / "columns.json").read_text(encoding="utf-8"))
-        ids = pq.read_table(table, columns=["id"])["id"].to_numpy() if table.exists() else None
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ValueError(f"the model in {folder} is incomplete or broken: {error}") from error
-    from hyperclade.hierarchy import SHHC
-
-    loaded = SHHC.load(model)
-    if ids is not None and len(ids) != loaded.tree_.n_leaves:
-        raise ValueError(f"{table} has {len(ids)} rows, but the model beside it {loaded.tree_.n_leaves}")
-    return _Saved(loaded, scaling, columns, ids)
-
-
-def _assigned(saved: _Saved, rows: Any, asked: "Cuts") -> _Found:
-    import numpy as np
-
-    from hyperclade.hierarchy.shhc import Assignment
-
-    model = saved.model
-    parts = []
-    for start in range(0, rows.shape[0], _BLOCK):
-        block = saved.scaling.apply(rows[start : start + _BLOCK])
-        parts.append(model.assign(block, asked.cut))
-    known = {"cluster": model.labels_}
-    known |= {f"layer_{labels.max() + 1}": labels for labels in model.layers_} | asked.of(model.tree_)
-    fields = ("labels", "confidence", "outlier", "nearest", "leaf")
-    about = Assignment(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
-    return _Found({column: labels[about.leaf] for column, labels in known.items()}, about)
-
-
-def _write(target: Path, data: "FeatureTable", found: _Found, known_ids: "np.ndarray | None") -> None:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet as pq
-
-    from hyperclade.data.atomic import atomic_write
-    from hyperclade.data.features import _arrow
-
-    about = found.about
-    columns: dict[str, Any] = {"id": np.arange(len(about.labels)) if data.ids is None else data.ids}
-    for name, values in (("name", data.names), ("label", data.labels)):
-        if values is not None:
-            columns[name] = _arrow(values)
-    columns |= found.labels
-    columns |= {"confidence": about.confidence, "outlier": about.outlier, "nearest_row": about.nearest}
-    columns["nearest_id"] = about.nearest if known_ids is None else known_ids[about.nearest]
-    rows = pa.table(columns)
-    with atomic_write(target) as file:
-        if target.suffix.lower() == ".csv":
-            pyarrow.csv.write_csv(rows, file)
-        else:
-            pq.write_table(rows, file)
-
-
-def _print(target: Path, found: _Found, column: str) -> None:
-    from rich.console import Console
-
-    about = found.about
-    rows = _count(len(about.labels), "row")
-    clusters = _count(len(set(about.labels.tolist())), "cluster")
-    outliers = _count(int(about.outlier.sum()), "outlier")
-    sure = f"mean confidence {about.confidence.mean():.2f}"
-    Console(highlight=False, markup=False).print(
-        f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}", soft_wrap=True
-    )
 
 
 def _count(number: int, what: str) -> str:

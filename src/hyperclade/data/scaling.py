@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -193,6 +194,28 @@ def spread_hint(X: Any) -> str | None:
         f"columns differ much in spread (from {least:.3g} to {most:.3g}); "
         "--scale standard or minmax makes them count alike"
     )
+
+
+def remarks(
+    X: Any, scaling: Scaling, columns: Sequence[str] | None = None, *, by_direction: bool = False
+) -> list[str]:
+    """What the owner of features X should know of them before rows are compared, a line each.
+
+    No hint at the spread of columns where rows are compared `by_direction` alone.
+
+    >>> X = np.array([[0.0, 5.0], [4.0, 5.0]])
+    >>> remarks(X, scaling_of(X, "minmax"), ["x", "y"])
+    ["warning: column 'y' is constant, and count for nothing under --scale minmax"]
+    """
+    lines = []
+    if (count := len(scaling.constant)) > 0:
+        first = [repr(columns[k]) if columns else str(k) for k in scaling.constant[:5].tolist()]
+        more = f" and {count - len(first)} more" if count > len(first) else ""
+        what = f"column {first[0]} is" if count == 1 else f"columns {', '.join(first)}{more} are"
+        lines.append(f"warning: {what} constant, and count for nothing under --scale {scaling.kind}")
+    if scaling.kind == "none" and not by_direction and (hint := spread_hint(X)) is not None:
+        lines.append(f"hint: {hint}")
+    return lines
 
 
 def _refuse_sparse(kind: str) -> None:

@@ -92,15 +92,15 @@ def name_nodes(
             titles.append(_short(names[node]))
             continue
         word = words.over_represented(node)
-        typical = _distinct((names[leaf] for leaf in _typical_leaves(tree, X, node, metric)), word)
+        typical = _distinct((names[leaf] for leaf in typical_leaves(tree, X, node, metric)), word)
         count = n_typical if word is None else n_typical - 1
         shown = ", ".join(name for _, name in zip(range(count), typical, strict=False))
         titles.append(shown if word is None else f"{word} ({shown})" if shown else word)
     return titles
 
 
-def _typical_leaves(tree: Tree, X: Any, node: int, metric: str) -> np.ndarray:
-    """Leaves under a node, the most typical first."""
+def typical_leaves(tree: Tree, X: Any, node: int, metric: str) -> np.ndarray:
+    """Leaves under a node, the most typical first as in `name_nodes`, at most 2,048; X dense or CSR."""
     leaves = tree.leaves(node)
     if len(leaves) > _MOST_CANDIDATES:
         leaves = leaves[np.linspace(0, len(leaves) - 1, _MOST_CANDIDATES).astype(np.int64)]

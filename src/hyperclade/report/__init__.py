@@ -1,4 +1,4 @@
-"""What people look at: static pictures of a hierarchy and of its clusters."""
+"""What a finished discovery is, how it is written and kept; pictures of hierarchies and of clusters."""
 
 from hyperclade._lazy import lazy_exports
 
@@ -6,7 +6,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "BlockScores": "similarity",
+        "Cuts": "cuts",
         "HierarchyPanel": "exemplars",
+        "Outcome": "outcome",
+        "Partition": "outcome",
+        "SavedDiscovery": "saved",
         "cluster_similarity": "similarity",
         "describe_clusters": "exemplars",
         "draw_cluster_similarity": "similarity",
