@@ -267,7 +267,7 @@ def test_validation_names_the_fault(features, match):
 
 
 def test_first_bad_cell_is_named_in_any_block_and_in_sparse_features(monkeypatch):
-    monkeypatch.setattr("hyperclade.data.features._BLOCK_BYTES", 64)
+    monkeypatch.setattr("hyperclade.data.formats.rows.BLOCK_BYTES", 64)
     features = np.zeros((50, 4), dtype=np.float16)
     features[37, 2], features[37, 3], features[40, 0] = np.inf, np.nan, np.nan
     with pytest.raises(ValueError, match=r"row 37, column 2 .* is inf"):

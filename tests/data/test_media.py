@@ -119,5 +119,5 @@ def test_text_lines_skip_blanks_and_keep_numbers(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not UTF-8"):
         text_lines(path)
-    with pytest.raises(ValueError, match="not a file"):
+    with pytest.raises(ValueError, match="not a readable text file"):
         text_lines(tmp_path)

@@ -149,13 +149,13 @@ def _write(target: Path, data: "FeatureTable", found: _Found, known_ids: "np.nda
     import pyarrow.parquet as pq
 
     from hyperclade.data.atomic import atomic_write
-    from hyperclade.data.features import _arrow
+    from hyperclade.data.formats.parquet import to_arrow
 
     about = found.about
     columns: dict[str, Any] = {"id": np.arange(len(about.labels)) if data.ids is None else data.ids}
     for name, values in (("name", data.names), ("label", data.labels)):
         if values is not None:
-            columns[name] = _arrow(values)
+            columns[name] = to_arrow(values)
     columns |= found.labels
     columns |= {"confidence": about.confidence, "outlier": about.outlier, "nearest_row": about.nearest}
     columns["nearest_id"] = about.nearest if known_ids is None else known_ids[about.nearest]

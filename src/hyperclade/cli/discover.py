@@ -543,7 +543,7 @@ def _about(tree: "Tree", layer: _Layer, names: dict[int, str]) -> dict[str, Any]
 
 def _adopt(embedded: Path, folder: Path) -> None:
     """Move the features into the folder of results."""
-    from hyperclade.data.features import rows_file
+    from hyperclade.data.formats.npy import rows_file
 
     beside = embedded.with_name(embedded.name + ".skipped.csv")
     for path, name in ((rows_file(embedded), _FILES[7]), (beside, _FILES[8]), (embedded, _FILES[6])):

@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "MaskedSet": "masks",
         "masked_folder": "masks",
         "read_taxonomy": "taxonomies",
-        "read_hierarchical_arff": "arff",
+        "read_hierarchical_arff": "formats.arff",
         "text_lines": "texts",
         "Sample": "samples",
         "data_home": "samples",
