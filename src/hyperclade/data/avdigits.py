@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter
 
 from hyperclade.data.paired import PairedSet
-from hyperclade.data.samples import _data_file
+from hyperclade.data.samples import data_file
 from hyperclade.data.spectrogram import log_mel
+from hyperclade.environment import require
 
 SAMPLE_RATE = 8000
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
@@ -64,8 +65,8 @@ def load_avdigits(
     ValueError: split must be 'train' or 'test', got 'dev'
     """
     _check_options(split, wrong_pairs, noisy, noise, n_bins, step_seconds, seconds)
-    pictures = pd.read_parquet(_data_file("avdigits", f"mnist_{split}.parquet"))
-    takes = pd.read_parquet(_data_file("avdigits", "fsdd.parquet"), filters=[("split", "==", split)])
+    pictures = pd.read_parquet(data_file("avdigits", f"mnist_{split}.parquet"))
+    takes = pd.read_parquet(data_file("avdigits", "fsdd.parquet"), filters=[("split", "==", split)])
     labels, spoken = pictures["label"].to_numpy(np.int64), takes["label"].to_numpy(np.int64)
     if n_pairs is not None and not 1 <= n_pairs <= len(labels):
         raise ValueError(f"n_pairs must be 1 … {len(labels)} for the split {split!r}, got {n_pairs}")
@@ -165,10 +166,9 @@ def _draw_takes(digits: np.ndarray, takes_of: list[np.ndarray], rng: np.random.G
 
 def _decode_pictures(encoded: pd.Series) -> np.ndarray:
     """(m, 1, 1, 28, 28) uint8: one frame of one channel each."""
-    try:
-        from PIL import Image
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("reading images needs Pillow: pip install 'hyperclade[learn]'") from error
+    require("reading images", "PIL")
+    from PIL import Image
+
     pictures = np.empty((len(encoded), 1, 1, 28, 28), dtype=np.uint8)
     for row, image in enumerate(encoded):
         pictures[row, 0, 0] = np.asarray(Image.open(io.BytesIO(image)))

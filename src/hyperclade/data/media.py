@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
-try:
-    import av
-    from av.error import FFmpegError
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "reading video and sound needs PyAV: pip install 'hyperclade[learn]'"
-    ) from error
+from hyperclade.environment import require
+
+require("reading video and sound", "av")
+import av  # noqa: E402 - what it needs is said first
+from av.error import FFmpegError  # noqa: E402
 
 MEDIA_SUFFIXES = frozenset(
     (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.features import SUFFIXES, read_features
+from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
 from hyperclade.data.images import IMAGE_SUFFIXES, ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet
