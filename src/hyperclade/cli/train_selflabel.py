@@ -126,7 +126,7 @@ def _about(recipe: Recipe, pairs: "PairedSet") -> str:
 
 
 def _print_skipped(cache: Path) -> None:
-    from hyperclade.data.clips import skipped_clips
+    from hyperclade.data.clip_cache import skipped_clips
 
     skipped = skipped_clips(cache)
     if not len(skipped):

@@ -42,8 +42,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "probe": "media",
         "read_clip": "media",
         "log_mel": "spectrogram",
-        "cache_clips": "clips",
+        "cache_clips": "clip_cache",
         "read_clip_table": "clips",
-        "skipped_clips": "clips",
+        "skipped_clips": "clip_cache",
     },
 )

@@ -1,6 +1,5 @@
 """Files of features or images with labels, read as samples labelled with nodes of a taxonomy."""
 
-import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 
 from hyperclade.data.features import read_features
+from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.image_rows import open_images
 from hyperclade.data.images import ImageItem, image_folder, image_parquet
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
@@ -141,8 +141,10 @@ def listed_images(
         items = [item for batch in image_parquet(source) for item in batch]
         have = pq.read_schema(source).names
     elif suffix == ".csv":
-        frame = _csv_table(source)
+        frame = read_text_table(source)
         have = frame.columns.tolist()
+        if not len(frame):
+            raise ValueError(f"{source}: no rows below the header {', '.join(have)}")
         if "path" not in have:
             raise ValueError(f"{source}: no column 'path'; the file has {', '.join(have)}")
         bare = frame["path"].str.strip() == ""
@@ -160,24 +162,6 @@ def listed_images(
         frame = pd.read_parquet(source, columns=columns)
     cells = frame[columns].fillna("").astype(str).to_numpy().tolist()
     return items, [[cell for cell in row if cell] for row in cells]
-
-
-def _csv_table(source: Path) -> pd.DataFrame:
-    """As text; pandas' reader would fill short rows and cut long ones."""
-    try:
-        with open(source, newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{source}: not a readable CSV file ({error})") from error
-    wrong = np.flatnonzero(np.array([len(row) for row in rows]) != len(header))
-    if len(wrong):
-        raise ValueError(
-            f"{source}: row {wrong[0]} (counted from 0) has {len(rows[wrong[0]])} cells, the header has "
-            f"{len(header)}"
-        )
-    if not rows or len(set(header)) < len(header):
-        raise ValueError(f"{source}: no rows, or two columns of one name in {', '.join(header)}")
-    return pd.DataFrame(rows, columns=header)
 
 
 def _paths_or(

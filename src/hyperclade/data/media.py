@@ -21,9 +21,6 @@ require("reading video and sound", "av")
 import av  # noqa: E402 - what it needs is said first
 from av.error import FFmpegError  # noqa: E402
 
-MEDIA_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
-)
 # Containers round time stamps to as much as a millisecond; what departs more from where the samples before it
 # end is a gap or an overlap that somebody made.
 _JITTER = 0.005

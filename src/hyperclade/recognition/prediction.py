@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
-from hyperclade.data.images import IMAGE_SUFFIXES
+from hyperclade.data.opening import IMAGE_SUFFIXES
 from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.recognition.evaluation import predict_scores
 from hyperclade.recognition.module import Recognition

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from hyperclade.data.opening import existing
 from hyperclade.data.paired import PairedSet
 
 AVDIGITS = "avdigits"
@@ -89,11 +90,9 @@ def load_pairs(
         )
     if wrong_pairs or noisy is not None:
         raise ValueError('wrong_pairs and noisy are options of the data "avdigits"')
-    if not Path(data).exists():
-        raise ValueError(
-            f'no data {str(data)!r}: give "avdigits", a CSV file of clips, or a folder of media files'
-        )
-    from hyperclade.data.clips import cache_clips, read_clip_table
+    existing(data, give='"avdigits", a CSV file of clips, or a folder of media files')
+    from hyperclade.data.clip_cache import cache_clips
+    from hyperclade.data.clips import read_clip_table
 
     media = media or Media()
     pairs = cache_clips(

@@ -70,6 +70,31 @@ def column_names(path: Path, asked: dict[str, str | None]) -> list[str] | None:
     return None if all(map(_is_number, first)) else first
 
 
+def read_text_table(path: Path) -> pd.DataFrame:
+    """All cells as text, under the names in the first line; pandas would fill and cut rows.
+
+    Raises
+    ------
+    ValueError
+        Not readable, empty, rows of another length than the header, or two columns of one name.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, skipinitialspace=True, strict=True)
+            header, *rows = [row for row in reader if row] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a readable CSV file ({error})") from error
+    if not header or len(set(header)) < len(header):
+        raise ValueError(f"{path}: no rows, or two columns of one name in {', '.join(header)}")
+    wrong = np.flatnonzero(np.array([len(row) for row in rows]) != len(header))
+    if len(wrong):
+        raise ValueError(
+            f"{path}: row {wrong[0]} (counted from 0) has {len(rows[wrong[0]])} cells, the header has "
+            f"{len(header)}; put cells with commas in double quotes, and end lines without a comma"
+        )
+    return pd.DataFrame(rows, columns=header, dtype=object)
+
+
 def first_row(path: Path) -> tuple[list[str], int]:
     """Cells of the first line that is not blank, and how many lines it ends (a quoted cell may span several).
 

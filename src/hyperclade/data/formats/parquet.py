@@ -58,6 +58,19 @@ def open_parquet(path: str | os.PathLike) -> pq.ParquetFile:
         raise ValueError(f"{path}: not a readable Parquet file ({error})") from error
 
 
+def has_images(path: str | os.PathLike) -> bool:
+    """Whether there is a column "image" of encoded images."""
+    schema = open_parquet(path).schema_arrow
+    return "image" in schema.names and is_encoded(schema.field("image").type)
+
+
+def is_encoded(kind: pa.DataType) -> bool:
+    """Whether a column has files as bytes, bare or in structs as Hugging Face data sets keep them."""
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind = kind.field("bytes").type
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
 def column_values(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_integer(column.type) and column.null_count == 0:
         return column.to_numpy()
