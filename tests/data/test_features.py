@@ -108,11 +108,17 @@ def test_first_bad_cell_is_named_in_any_block_and_in_sparse_features(monkeypatch
         validate_features(features)
     with pytest.raises(ValueError, match=r"row 37, column 2 .* is inf"):
         validate_features(sp.csc_array(features.astype(np.float32)))
-    with pytest.raises(ValueError, match="1 rows, at least 2"):
-        validate_features(np.zeros((1, 2)), min_rows=2)
     good = np.zeros((2, 2), dtype=np.int8)
     assert validate_features(good) is good
 
 
 def test_table_defaults():
     assert FeatureTable(X).labels is None
+
+
+@pytest.mark.parametrize("features", [X.astype(np.float64), sp.csr_array(X)])
+def test_dense_features_have_ids_of_text(features):
+    plain, ids = FeatureTable(features).dense()
+    assert plain.dtype == np.float32 and ids == ("0", "1", "2", "3")
+    np.testing.assert_array_equal(plain, X)
+    assert FeatureTable(features, np.array([7, 5, 3, 1])).dense()[1] == ("7", "5", "3", "1")

@@ -151,10 +151,10 @@ def _cut(table: pd.DataFrame, every: float) -> pd.DataFrame:
     ends: dict[str, float] = {}
     for path in table.loc[whole, "path"].unique():
         try:
-            info = probe(path)
+            streams = probe(path)
         except MediaError:
             continue  # stays one clip, so that the cache names it
-        ends[path] = min((s.end for s in (info.video, info.audio) if s is not None), default=0.0)
+        ends[path] = min((stream.end for stream in streams if stream is not None), default=0.0)
     known = table["path"].map(ends)
     # A file a rounding error short of a multiple still gives its last clip.
     n = np.floor((known - table["start"]) / every + 1e-6).clip(lower=0)

@@ -70,8 +70,8 @@ def embed_to_file(
     Parameters
     ----------
     input : path
-        A folder of images, labelled by the folders they lie in, a Parquet file of encoded images, or a text file
-        with one text a line.
+        A folder of images, labelled by the folders they lie in, a Parquet file of encoded images, or a text
+        file with one text a line.
     out : path
         Feature file to write: .npy, .npz, .parquet or .csv, with ids, labels and names.
     encoder : str or Encoder, optional
@@ -90,8 +90,8 @@ def embed_to_file(
     Raises
     ------
     ValueError
-        No such input or one of an unknown kind, `out` exists, nothing could be read, or `OUT.partial/` is of a
-        run with another input or encoder.
+        No such input or one of an unknown kind, `out` exists, nothing could be read, or `OUT.partial/` is of
+        a run with another input or encoder.
     """
     input, out = Path(input), Path(out)
     known_suffix(out)

@@ -41,6 +41,12 @@ class FeatureTable:
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
 
+    def dense(self) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Features as an array of float32, and ids as text: numbers of rows where there are none."""
+        features = self.features.toarray() if sp.issparse(self.features) else self.features
+        ids = range(len(features)) if self.ids is None else self.ids
+        return np.asarray(features, dtype=np.float32), tuple(map(str, ids))
+
 
 def read_features(
     path: str | os.PathLike, *, labels: str | None = None, names: str | None = None, ids: str | None = None
@@ -91,7 +97,7 @@ def read_features(
     return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"))
 
 
-def validate_features(features: Any, *, min_rows: int = 1, name: str = "features") -> Any:
+def validate_features(features: Any, *, name: str = "features") -> Any:
     """Return `features` as an array (memory maps and sparse matrices as they are) if they can be worked with.
 
     Scans block by block, so a memory map never lies in memory as a whole.
@@ -99,13 +105,12 @@ def validate_features(features: Any, *, min_rows: int = 1, name: str = "features
     Parameters
     ----------
     features : (n, d) array-like, memory map or scipy sparse matrix of integers or real floats.
-    min_rows : the fewest rows that make sense.
     name : how to call the features in an error.
 
     Raises
     ------
-    ValueError : not two-dimensional, no rows or columns, fewer than `min_rows` rows, a dtype that is not
-        numeric, or NaN/infinity; the first such row and column (counted from 0) are named.
+    ValueError : not two-dimensional, no rows or columns, a dtype that is not numeric, or NaN/infinity; the
+        first such row and column (counted from 0) are named.
 
     Examples
     --------
@@ -127,8 +132,6 @@ def validate_features(features: Any, *, min_rows: int = 1, name: str = "features
         raise ValueError(f"{name}: empty, shape {features.shape}; at least one row and one column are needed")
     if features.dtype.kind not in "fiub":
         raise ValueError(f"{name}: dtype {features.dtype} is not numeric; convert to a float dtype first")
-    if n < min_rows:
-        raise ValueError(f"{name}: {n} rows, at least {min_rows} are needed")
     if features.dtype.kind == "f":
         fault = _first_not_finite_sparse(features) if sparse else _first_not_finite(features)
         if fault is not None:

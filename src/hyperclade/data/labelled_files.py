@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import scipy.sparse as sp
 
 from hyperclade.data.features import read_features
 from hyperclade.data.formats.csv import read_text_table
@@ -50,15 +49,8 @@ def labelled_features(
         )
     names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
     nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
-    features = table.features.toarray() if sp.issparse(table.features) else table.features
-    ids = range(len(names)) if table.ids is None else table.ids
-    return LabelledSet(
-        np.asarray(features, dtype=np.float32),
-        nodes,
-        taxonomy,
-        tuple(map(str, ids)),
-        count_incomplete(nodes, taxonomy),
-    )
+    features, ids = table.dense()
+    return LabelledSet(features, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy))
 
 
 def labelled_images(

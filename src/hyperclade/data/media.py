@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,34 +43,11 @@ class MediaError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class StreamInfo:
-    """One stream of a file.
+class Extent(NamedTuple):
+    """When a stream begins and ends, in seconds on the clock of its file."""
 
-    kind : "video" or "audio"; codec : FFmpeg's name of it.
-    start, end : seconds on the file's clock.
-    width, height : pixels as stored; frame_rate : mean frames a second, None if the file does not say.
-    sample_rate : samples a second; channels : their number. Fields of the other kind are 0.
-    """
-
-    kind: str
-    codec: str
     start: float
     end: float
-    width: int = 0
-    height: int = 0
-    frame_rate: float | None = None
-    sample_rate: int = 0
-    channels: int = 0
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """What a file says of itself: its duration in seconds and the streams that `read_clip` would use."""
-
-    duration: float
-    video: StreamInfo | None
-    audio: StreamInfo | None
 
 
 @dataclass(frozen=True)
@@ -175,12 +152,13 @@ def read_clip(
         )
 
 
-def probe(path: str | os.PathLike) -> MediaInfo:
-    """Durations, streams and their start times, from the headers of a file.
+def probe(path: str | os.PathLike) -> tuple[Extent | None, Extent | None]:
+    """When picture and sound of a file begin and end, by its headers; None for a stream that it lacks.
 
     Raises
     ------
-    MediaError : missing or empty file, or one that FFmpeg does not know.
+    MediaError
+        Missing or empty file, or one that FFmpeg does not know.
 
     Examples
     --------
@@ -192,20 +170,10 @@ def probe(path: str | os.PathLike) -> MediaInfo:
     hyperclade.data.media.MediaError: ...mp4: the file is empty
     """
     with _Opened(path) as file:
-        infos: dict[str, StreamInfo | None] = {"video": None, "audio": None}
-        for kind, stream in (("video", file.video), ("audio", file.audio)):
-            if stream is None:
-                continue
-            start, end = file.extent(stream)
-            context = stream.codec_context
-            if kind == "video":
-                rate = float(stream.average_rate) if stream.average_rate else None
-                about = {"width": context.width, "height": context.height, "frame_rate": rate}
-            else:
-                about = {"sample_rate": context.sample_rate, "channels": context.channels}
-            infos[kind] = StreamInfo(kind, context.name, start, end, **about)
-        ends = [info.end for info in infos.values() if info is not None]
-        return MediaInfo(max(ends, default=0.0), infos["video"], infos["audio"])
+        video, audio = (
+            None if stream is None else Extent(*file.extent(stream)) for stream in (file.video, file.audio)
+        )
+        return video, audio
 
 
 def _check_arguments(

@@ -124,10 +124,7 @@ def load_inputs(
     elif kind in LISTS_IMAGES:
         items, _ = listed_images(path)
     else:
-        table = read_features(path, labels=_label_column(path, source))
-        ids = range(table.features.shape[0]) if table.ids is None else table.ids
-        features = table.features.toarray() if hasattr(table.features, "toarray") else table.features
-        return np.asarray(features, dtype=np.float32), tuple(map(str, ids)), ()
+        return *read_features(path, labels=_label_column(path, source)).dense(), ()
     images: ImageRows | Pictures
     if own_sizes:
         images, good, skipped = open_pictures(items)

@@ -100,7 +100,7 @@ def _read_list_column(file: pq.ParquetFile, field: pa.Field, path: Path) -> np.n
         column = batch.column(0)
         lengths = column.value_lengths()
         if column.null_count:
-            first = row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+            first = row + _first_null(column)
             raise ValueError(f"{path}: row {first} (counted from 0) of column {field.name!r} is empty")
         sizes = np.asarray(lengths)
         if features is None:
@@ -113,7 +113,7 @@ def _read_list_column(file: pq.ParquetFile, field: pa.Field, path: Path) -> np.n
             )
         flat = column.flatten()
         if flat.null_count:
-            first = row + int(np.argmax(flat.is_null().to_numpy(zero_copy_only=False))) // features.shape[1]
+            first = row + _first_null(flat) // features.shape[1]
             raise ValueError(
                 f"{path}: row {first} (counted from 0) of column {field.name!r} has an empty number"
             )
@@ -140,7 +140,7 @@ def _read_numeric_columns(file: pq.ParquetFile, fields: list[pa.Field], path: Pa
         for k, field in enumerate(fields):
             column = batch.column(batch.schema.get_field_index(field.name))
             if column.null_count:
-                first = row + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+                first = row + _first_null(column)
                 raise ValueError(f"{path}: row {first} (counted from 0) of column {field.name!r} is empty")
             features[row : row + len(column), k] = column.to_numpy(zero_copy_only=False)
         row += len(batch)
@@ -151,3 +151,7 @@ def _numeric_dtype(kind: pa.DataType) -> np.dtype | None:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return np.dtype(kind.to_pandas_dtype())
     return np.dtype(bool) if pa.types.is_boolean(kind) else None
+
+
+def _first_null(column: pa.Array) -> int:
+    return int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
