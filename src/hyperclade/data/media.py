@@ -78,7 +78,6 @@ def read_clip(
     window: float = 1.0,
     sample_rate: int = 24000,
     min_sound: float = 0.9,
-    threads: int = 1,
 ) -> ClipMedia:
     """Read the middle of a clip: a window of sound, and pictures spread evenly over it.
 
@@ -98,7 +97,6 @@ def read_clip(
     sample_rate : samples a second of the result, resampled and mixed to one channel.
     min_sound : the part of the window that the file must have intact sound for, 0 to 1. Also how long a clip
         must be, in windows: streams often end some milliseconds apart.
-    threads : that decode video; with many clips at once, one each is the fastest.
 
     Raises
     ------
@@ -114,7 +112,7 @@ def read_clip(
     hyperclade.data.media.MediaError: no such file.mp4: no such file
     """
     _check_arguments(start, end, n_frames, frame_size, window, sample_rate, min_sound)
-    with _Opened(path, threads) as file:
+    with _Opened(path) as file:
         for kind, stream in (("video", file.video), ("sound", file.audio)):
             if stream is None:
                 raise MediaError(path, f"no {kind} stream; a clip needs video and sound")
@@ -202,8 +200,8 @@ def _check_arguments(
 class _Opened:
     """An open file with its best video and audio stream; FFmpeg's errors leave it as `MediaError`."""
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
-        self.path, self.threads = Path(path), threads
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
 
     def __enter__(self) -> _Opened:
         if not self.path.is_file():
@@ -223,7 +221,7 @@ class _Opened:
         if self.video is not None and self.video.disposition & av.stream.Disposition.attached_pic:
             self.video = None  # the cover of an album is no video
         if self.video is not None:
-            self.video.codec_context.thread_count = self.threads
+            self.video.codec_context.thread_count = 1  # many clips at once are the fastest so
         self.audio: Any = streams.best("audio")
         start = self.container.start_time
         self.origin = 0.0 if start is None else start / av.time_base

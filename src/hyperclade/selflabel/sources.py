@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -95,19 +95,9 @@ def load_pairs(
     from hyperclade.data.clips import read_clip_table
 
     media = media or Media()
-    pairs = cache_clips(
-        read_clip_table(data, every=media.every),
-        cache_folder(data, media),
-        n_frames=media.n_frames,
-        frame_size=media.frame_size,
-        window=media.window,
-        sample_rate=media.sample_rate,
-        n_bins=media.n_bins,
-        n_workers=media.n_workers,
-        rebuild=media.rebuild,
-        retry_skipped=media.retry_skipped,
-        progress=progress,
-    )
+    options = {name: value for name, value in asdict(media).items() if name not in ("every", "cache")}
+    table = read_clip_table(data, every=media.every)
+    pairs = cache_clips(table, cache_folder(data, media), progress=progress, **options)
     pairs = with_classes(pairs, class_names)
     if n_pairs is None:
         return pairs

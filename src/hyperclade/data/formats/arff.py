@@ -5,7 +5,7 @@ import gzip
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -165,10 +165,9 @@ def _numbers(cells: np.ndarray) -> np.ndarray:
 
 
 def _text(path: str | os.PathLike) -> str:
+    opening: Any = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        if Path(path).suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                return file.read()
-        return Path(path).read_text(encoding="utf-8")
+        with opening(path, "rt", encoding="utf-8") as file:
+            return file.read()
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not readable as text ({error})") from error

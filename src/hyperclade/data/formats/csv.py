@@ -3,6 +3,7 @@
 import csv
 import math
 import warnings
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -53,15 +54,11 @@ def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> N
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*columns, *(f"x{k}" for k in range(features.shape[1]))])
         for start, stop in blocks(features):
-            rows = features[start:stop].tolist()
-            if features.dtype.kind == "f":  # the shortest text that reads back to the same number
-                rows = [[str(value) for value in row] for row in features[start:stop]]
-            extras = (
-                zip(*(values[start:stop] for values in columns.values()), strict=True) if columns else None
-            )
-            for row in rows:
-                beside = next(extras) if extras is not None else ()
-                writer.writerow(["" if value is None else value for value in beside] + row)
+            known = [values[start:stop] for values in columns.values()]
+            beside = zip(*known, strict=True) if known else repeat(())
+            for values, row in zip(beside, features[start:stop], strict=False):
+                # The shortest text of a number that reads back to the same one; None becomes an empty cell.
+                writer.writerow([*values, *map(str, row)])
 
 
 def column_names(path: Path, asked: dict[str, str | None]) -> list[str] | None:
