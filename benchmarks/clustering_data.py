@@ -28,14 +28,8 @@ import numpy as np
 import pandas as pd
 from sklearn import datasets
 
-from hyperclade.data.samples import (
-    data_home,
-    load_cifar100,
-    load_imclef,
-    load_nouns,
-    load_uci,
-    load_wordnet,
-)
+from data_sets import cifar100_rows, uci_table, wordnet
+from hyperclade.data.samples import data_home, load_imclef, load_nouns
 
 CACHE = Path(__file__).parent / "cache"  # made from the data folder or from a seed; git ignores it
 TABLES = ("zoo", "iris", "glass", "wine", "breast cancer", "segment", "spambase", "pendigits", "digits")
@@ -63,8 +57,8 @@ def load(name: str) -> Data:
         X, labels = _table(table)
         return _shuffled(_scaled(X, scaling), labels)
     if name in ("zoo", "iris", "glass"):
-        sample = load_uci(kind)
-        return _shuffled(_standardised(sample.features), {"class": sample.labels})
+        features, classes = _uci(kind)
+        return _shuffled(_standardised(features), classes)
     if name in ("iris, scikit-learn", "wine", "breast cancer", "digits"):
         bunch = getattr(datasets, f"load_{name.split(',')[0].replace(' ', '_')}")()
         return _shuffled(_standardised(bunch.data), {"class": bunch.target})
@@ -182,7 +176,7 @@ def cifar100_features() -> Path:
         from hyperclade.encoders.pretrained import load_encoder
 
         encoder = load_encoder("efficientnet-lite0", device="auto")
-        images = load_cifar100("test")["image"]
+        images = cifar100_rows("test")["image"]
         features = np.empty((len(images), encoder.dim), np.float32)
         for start in range(0, len(images), _BATCH):
             batch = [
@@ -213,8 +207,12 @@ def _table(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     if name in ("wine", "breast cancer", "digits"):
         bunch = getattr(datasets, f"load_{name.replace(' ', '_')}")()
         return bunch.data, {"class": bunch.target}
-    sample = load_uci(name)
-    return sample.features, {"class": sample.labels}
+    return _uci(name)
+
+
+def _uci(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    features, labels = uci_table(name)
+    return features.to_numpy(), {"class": pd.factorize(labels, sort=True)[0]}
 
 
 def _nouns(_: str) -> Data:
@@ -224,16 +222,17 @@ def _nouns(_: str) -> Data:
 
 
 def _wordnet(rest: str) -> Data:
-    nouns, _ = load_wordnet()
+    nouns, features = wordnet()
+    labels = pd.factorize(nouns["lexname"], sort=True)[0]
     if not rest:
-        return Data(nouns.features, {"lexname": nouns.labels})
+        return Data(features, {"lexname": labels})
     n, d, seed = _size(rest)
-    rows = np.sort(np.random.default_rng(seed).choice(len(nouns.features), n, replace=False))
-    return Data(nouns.features[rows, :d].astype(np.float32), {"lexname": nouns.labels[rows]})
+    rows = np.sort(np.random.default_rng(seed).choice(len(features), n, replace=False))
+    return Data(features[rows, :d].astype(np.float32), {"lexname": labels[rows]})
 
 
 def _cifar100(_: str) -> Data:
-    frame = load_cifar100("test")
+    frame = cifar100_rows("test")
     features = np.load(cifar100_features(), allow_pickle=False)
     return _shuffled(features, {key: frame[key].to_numpy() for key in ("label", "superclass")})
 

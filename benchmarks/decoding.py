@@ -58,7 +58,7 @@ def main() -> None:
 
 def measure(paths: list[Path], repeats: int) -> dict[str, Any]:
     """Clips a second, the best of `repeats` passes over all files, and the ratios."""
-    middles = {path: probe(path).duration / 2 for path in paths}
+    middles = {path: max(stream.end for stream in probe(path) if stream) / 2 for path in paths}
     sounds = [read_clip(path).sound for path in paths]
 
     def ours(path: Path) -> None:

@@ -407,7 +407,8 @@ def test_bad_features(content, message, tmp_path, capsys):
 def test_bad_arguments(table, tmp_path, capsys):
     out = tmp_path / "out"
     assert "absent.npy" in fails(capsys, tmp_path / "absent.npy", "--out", out)
-    assert "unknown feature format" in fails(capsys, tmp_path / "X.xyz", "--out", out)
+    (tmp_path / "X.xyz").touch()
+    assert "'.xyz' is no known kind of data" in fails(capsys, tmp_path / "X.xyz", "--out", out)
     assert "--preclusters" in fails(capsys, table, "--out", out, "--preclusters", 1000)
     assert "dim" in fails(capsys, table, "--out", out, "--dim", 1)
     assert "no column 'colour'" in fails(capsys, table, "--out", out, "--labels", "colour")

@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperclade.data.spectrogram import LOG_FLOOR, log_mel, mel_filters, mel_frequencies
+from hyperclade.data.spectrogram import LOG_FLOOR, log_mel, mel_filters
 
 audio_utils = pytest.importorskip("transformers.audio_utils")
+
+
+def mel_frequencies(n_bins, rate):
+    """Centres of bands that are equally wide in mel, 1127 ln(1 + f / 700)."""
+    mel = np.linspace(0, 1127 * np.log1p(rate / 2 / 700), n_bins + 2)[1:-1]
+    return 700 * np.expm1(mel / 1127)
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filter")
@@ -90,8 +96,6 @@ def test_a_batch_is_its_rows(monkeypatch):
         (np.zeros(2400), {"window": 0.1}, "at most n_fft"),
         (np.zeros(2400), {"step": 0.0}, "at least one sample"),
         (np.zeros(2400), {"n_bins": 0}, "n_bins"),
-        (np.zeros(2400), {"f_max": 13000.0}, "half the sample rate"),
-        (np.zeros(2400), {"floor": 0.0}, "floor"),
     ],
 )
 def test_bad_input(wave, arguments, message):

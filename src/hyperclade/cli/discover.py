@@ -161,19 +161,10 @@ class _Titles:
 
 
 def _needs_encoder(source: Path, encoder: str | None) -> bool:
-    if encoder is not None or source.is_dir() or source.suffix.lower() == ".txt":
-        return True
-    if source.suffix.lower() != ".parquet" or not source.exists():
-        return False
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from hyperclade.data.opening import what_is
 
-    try:
-        schema = pq.read_schema(source)
-    except pa.ArrowException:
-        return False  # whoever reads the features says what is wrong with the file
-    image = schema.field("image").type if "image" in schema.names else None
-    return image is not None and (pa.types.is_struct(image) or pa.types.is_binary(image))
+    give = "a feature file, a folder or Parquet file of images, or a text file"
+    return encoder is not None or what_is(source, give=give) in ("folder", "image table", "texts")
 
 
 def _embed(
@@ -187,7 +178,8 @@ def _embed(
     overwrite: bool,
 ) -> Path:
     """Features beside `target`, where an interrupted run finds its finished batches again."""
-    from hyperclade.cli.embed import embed_to_file
+    from hyperclade.cli.console import bar
+    from hyperclade.data.embedding import embed_to_file
 
     path = target.with_name(target.name + ".features.npy")
     if path.exists() and not overwrite:
@@ -200,17 +192,18 @@ def _embed(
     unknown = [name for name in columns if name is not None]
     if unknown and source.suffix.lower() != ".parquet":
         raise ValueError(f"no file {unknown[0]!r} with a value a row")
-    embed_to_file(
-        source,
-        path,
-        encoder,
-        label_column=columns[0],
-        name_column=columns[1],
-        id_column=columns[2],
-        device=device,
-        overwrite=overwrite,
-        progress=True,
-    )
+    with bar() as (progress, _):
+        embed_to_file(
+            source,
+            path,
+            encoder,
+            label_column=columns[0],
+            name_column=columns[1],
+            id_column=columns[2],
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
     return path
 
 
@@ -296,7 +289,7 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 
 def _adopt(embedded: Path, folder: Path) -> None:
     """Move the features into the folder of results."""
-    from hyperclade.data.features import rows_file
+    from hyperclade.data.formats.npy import rows_file
 
     beside = embedded.with_name(embedded.name + ".skipped.csv")
     for path, name in zip((embedded, rows_file(embedded), beside), _EMBEDDED, strict=True):

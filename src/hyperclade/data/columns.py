@@ -1,12 +1,13 @@
 """Names of the features of a file, and rows put in the order of other names."""
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hyperclade.data.features import _is_list, _is_number, _open_parquet, _pick_columns
+from hyperclade.data.formats import csv, parquet
+from hyperclade.data.formats.rows import pick_columns
+from hyperclade.data.texts import read_text
 
 
 def feature_columns(
@@ -32,21 +33,12 @@ def feature_columns(
     ['x', 'y']
     >>> folder.cleanup()
     """
-    path = Path(path)
-    asked = {"label": labels, "name": names, "id": ids}
-    if path.suffix.lower() == ".parquet":
-        schema = _open_parquet(path).schema_arrow
-        if any(_is_list(field.type) for field in schema if field.name not in asked.values()):
-            return None
-        available = [str(name) for name in schema.names]
-    elif path.suffix.lower() == ".csv":
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            available = next((row for row in csv.reader(file) if row), [])
-        if all(map(_is_number, available)):
-            return None
-    else:
+    path, asked = Path(path), {"label": labels, "name": names, "id": ids}
+    names_of = {".parquet": parquet.column_names, ".csv": csv.column_names}.get(path.suffix.lower())
+    available = None if names_of is None else names_of(path, asked)
+    if available is None:
         return None
-    taken = set(_pick_columns(available, asked)[0].values())
+    taken = pick_columns(available, asked)[0].values()
     return [name for name in available if name not in taken]
 
 
@@ -58,12 +50,7 @@ def read_columns(path: str | os.PathLike, d: int) -> list[str]:
     ValueError
         If the file cannot be read or has another number of names.
     """
-    path = Path(path)
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a readable text file of column names ({error})") from error
-    names = [line for line in lines if line]
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if len(names) != d:
         raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one a line each")
     return names

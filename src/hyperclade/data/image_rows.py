@@ -1,6 +1,5 @@
 """Images and masks of one size, read by rows: kept decoded where they are few, else decoded when read."""
 
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hyperclade.data.images import ImageItem, decode_images
+from hyperclade.data.images import ImageItem, decode_images, opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -79,6 +78,7 @@ class Pictures:
 
     Examples
     --------
+    >>> import io
     >>> image = io.BytesIO()
     >>> from PIL import Image
     >>> Image.new("RGB", (4, 3)).save(image, "png")
@@ -261,17 +261,13 @@ def open_masks(
 
 def image_size(item: ImageItem) -> tuple[int, int] | None:
     """(height, width) by the header of a file, upright as `decode_images` turns it; None if it has none."""
-    from PIL import Image
 
-    if item.source is None:
-        return None
-    try:
-        with Image.open(_stream(item)) as image:
-            width, height = image.size
-            quarter_turned = image.getexif().get(0x0112, 1) >= 5
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
-        return None
-    return (width, height) if quarter_turned else (height, width)
+    def upright(image: "Image") -> tuple[int, int]:
+        quarter_turned = image.getexif().get(0x0112, 1) >= 5
+        return image.size if quarter_turned else image.size[::-1]
+
+    size = opened(item, upright)
+    return None if isinstance(size, str) else size
 
 
 def _decode_all(
@@ -327,18 +323,18 @@ def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -
     """Classes (h, w), upright as images are, or why there are none."""
     from PIL import Image, ImageOps
 
-    if item.source is None:
-        return "no mask in this row"
-    try:
-        with Image.open(_stream(item)) as mask:
-            mask.load()
-            upright = ImageOps.exif_transpose(mask)
-            values = np.asarray(_covering(upright, size, Image.Resampling.NEAREST))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        return str(error)
+    def upright(mask: Image.Image) -> tuple[str, np.ndarray]:
+        mask.load()
+        turned = ImageOps.exif_transpose(mask)
+        return mask.mode, np.asarray(_covering(turned, size, Image.Resampling.NEAREST))
+
+    read = opened(item, upright)
+    if isinstance(read, str):
+        return read
+    mode, values = read
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise ValueError(
-            f"mask {item.id} is of kind {mask.mode!r}; need one whole number a pixel (a grey or palette PNG)"
+            f"mask {item.id} is of kind {mode!r}; need one whole number a pixel (a grey or palette PNG)"
         )
     values = values.astype(np.int64)
     known = (values >= 0) & (values < len(classes))
@@ -358,7 +354,3 @@ def _covering(image: "Image", size: tuple[int, int], resampling: Any) -> "Image"
     if image.size == (width, height):
         return image
     return ImageOps.fit(image, (width, height), resampling)
-
-
-def _stream(item: ImageItem) -> Any:
-    return io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source

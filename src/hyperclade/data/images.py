@@ -2,18 +2,21 @@
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-import pyarrow as pa
 import pyarrow.parquet as pq
+
+from hyperclade.data.formats.parquet import is_encoded, open_parquet
+from hyperclade.data.opening import IMAGE_SUFFIXES, files_under
+from hyperclade.environment import require
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-IMAGE_SUFFIXES = frozenset((".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,20 +55,9 @@ def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
     ...     image_folder(folder)
     [ImageItem(id='owls/barn owl.jpg', label='owls', name='barn owl')]
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                found.append(Path(parent, name).relative_to(folder))
-    if not found:
-        raise ValueError(f"no images under {folder}: no file ends in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    paths = [path.relative_to(folder) for path in files_under(folder, IMAGE_SUFFIXES, "images")]
     return [
-        ImageItem(path.as_posix(), path.parent.name or None, path.stem, folder / path)
-        for path in sorted(found, key=lambda path: path.as_posix())
+        ImageItem(path.as_posix(), path.parent.name or None, path.stem, Path(folder, path)) for path in paths
     ]
 
 
@@ -92,15 +84,13 @@ def image_parquet(
     Examples
     --------
     >>> import tempfile
+    >>> import pyarrow as pa
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     pq.write_table(pa.table({"image": [b"a", b"b"], "label": ["x", "y"]}), f"{folder}/x.parquet")
     ...     [[item.label for item in batch] for batch in image_parquet(f"{folder}/x.parquet", batch_size=1)]
     [['x'], ['y']]
     """
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path}: not a readable Parquet file ({error})") from error
+    file = open_parquet(path)
     columns = {"image": image}
     for role, asked in (("label", label), ("name", name), ("id", id)):
         if asked is not None or role in file.schema_arrow.names:
@@ -109,7 +99,9 @@ def image_parquet(
         if column not in file.schema_arrow.names:
             have = ", ".join(file.schema_arrow.names)
             raise ValueError(f"{path}: no column {column!r}; the file has {have}")
-    _check_image_column(file.schema_arrow.field(image), path)
+    kind = file.schema_arrow.field(image).type
+    if not is_encoded(kind):
+        raise ValueError(f"{path}: column {image!r} is {kind}, not encoded images (bytes)")
     return _parquet_batches(file, columns, batch_size)
 
 
@@ -132,41 +124,38 @@ def decode_images(
     >>> decode_images([ImageItem("7", None, "seven", b"no image")])
     ([], [], [('7', 'not an image that Pillow knows')])
     """
-    try:
-        from PIL import Image, ImageOps
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("reading images needs Pillow: pip install 'hyperclade[learn]'") from error
+    require("reading images", "PIL")
+    from PIL import ImageOps
+
+    def upright(image: "Image") -> "Image":
+        image.load()
+        return ImageOps.exif_transpose(image).convert("RGB")
+
     images, good, broken = [], [], []
     for item in items:
-        if item.source is None:
-            broken.append((item.id, "no image in this row"))
-            continue
-        try:
-            source = io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source
-            with Image.open(source) as image:
-                image.load()
-                images.append(ImageOps.exif_transpose(image).convert("RGB"))
+        image = opened(item, upright)
+        if isinstance(image, str):
+            broken.append((item.id, image))
+        else:
+            images.append(image)
             good.append(item)
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-            # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
-            broken.append((item.id, _reason(error)))
     return images, good, broken
 
 
-def _reason(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
+def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
+    """What `read` takes from the image, or why there is none."""
+    from PIL import Image, UnidentifiedImageError
 
-    if isinstance(error, UnidentifiedImageError):
+    if item.source is None:
+        return "no image in this row"
+    try:
+        with Image.open(io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source) as image:
+            return read(image)
+    except UnidentifiedImageError:
         return "not an image that Pillow knows"
-    return str(error) or type(error).__name__
-
-
-def _check_image_column(column: pa.Field, path: str | os.PathLike) -> None:
-    kind = column.type
-    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
-        kind = kind.field("bytes").type
-    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-        raise ValueError(f"{path}: column {column.name!r} is {column.type}, not encoded images (bytes)")
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
+        return str(error) or type(error).__name__
 
 
 def _parquet_batches(

@@ -1,6 +1,5 @@
 """Files of features or images with labels, read as samples labelled with nodes of a taxonomy."""
 
-import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import scipy.sparse as sp
 
 from hyperclade.data.features import read_features
+from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.image_rows import open_images
 from hyperclade.data.images import ImageItem, image_folder, image_parquet
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
@@ -50,15 +49,8 @@ def labelled_features(
         )
     names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
     nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
-    features = table.features.toarray() if sp.issparse(table.features) else table.features
-    ids = range(len(names)) if table.ids is None else table.ids
-    return LabelledSet(
-        np.asarray(features, dtype=np.float32),
-        nodes,
-        taxonomy,
-        tuple(map(str, ids)),
-        count_incomplete(nodes, taxonomy),
-    )
+    features, ids = table.dense()
+    return LabelledSet(features, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy))
 
 
 def labelled_images(
@@ -141,8 +133,10 @@ def listed_images(
         items = [item for batch in image_parquet(source) for item in batch]
         have = pq.read_schema(source).names
     elif suffix == ".csv":
-        frame = _csv_table(source)
+        frame = read_text_table(source)
         have = frame.columns.tolist()
+        if not len(frame):
+            raise ValueError(f"{source}: no rows below the header {', '.join(have)}")
         if "path" not in have:
             raise ValueError(f"{source}: no column 'path'; the file has {', '.join(have)}")
         bare = frame["path"].str.strip() == ""
@@ -160,24 +154,6 @@ def listed_images(
         frame = pd.read_parquet(source, columns=columns)
     cells = frame[columns].fillna("").astype(str).to_numpy().tolist()
     return items, [[cell for cell in row if cell] for row in cells]
-
-
-def _csv_table(source: Path) -> pd.DataFrame:
-    """As text; pandas' reader would fill short rows and cut long ones."""
-    try:
-        with open(source, newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{source}: not a readable CSV file ({error})") from error
-    wrong = np.flatnonzero(np.array([len(row) for row in rows]) != len(header))
-    if len(wrong):
-        raise ValueError(
-            f"{source}: row {wrong[0]} (counted from 0) has {len(rows[wrong[0]])} cells, the header has "
-            f"{len(header)}"
-        )
-    if not rows or len(set(header)) < len(header):
-        raise ValueError(f"{source}: no rows, or two columns of one name in {', '.join(header)}")
-    return pd.DataFrame(rows, columns=header)
 
 
 def _paths_or(

@@ -11,21 +11,16 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-try:
-    import av
-    from av.error import FFmpegError
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "reading video and sound needs PyAV: pip install 'hyperclade[learn]'"
-    ) from error
+from hyperclade.environment import require
 
-MEDIA_SUFFIXES = frozenset(
-    (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
-)
+require("reading video and sound", "av")
+import av  # noqa: E402 - what it needs is said first
+from av.error import FFmpegError  # noqa: E402
+
 # Containers round time stamps to as much as a millisecond; what departs more from where the samples before it
 # end is a gap or an overlap that somebody made.
 _JITTER = 0.005
@@ -48,34 +43,11 @@ class MediaError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class StreamInfo:
-    """One stream of a file.
+class Extent(NamedTuple):
+    """When a stream begins and ends, in seconds on the clock of its file."""
 
-    kind : "video" or "audio"; codec : FFmpeg's name of it.
-    start, end : seconds on the file's clock.
-    width, height : pixels as stored; frame_rate : mean frames a second, None if the file does not say.
-    sample_rate : samples a second; channels : their number. Fields of the other kind are 0.
-    """
-
-    kind: str
-    codec: str
     start: float
     end: float
-    width: int = 0
-    height: int = 0
-    frame_rate: float | None = None
-    sample_rate: int = 0
-    channels: int = 0
-
-
-@dataclass(frozen=True)
-class MediaInfo:
-    """What a file says of itself: its duration in seconds and the streams that `read_clip` would use."""
-
-    duration: float
-    video: StreamInfo | None
-    audio: StreamInfo | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +78,6 @@ def read_clip(
     window: float = 1.0,
     sample_rate: int = 24000,
     min_sound: float = 0.9,
-    threads: int = 1,
 ) -> ClipMedia:
     """Read the middle of a clip: a window of sound, and pictures spread evenly over it.
 
@@ -126,7 +97,6 @@ def read_clip(
     sample_rate : samples a second of the result, resampled and mixed to one channel.
     min_sound : the part of the window that the file must have intact sound for, 0 to 1. Also how long a clip
         must be, in windows: streams often end some milliseconds apart.
-    threads : that decode video; with many clips at once, one each is the fastest.
 
     Raises
     ------
@@ -142,7 +112,7 @@ def read_clip(
     hyperclade.data.media.MediaError: no such file.mp4: no such file
     """
     _check_arguments(start, end, n_frames, frame_size, window, sample_rate, min_sound)
-    with _Opened(path, threads) as file:
+    with _Opened(path) as file:
         for kind, stream in (("video", file.video), ("sound", file.audio)):
             if stream is None:
                 raise MediaError(path, f"no {kind} stream; a clip needs video and sound")
@@ -180,12 +150,13 @@ def read_clip(
         )
 
 
-def probe(path: str | os.PathLike) -> MediaInfo:
-    """Durations, streams and their start times, from the headers of a file.
+def probe(path: str | os.PathLike) -> tuple[Extent | None, Extent | None]:
+    """When picture and sound of a file begin and end, by its headers; None for a stream that it lacks.
 
     Raises
     ------
-    MediaError : missing or empty file, or one that FFmpeg does not know.
+    MediaError
+        Missing or empty file, or one that FFmpeg does not know.
 
     Examples
     --------
@@ -197,20 +168,10 @@ def probe(path: str | os.PathLike) -> MediaInfo:
     hyperclade.data.media.MediaError: ...mp4: the file is empty
     """
     with _Opened(path) as file:
-        infos: dict[str, StreamInfo | None] = {"video": None, "audio": None}
-        for kind, stream in (("video", file.video), ("audio", file.audio)):
-            if stream is None:
-                continue
-            start, end = file.extent(stream)
-            context = stream.codec_context
-            if kind == "video":
-                rate = float(stream.average_rate) if stream.average_rate else None
-                about = {"width": context.width, "height": context.height, "frame_rate": rate}
-            else:
-                about = {"sample_rate": context.sample_rate, "channels": context.channels}
-            infos[kind] = StreamInfo(kind, context.name, start, end, **about)
-        ends = [info.end for info in infos.values() if info is not None]
-        return MediaInfo(max(ends, default=0.0), infos["video"], infos["audio"])
+        video, audio = (
+            None if stream is None else Extent(*file.extent(stream)) for stream in (file.video, file.audio)
+        )
+        return video, audio
 
 
 def _check_arguments(
@@ -239,8 +200,8 @@ def _check_arguments(
 class _Opened:
     """An open file with its best video and audio stream; FFmpeg's errors leave it as `MediaError`."""
 
-    def __init__(self, path: str | os.PathLike, threads: int = 1) -> None:
-        self.path, self.threads = Path(path), threads
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
 
     def __enter__(self) -> _Opened:
         if not self.path.is_file():
@@ -260,7 +221,7 @@ class _Opened:
         if self.video is not None and self.video.disposition & av.stream.Disposition.attached_pic:
             self.video = None  # the cover of an album is no video
         if self.video is not None:
-            self.video.codec_context.thread_count = self.threads
+            self.video.codec_context.thread_count = 1  # many clips at once are the fastest so
         self.audio: Any = streams.best("audio")
         start = self.container.start_time
         self.origin = 0.0 if start is None else start / av.time_base

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from hyperclade.data.arff import read_arff, read_hierarchical_arff
+from hyperclade.data.formats.arff import read_hierarchical_arff
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_images
 from hyperclade.data.masks import MaskedSet, masked_folder
 from hyperclade.data.taxonomies import read_taxonomy
-
-_UCI_SMALL, _UCI_LARGE = ("zoo", "iris", "glass"), ("segment", "spambase", "pendigits")
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,6 @@ class Sample:
     label_names : (k,) str.
     other_labels : further labellings of the rows by name, each (n,) str.
     description : what it is, its source and licence.
-    feature_names : d names of the columns, or none.
     """
 
     features: np.ndarray
@@ -37,7 +33,6 @@ class Sample:
     label_names: np.ndarray
     description: str
     other_labels: dict[str, np.ndarray] = field(default_factory=dict)
-    feature_names: tuple[str, ...] = ()
 
 
 def load_nouns() -> Sample:
@@ -130,80 +125,8 @@ def data_home() -> Path | None:
     return None
 
 
-def load_uci(name: str) -> Sample:
-    """A table of UCI (CC BY 4.0) from the data folder, with the last column as label and true/false as 1/0.
-
-    Parameters
-    ----------
-    name : "zoo", "iris", "glass", "segment", "spambase" or "pendigits".
-
-    Raises
-    ------
-    ValueError : another name.
-    FileNotFoundError : no data folder, or it lacks the table.
-    """
-    _check("name", name, (*_UCI_SMALL, *_UCI_LARGE))
-    path = _data_file("uci", f"{name}.arff" + (".gz" if name in _UCI_LARGE else ""))
-    frame = read_arff(path)
-    label = frame.columns[-1]
-    names = (
-        frame.pop("animal")
-        if "animal" in frame
-        else pd.Series([f"{v} #{k}" for k, v in frame[label].items()])
-    )
-    codes, label_names = pd.factorize(frame.pop(label), sort=True)
-    return Sample(
-        features=frame.replace({"true": 1.0, "false": 0.0}).to_numpy(np.float64),
-        names=names.to_numpy(dtype=str),
-        labels=codes.astype(np.int64),
-        label_names=np.asarray(label_names, dtype=str),
-        description=f"UCI {name} (CC BY 4.0)",
-        feature_names=tuple(frame.columns),
-    )
-
-
-def load_wordnet() -> tuple[Sample, np.ndarray]:
-    """All 82,115 noun synsets of WordNet 3.0 from the data folder, and their hypernym edges.
-
-    Returns
-    -------
-    Sample : (82115, 256) float16 memory map, first words as names, lexnames as labels.
-    edges : (m, 2) int64 rows (child, parent), instance hypernyms included: an acyclic graph, not a tree.
-
-    Raises
-    ------
-    FileNotFoundError : no data folder, or it lacks WordNet.
-    """
-    nouns = pd.read_parquet(_data_file("wordnet", "nouns.parquet"))
-    path = _data_file("wordnet", "nouns_minilm_pca256.npy")
-    row_of = pd.Series(np.arange(len(nouns)), index=nouns["offset"])
-    parents = pd.concat([nouns["hypernyms"].explode(), nouns["instance_hypernyms"].explode()]).dropna()
-    edges = np.stack([parents.index.to_numpy(np.int64), row_of[parents].to_numpy(np.int64)], axis=1)
-    codes, lexnames = pd.factorize(nouns["lexname"], sort=True)
-    sample = Sample(
-        features=np.load(path, mmap_mode="r", allow_pickle=False),
-        names=np.array([words[0] for words in nouns["words"]]),
-        labels=codes.astype(np.int64),
-        label_names=np.asarray(lexnames, dtype=str),
-        description="WordNet 3.0 nouns (Princeton University), embedded by all-MiniLM-L6-v2, 256 components",
-    )
-    return sample, edges
-
-
-def load_cifar100(split: str) -> pd.DataFrame:
-    """CIFAR-100 from the data folder, 100 images a class: columns image (encoded bytes), label, superclass.
-
-    Raises
-    ------
-    ValueError : `split` is neither "train" nor "test".
-    FileNotFoundError : no data folder, or it lacks CIFAR-100.
-    """
-    _check("split", split, ("train", "test"))
-    return pd.read_parquet(_data_file("cifar100", f"{split}.parquet"))
-
-
 def load_cifar100_images(split: str) -> LabelledSet:
-    """CIFAR-100 as in `load_cifar100`: images of 32 × 32 pixels labelled with their class and superclass.
+    """CIFAR-100 with 100 images a class: 32 × 32 pixels, labelled with their class and superclass.
 
     Raises
     ------
@@ -211,7 +134,7 @@ def load_cifar100_images(split: str) -> LabelledSet:
     FileNotFoundError : no data folder, or it lacks CIFAR-100.
     """
     _check("split", split, ("train", "test"))
-    path = _data_file("cifar100", f"{split}.parquet")
+    path = data_file("cifar100", f"{split}.parquet")
     return labelled_images(path, read_taxonomy("cifar100"), labels=("superclass", "label"))
 
 
@@ -230,7 +153,7 @@ def load_imclef(name: str, split: str) -> LabelledSet:
     """
     _check("name", name, ("07A", "07D"))
     _check("split", split, ("train", "test"))
-    return read_hierarchical_arff(_data_file("imclef", f"ImCLEF{name}_{split.title()}.arff.gz"))
+    return read_hierarchical_arff(data_file("imclef", f"ImCLEF{name}_{split.title()}.arff.gz"))
 
 
 def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
@@ -247,16 +170,18 @@ def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
     FileNotFoundError : no data folder, or it lacks CamVid.
     """
     _check("split", split, ("train", "val", "test"))
-    folder = _data_file("camvid", split)
+    folder = data_file("camvid", split)
     return masked_folder(folder / "images", folder / "labels", read_taxonomy("camvid"), void=[11], size=size)
 
 
-def _check(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {value!r}")
+def data_file(*parts: Any) -> Path:
+    """A file or folder of the data folder.
 
-
-def _data_file(*parts: Any) -> Path:
+    Raises
+    ------
+    FileNotFoundError
+        No data folder, or it lacks the file.
+    """
     home = data_home()
     if home is None:
         raise FileNotFoundError("no data folder: set HYPERCLADE_DATA to it")
@@ -264,3 +189,8 @@ def _data_file(*parts: Any) -> Path:
     if not path.exists():
         raise FileNotFoundError(f"the data folder lacks {'/'.join(parts)}: no {path}")
     return path
+
+
+def _check(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {value!r}")

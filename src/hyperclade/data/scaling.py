@@ -82,14 +82,8 @@ class Scaling:
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it."""
-        return json.dumps(
-            {
-                "kind": self.kind,
-                "shift": self.shift.tolist(),
-                "factor": self.factor.tolist(),
-                "constant": self.constant.tolist(),
-            }
-        )
+        arrays = {name: getattr(self, name).tolist() for name in ("shift", "factor", "constant")}
+        return json.dumps({"kind": self.kind} | arrays)
 
     @classmethod
     def from_json(cls, text: str) -> Scaling:

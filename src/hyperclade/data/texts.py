@@ -14,7 +14,7 @@ def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
 
     Raises
     ------
-    ValueError : not a file, not UTF-8, or no line with text.
+    ValueError : as `read_text` has it, or no line with text.
 
     Examples
     --------
@@ -24,14 +24,24 @@ def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
     ...     text_lines(Path(folder, "titles.txt"))
     (['first', 'third'], [1, 3])
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 text ({error}); convert it first") from error
+    lines = read_text(path).split("\n")
     kept = [(line.strip(), number) for number, line in enumerate(lines, 1) if line.strip()]
     if not kept:
         raise ValueError(f"{path} holds no text")
     return [text for text, _ in kept], [number for _, number in kept]
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """All of a UTF-8 file.
+
+    Raises
+    ------
+    ValueError
+        No such file, or it cannot be read as text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error}); convert it first") from error
+    except OSError as error:
+        raise ValueError(f"{path}: not a readable text file ({error})") from error

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
-from hyperclade.data.images import IMAGE_SUFFIXES
+from hyperclade.data.opening import IMAGE_SUFFIXES
 from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores

@@ -1,28 +1,26 @@
 """Where samples come from: data sets by name, or files and folders of features, images and masks."""
 
-import csv
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
-from hyperclade.data.features import SUFFIXES, read_features
+from hyperclade.data.features import read_features
+from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
-from hyperclade.data.images import IMAGE_SUFFIXES, ImageItem, image_folder
+from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
 from hyperclade.data.masks import MaskedSet, masked_folder
+from hyperclade.data.opening import LISTS_IMAGES, what_is
 from hyperclade.data.samples import load_camvid, load_cifar100_images, load_imclef
 from hyperclade.data.taxonomies import read_taxonomy
 from hyperclade.recognition.config import Source
 from hyperclade.trees.taxonomy import Taxonomy
 
 NAMED = ("imclef07a", "imclef07d", "cifar100", "camvid")
-_ARFF = (".arff", ".arff.gz")
+_GIVE = f"{', '.join(NAMED)}, a file or a folder"
 
 
 def load_samples(
@@ -59,7 +57,7 @@ def load_samples(
         return load_cifar100_images(split or "train")
     if name == "camvid":
         return load_camvid(split or "train", size=source.size)
-    path = _existing(data)
+    kind, path = what_is(data, give=_GIVE), Path(data)
     if split is not None:
         raise ValueError(
             f"{path} has no split {split!r}: files have no splits, give the file of the one you mean"
@@ -81,9 +79,9 @@ def load_samples(
             image_ending=source.image_ending,
             mask_ending=source.mask_ending,
         )
-    if name.lower().endswith(_ARFF):
+    if kind == "arff":
         return read_hierarchical_arff(path, taxonomy)
-    if _lists_images(path):
+    if kind in LISTS_IMAGES:
         return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
     return labelled_features(path, taxonomy, labels=_label_column(path, source))
 
@@ -111,53 +109,23 @@ def load_inputs(
     if str(data) in NAMED:
         samples = load_samples(data, "test", source=source)
         return samples.inputs, samples.ids, samples.skipped
-    path = _existing(data)
-    if str(data).lower().endswith(_ARFF):
+    kind, path = what_is(data, give=_GIVE), Path(data)
+    if kind == "arff":
         return *read_arff_features(path), ()
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if kind == "image":
         items = [ImageItem(path.name, None, path.stem, path)]
-    elif path.is_dir():
+    elif kind == "folder":
         items = image_folder(path)
-    elif _lists_images(path):
+    elif kind in LISTS_IMAGES:
         items, _ = listed_images(path)
     else:
-        table = read_features(path, labels=_label_column(path, source))
-        ids = range(table.features.shape[0]) if table.ids is None else table.ids
-        features = table.features.toarray() if hasattr(table.features, "toarray") else table.features
-        return np.asarray(features, dtype=np.float32), tuple(map(str, ids)), ()
+        return *read_features(path, labels=_label_column(path, source)).dense(), ()
     images: ImageRows | Pictures
     if own_sizes:
         images, good, skipped = open_pictures(items)
     else:
         images, good, skipped = open_images(items, source.size)
     return images, tuple(items[k].id for k in good), skipped
-
-
-def _existing(data: str | os.PathLike) -> Path:
-    path = Path(data)
-    if not path.exists():
-        raise ValueError(f"no data {str(data)!r}: give {', '.join(NAMED)}, a file or a folder")
-    if path.is_file() and not str(data).lower().endswith((*_ARFF, *SUFFIXES, *IMAGE_SUFFIXES)):
-        raise ValueError(
-            f"{path}: {path.suffix!r} is no known kind of data; use {', '.join((*_ARFF, *SUFFIXES))}"
-        )
-    return path
-
-
-def _lists_images(path: Path) -> bool:
-    """Whether it is a folder, a Parquet file with a column "image", or a CSV file with a column "path"."""
-    if path.is_dir():
-        return True
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        try:
-            return "image" in pq.read_schema(path).names
-        except (pa.ArrowException, OSError) as error:
-            raise ValueError(f"{path}: not a readable Parquet file ({error})") from error
-    if suffix != ".csv":
-        return False
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        return "path" in next((row for row in csv.reader(file) if row), [])
 
 
 def _label_column(path: Path, source: Source) -> str | None:

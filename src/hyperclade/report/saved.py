@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hyperclade.data.columns import in_order
-from hyperclade.data.features import _arrow
+from hyperclade.data.formats.parquet import to_arrow
 from hyperclade.data.scaling import Scaling
 from hyperclade.report.cuts import Cuts
 
@@ -140,7 +140,7 @@ class SavedDiscovery:
         values: dict[str, Any] = {"id": np.arange(rows.shape[0]) if table.ids is None else table.ids}
         for role, own in (("name", table.names), ("label", table.labels)):
             if own is not None:
-                values[role] = _arrow(own)
+                values[role] = to_arrow(own)
         values |= {column: labels[found.leaf] for column, labels in known.items()}
         values |= {"confidence": found.confidence, "outlier": found.outlier, "nearest_row": found.nearest}
         values["nearest_id"] = found.nearest if self.ids is None else self.ids[found.nearest]

@@ -3,12 +3,13 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from hyperclade.data.opening import existing
 from hyperclade.data.paired import PairedSet
 
 AVDIGITS = "avdigits"
@@ -89,26 +90,14 @@ def load_pairs(
         )
     if wrong_pairs or noisy is not None:
         raise ValueError('wrong_pairs and noisy are options of the data "avdigits"')
-    if not Path(data).exists():
-        raise ValueError(
-            f'no data {str(data)!r}: give "avdigits", a CSV file of clips, or a folder of media files'
-        )
-    from hyperclade.data.clips import cache_clips, read_clip_table
+    existing(data, give='"avdigits", a CSV file of clips, or a folder of media files')
+    from hyperclade.data.clip_cache import cache_clips
+    from hyperclade.data.clips import read_clip_table
 
     media = media or Media()
-    pairs = cache_clips(
-        read_clip_table(data, every=media.every),
-        cache_folder(data, media),
-        n_frames=media.n_frames,
-        frame_size=media.frame_size,
-        window=media.window,
-        sample_rate=media.sample_rate,
-        n_bins=media.n_bins,
-        n_workers=media.n_workers,
-        rebuild=media.rebuild,
-        retry_skipped=media.retry_skipped,
-        progress=progress,
-    )
+    options = {name: value for name, value in asdict(media).items() if name not in ("every", "cache")}
+    table = read_clip_table(data, every=media.every)
+    pairs = cache_clips(table, cache_folder(data, media), progress=progress, **options)
     pairs = with_classes(pairs, class_names)
     if n_pairs is None:
         return pairs

@@ -84,7 +84,7 @@ class SelfLabelSystem(System):
         noise : float
             AV digits: noise over signal in the degraded modality.
         """
-        from hyperclade.data.clips import skipped_clips
+        from hyperclade.data.clip_cache import skipped_clips
         from hyperclade.selflabel.sources import AVDIGITS, cache_folder, load_pairs
 
         pairs = load_pairs(

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
+from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.samples import data_home, load_imclef
 
 HEADER = "@relation r\n% note\n@attribute x numeric\n@attribute class hierarchical 1,1/2,1,1/3,4/5\n\n@DATA\n"
@@ -49,6 +49,9 @@ def test_test_file_shares_the_taxonomy(tmp_path):
         (HEADER, "0 rows"),
         ("@attribute x real\n@data\n1\n", "0 hierarchical attributes"),
         ("@attribute x {a}\n@attribute c hierarchical 1\n@data\na,1\n", "line 1: attribute type 'nominal'"),
+        ("@attribute x string\n@data\nx\n", "line 1: attribute type 'string'"),
+        ("a,b\n1,2\n", "not an ARFF file"),
+        ("@attribute a real\n@data\n{0 1}\n", "line 3: sparse"),
         ("@attribute c hierarchical 1,1//2\n@data\n1\n", "line 1: path '1//2' has an empty part"),
     ],
 )

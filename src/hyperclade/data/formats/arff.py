@@ -1,11 +1,11 @@
-"""ARFF files: plain ones as tables, hierarchical ones as samples labelled with nodes of a taxonomy."""
+"""ARFF files: features, and samples labelled with nodes of a taxonomy."""
 
 import csv
 import gzip
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,33 +13,7 @@ import pandas as pd
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
 from hyperclade.trees.taxonomy import Taxonomy
 
-_NUMERIC = ("real", "numeric", "integer")
-
-
-def read_arff(path: str | os.PathLike) -> pd.DataFrame:
-    """Read a dense ARFF file: numeric columns as float64, nominal ones as text; "?" as missing.
-
-    Raises
-    ------
-    ValueError : not ARFF, sparse rows or other attribute types, or a row of the wrong length; names the line.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "x.arff")
-    ...     _ = path.write_text("@attribute size real\\n@attribute kind {a, b}\\n@data\\n1.5,b\\n")
-    ...     read_arff(path).to_dict("records")
-    [{'size': 1.5, 'kind': 'b'}]
-    """
-    attributes, rows = _parse(path)
-    _check_kinds(path, attributes, (*_NUMERIC, "nominal"))
-    frame = pd.DataFrame([cells for _, cells in rows], columns=[attribute.name for attribute in attributes])
-    frame = frame.replace("?", None)
-    for attribute in attributes:
-        if attribute.kind != "nominal":
-            frame[attribute.name] = pd.to_numeric(frame[attribute.name]).astype(np.float64)
-    return frame
+_KINDS = ("real", "numeric", "integer", "hierarchical")
 
 
 def read_hierarchical_arff(path: str | os.PathLike, taxonomy: Taxonomy | None = None) -> LabelledSet:
@@ -144,19 +118,15 @@ def _parse(path: str | os.PathLike) -> tuple[list[_Attribute], list[tuple[int, l
     return attributes, rows
 
 
-def _check_kinds(path: str | os.PathLike, attributes: list[_Attribute], known: tuple[str, ...]) -> None:
-    for attribute in attributes:
-        if attribute.kind not in known:
-            raise ValueError(
-                f"{path}: line {attribute.line}: attribute type {attribute.kind!r} is not supported"
-            )
-
-
 def _hierarchical(
     path: str | os.PathLike, attributes: list[_Attribute], rows: list[tuple[int, list[str]]]
 ) -> list[int]:
     """Positions of the hierarchical attributes, of a file whose others are numeric."""
-    _check_kinds(path, attributes, (*_NUMERIC, "hierarchical"))
+    for attribute in attributes:
+        if attribute.kind not in _KINDS:
+            raise ValueError(
+                f"{path}: line {attribute.line}: attribute type {attribute.kind!r} is not supported"
+            )
     if not rows:
         raise ValueError(f"{path}: 0 rows; there must be some after @data")
     return [k for k, attribute in enumerate(attributes) if attribute.kind == "hierarchical"]
@@ -195,10 +165,9 @@ def _numbers(cells: np.ndarray) -> np.ndarray:
 
 
 def _text(path: str | os.PathLike) -> str:
+    opening: Any = gzip.open if Path(path).suffix == ".gz" else open
     try:
-        if Path(path).suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                return file.read()
-        return Path(path).read_text(encoding="utf-8")
+        with opening(path, "rt", encoding="utf-8") as file:
+            return file.read()
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(f"{path}: not readable as text ({error})") from error

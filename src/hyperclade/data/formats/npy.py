@@ -1,0 +1,41 @@
+"""Features as `.npy` arrays, memory-mapped; their ids, labels and names lie in a Parquet file beside."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hyperclade.data.atomic import atomic_write
+from hyperclade.data.formats.parquet import column_values, open_parquet, to_arrow
+from hyperclade.data.formats.rows import Read, pick_columns
+
+
+def read(path: Path, asked: dict[str, str | None]) -> Read:
+    try:
+        features = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: not a readable .npy array of numbers ({error})") from error
+    rows = rows_file(path)
+    if not rows.exists():
+        return features, {}, set()
+    table = open_parquet(rows).read()
+    columns, inside = pick_columns(table.column_names, asked)
+    return features, {role: column_values(table.column(name)) for role, name in columns.items()}, inside
+
+
+def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    rows = rows_file(path)
+    with atomic_write(path) as file:
+        np.save(file, features, allow_pickle=False)
+        file.flush()
+        rows.unlink(missing_ok=True)  # never leave the rows of older features beside new ones
+    if columns:
+        with atomic_write(rows) as file:
+            pq.write_table(pa.table({role: to_arrow(values) for role, values in columns.items()}), file)
+
+
+def rows_file(path: str | os.PathLike) -> Path:
+    """The file that keeps the ids, labels and names of a `.npy` feature file: `X.npy` → `X.rows.parquet`."""
+    return Path(path).with_suffix(".rows.parquet")

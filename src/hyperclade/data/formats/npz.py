@@ -1,0 +1,59 @@
+"""Features as arrays or CSR matrices in `.npz` archives."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from hyperclade.data.atomic import atomic_write
+from hyperclade.data.formats.rows import Read, pick_columns
+
+
+def read(path: Path, asked: dict[str, str | None]) -> Read:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds a single array")
+            arrays = {key: archive[key] for key in archive.files}
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a readable .npz archive of numbers and text ({error})") from error
+    if {"format", "shape", "data"} <= arrays.keys():
+        features = sp.load_npz(path).tocsr()
+    else:
+        features = _features_of_archive(path, arrays)
+    columns, inside = pick_columns([key for key, a in arrays.items() if a.ndim == 1], asked)
+    return features, {role: arrays[key] for role, key in columns.items()}, inside
+
+
+def write(path: Path, features: Any, columns: dict[str, np.ndarray]) -> None:
+    arrays: dict[str, Any] = {f"{role}s": _fixed_width(values) for role, values in columns.items()}
+    if sp.issparse(features):
+        csr = features.tocsr()
+        arrays |= {"format": b"csr", "shape": csr.shape, "data": csr.data}
+        arrays |= {"indices": csr.indices, "indptr": csr.indptr}
+    else:
+        arrays["features"] = features
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
+
+
+def _features_of_archive(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    named = [key for key in ("features", "X") if key in arrays]
+    two_dimensional = [key for key, array in arrays.items() if array.ndim == 2]
+    if named:
+        return arrays[named[0]]
+    if len(two_dimensional) == 1:
+        return arrays[two_dimensional[0]]
+    raise ValueError(
+        f"{path}: need one 2-d array, or one called 'features' or 'X'; found "
+        + (", ".join(f"{key} {array.shape}" for key, array in arrays.items()) or "nothing")
+    )
+
+
+def _fixed_width(values: np.ndarray) -> np.ndarray:
+    """As unicode, since object arrays would have to be pickled; None becomes the empty text."""
+    if values.dtype.kind == "i":
+        return values
+    return np.array(["" if value is None else str(value) for value in values], dtype=np.str_)

@@ -1,0 +1,150 @@
+"""What a folder is for: written down in it once, and compared whenever work in it goes on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from hyperclade.data.atomic import atomic_write
+
+
+def claim(
+    folder: str | os.PathLike,
+    file: str,
+    wanted: dict[str, Any],
+    *,
+    may_change: Collection[str] = (),
+    within: str = "",
+    what: str = "run",
+    advice: str = "choose another folder or remove it",
+    alone: bool = True,
+) -> bool:
+    """Write down in a folder what it is for, or see that it is for just that.
+
+    Parameters
+    ----------
+    folder : path
+        It is made where there is none.
+    file : str
+        Name of the JSON file in it, "recipe.json".
+    wanted : dict
+        What decides the outcome of the work, to any depth.
+    may_change : collection of str
+        Settings that work which goes on may have otherwise, such as "training.precision".
+    within : str
+        The entry of `wanted` that is left out of the names of settings: with "recipe" it is "training.seed",
+        not "recipe.training.seed".
+    what : str
+        What to call such work in an error.
+    advice : str
+        What to do about another one.
+    alone : bool
+        Refuse a folder that holds other files and not this one.
+
+    Returns
+    -------
+    bool
+        Whether the folder was for this already.
+
+    Raises
+    ------
+    ValueError
+        The folder is for something else (names the settings that differ), is a file, or holds files and no
+        such work.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [claim(folder, "run.json", {"seed": 0}), claim(folder, "run.json", {"seed": 0})]
+    [False, True]
+    """
+    folder = Path(folder)
+    if (folder / file).exists():
+        strip = f"{within}." if within else ""
+        names = {name.removeprefix(strip) for name in differences(read_json(folder / file), wanted)}
+        if other := sorted(names - set(may_change)):
+            raise ValueError(f"{folder} holds a {what} with another {', '.join(other)}; {advice}")
+        return True
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; choose a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    # What an interrupted attempt to claim the folder has left is no other file.
+    if alone and any(not entry.name.startswith(f".{file}.") for entry in folder.iterdir()):
+        raise ValueError(f"{folder} is not empty and holds no {what}; choose another folder")
+    write_json(folder / file, wanted)
+    return False
+
+
+def differences(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Dotted names of the entries that differ, each with what is there and what is asked (None: nothing).
+
+    Examples
+    --------
+    >>> differences({"area": [0, 1], "training": {"seed": 0}}, {"area": (0, 1), "training": {"seed": 1}})
+    {'training.seed': (0, 1)}
+    """
+    return _differences(found, json.loads(json.dumps(wanted)), "")
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str) -> dict[str, tuple[Any, Any]]:
+    different: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys([*wanted, *found]):
+        there, asked = found.get(key), wanted.get(key)
+        if isinstance(there, dict) and isinstance(asked, dict):
+            different |= _differences(there, asked, f"{prefix}{key}.")
+        elif there != asked:
+            different[f"{prefix}{key}"] = (there, asked)
+    return different
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises
+    ------
+    ValueError
+        It is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged (it holds no object)")
+    return content
+
+
+def write_json(path: Path, content: Any) -> None:
+    """A JSON file, complete or not at all."""
+    with atomic_write(path, "w") as file:
+        json.dump(content, file, indent=1)
+        file.write("\n")
+
+
+def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
+    """Of files by name: another one when a file is added, removed, renamed or rewritten; reads no contents.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a")
+    ...     before = (path.write_text("x"), fingerprint([("a", path)]))[1]
+    ...     after = (path.write_text("xy"), fingerprint([("a", path)]))[1]
+    >>> before == after
+    False
+    """
+    digest = hashlib.sha256()
+    for name, path in files:
+        status = path.stat()
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def folder_fingerprint(folder: Path) -> str:
+    """The `fingerprint` of all files in a folder, at any depth."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return fingerprint((path.relative_to(folder).as_posix(), path) for path in paths)
