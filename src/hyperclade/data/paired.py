@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class PairedSet(Dataset):
+class PairedSet:
     """n pairs of frames and sounds, in memory or memory-mapped; many pairs may share one frame or sound.
 
     frames : (m_v, f, c, h, w) uint8: f frames of each of m_v clips, c channels.
@@ -74,7 +75,7 @@ class PairedSet(Dataset):
     def __len__(self) -> int:
         return len(self.frame_rows)
 
-    def __getitems__(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+    def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """A batch of b pairs.
 
         Returns
@@ -82,6 +83,8 @@ class PairedSet(Dataset):
         dict of rows (b,) int64, frames (b, f, c, h, w) uint8 and sounds (b, 1, bins, steps) float32: copies,
         which may be changed in place.
         """
+        import torch
+
         index = np.asarray(rows, dtype=np.int64)
         frames = self.frames[self.frame_rows[index]]
         sounds = self.sounds[self.sound_rows[index]]
@@ -91,7 +94,7 @@ class PairedSet(Dataset):
             "sounds": torch.from_numpy(np.asarray(sounds, dtype=np.float32)).unsqueeze(1),
         }
 
-    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
         """Pair `row` as in `__getitems__`, without the leading axis."""
         return {key: value[0] for key, value in self.__getitems__([row]).items()}
 

@@ -25,9 +25,9 @@ PATIENCE = 4.0
 
 def round_candidates(
     columns: NDArray[np.int32],
-    values: FloatArray,
+    values: NDArray[np.floating],
     sizes: IntArray,
-    row_values: Callable[[IntArray], FloatArray],
+    row_values: Callable[[IntArray], NDArray[np.floating]],
     *,
     tolerance: float = 1e-3,
 ) -> tuple[IntArray, FloatArray]:
@@ -99,7 +99,7 @@ def round_candidates(
     return labels, np.where(sizes > 0, prices, 0.0)
 
 
-def top_candidates(values: Any, m: int) -> tuple[NDArray[np.int32], FloatArray]:
+def top_candidates(values: Any, m: int) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
     """Best m columns of each row, in no particular order: columns `(n, m) int32` and their values `(n, m)`.
 
     `values` is an `(n, k) float` array, or a tensor on any device.

@@ -119,6 +119,7 @@ def sinkhorn_streamed(
         # The last residual must belong to the dual that is returned.
         if passes < max_passes:
             dual = updated_column_dual(dual, total, log_targets, epsilon)
+    assert dual is not None
     return StreamedSinkhornResult(dual, passes, residual, residual <= tolerance)
 
 
