@@ -500,7 +500,9 @@ def _summary(
     source: Path | None,
 ) -> dict[str, Any]:
     from importlib.metadata import version
+    from importlib.util import find_spec
 
+    versions = {name: version(name) for name in _VERSIONED if name != "torch" or find_spec("torch")}
     tree = model.tree_
     n, d = data.features.shape
     return {
@@ -519,7 +521,7 @@ def _summary(
         "evaluation": evaluation,
         "seconds": {stage: round(seconds, 4) for stage, seconds in stages.items()},
         "peak_memory_mib": _peak_memory(),
-        "versions": {name: version(name) for name in _VERSIONED} | {"python": platform.python_version()},
+        "versions": versions | {"python": platform.python_version()},
     }
 
 

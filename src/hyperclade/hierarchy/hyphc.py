@@ -440,7 +440,7 @@ def _n_steps(n_iterations: str | int, n: int, block: int) -> int:
 
 @njit(cache=True)
 def _depths(gram, radius):
-    """LCA depths `(m, m)` as `geometry.lca.gram_lca_depth`, with slopes in Gram entry and radius."""
+    """LCA depths artanh(tanh R · cos(α/2)) `(m, m)`, with slopes in Gram entry cos α and radius R."""
     m = len(gram)
     depth, by_gram, by_radius = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, m))
     klein = np.tanh(radius)
