@@ -1,9 +1,7 @@
 """The picture: its geometry against geoopt, its branches by their laws, its file by what is in it."""
 
-import geoopt
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -32,9 +30,13 @@ trees = st.builds(
 )
 
 
+@pytest.mark.learn
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.9999))
 def test_geodesics_are_shortest(seed, reach):
+    import geoopt
+    import torch
+
     rng = np.random.default_rng(seed)
     angle, radius = rng.uniform(0, 2 * np.pi, (2, 8)), reach * rng.uniform(0, 1, (2, 8))
     start, stop = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * radius[..., None]
