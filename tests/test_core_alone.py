@@ -55,7 +55,7 @@ def test_the_core_needs_no_torch(statement):
         ),
         ("from hyperclade.geometry import distance", "hyperclade.geometry.distance needs torch"),
         ("from hyperclade.recognition import HVSA", "hyperclade.recognition.HVSA needs torch"),
-        ("import hyperclade.selflabel as s; s.train", "hyperclade.selflabel.train needs "),
+        ("import hyperclade.selflabel as s; s.SelfLabelling", "hyperclade.selflabel.SelfLabelling needs "),
         ("import hyperclade.encoders as e; e.load_encoder", "hyperclade.encoders.load_encoder needs torch"),
     ],
 )
@@ -76,6 +76,7 @@ def test_what_needs_more_says_what_installs_it(statement, what):
         "evaluate recognition x --data y",
         "predict recognition x y --out z",
         "reproduce crossmodal --out x",
+        "train selflabel --help",
         "discover --device cuda",
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperclade.cli import console
+from hyperclade.environment import require
 from hyperclade.learning.shown import Shown
 from hyperclade.learning.system import System
 
@@ -63,6 +64,7 @@ def commands() -> dict[str, str]:
 
 def command(words: str) -> Callable[..., None]:
     """The function behind two words such as "train selflabel", with the options of that system."""
+    require(f"hyperclade {words}", "torch", "pytorch_lightning", "yaml")
     verb, name = _ALIASES.get(words, words).split()
     return _VERBS[verb](system_of(name))
 
