@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperclade.cli import console
-from hyperclade.environment import require
 from hyperclade.learning.shown import Shown
 from hyperclade.learning.system import System
 
@@ -64,6 +63,8 @@ def commands() -> dict[str, str]:
 
 def command(words: str) -> Callable[..., None]:
     """The function behind two words such as "train selflabel", with the options of that system."""
+    from hyperclade.environment import require
+
     require(f"hyperclade {words}", "torch", "pytorch_lightning", "yaml")
     verb, name = _ALIASES.get(words, words).split()
     return _VERBS[verb](system_of(name))
