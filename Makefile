@@ -5,8 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 CORE := .venv-core/bin
-CORE_TESTS := $(addprefix tests/,test_core_alone.py trees transport hierarchy metrics report data \
-	cli/test_main.py cli/test_discover.py cli/test_assign.py)
+CORE_TESTS := $(addprefix tests/,test_core_alone.py transport metrics report data \
+	$(addprefix hierarchy/test_,precluster.py portability.py shhc.py) \
+	$(addprefix cli/test_,main.py discover.py assign.py))
 # Compiled Python files are made for the modules that are used.
 PIP_INSTALL := pip install --disable-pip-version-check --quiet --no-compile -c constraints.txt
 
