@@ -4,13 +4,13 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
 
+_Beside = dict[str, str | None]  # columns or files of labels, names and ids
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
 _SCALED = "scaled.npy"
 _FEW_PRECLUSTERS = 20
@@ -82,6 +82,7 @@ def discover(
     from hyperclade.report.cuts import Cuts
 
     seconds: dict[str, float] = {}
+    beside = {"labels": labels, "names": names, "ids": ids}
     source, target = None if features is None else Path(features), Path(out)
     asked = Cuts(cut, levels, height)
     asked.check()
@@ -92,11 +93,11 @@ def discover(
         embedded = None
         if source is not None and _needs_encoder(source, encoder):
             with timed(seconds, "embedding"):
-                embedded = _embed(source, target, encoder, labels, names, ids, device, overwrite)
+                embedded = _embed(source, target, encoder, beside, device, overwrite)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
-                data = _read(source, embedded, labels, names, ids)
-                titles = _column_names(source, embedded, data, columns, labels, names, ids)
+                data = _read(source, embedded, beside)
+                titles, named_by = _titles(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
             if isinstance(preclusters, int):
@@ -114,7 +115,7 @@ def discover(
                 large = isinstance(X, np.memmap) and 4 * X.size > _IN_MEMORY
                 rows = scaling.apply(X, out=folder / _SCALED if large else None)
                 by_direction = (metric or similarity) == "cosine"
-                for line in remarks(X, scaling, titles.listed, by_direction=by_direction):
+                for line in remarks(X, scaling, titles, by_direction=by_direction):
                     say(line)
             # Slow to import, so after the errors that come at once.
             from hyperclade.hierarchy import SHHC
@@ -134,7 +135,7 @@ def discover(
                 model,
                 data,
                 rows,
-                columns=titles.used,
+                columns=named_by,
                 cuts=asked,
                 title="everyday nouns" if source is None else source.name,
                 facts={"input": "bundled nouns" if source is None else str(source)},
@@ -144,20 +145,14 @@ def discover(
             )
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
-                    SavedDiscovery(model, scaling, titles.listed).write(folder)
+                    SavedDiscovery(model, scaling, titles).write(folder)
             summary = outcome.write(folder, progress)
             (folder / _SCALED).unlink(missing_ok=True)
-            if embedded is not None:
-                _adopt(embedded, folder)
+            for name in _EMBEDDED if embedded is not None else ():
+                path = target.with_name(f"{target.name}.{name}")
+                if path.exists():
+                    shutil.move(path, folder / name)
     _print(summary, outcome.outline(), target)
-
-
-@dataclass(frozen=True)
-class _Titles:
-    """Names of the features: `listed` if they have any, `used` if nodes are to be named by them."""
-
-    listed: list[str] | None
-    used: list[str] | None
 
 
 def _needs_encoder(source: Path, encoder: str | None) -> bool:
@@ -168,96 +163,68 @@ def _needs_encoder(source: Path, encoder: str | None) -> bool:
 
 
 def _embed(
-    source: Path,
-    target: Path,
-    encoder: str | None,
-    labels: str | None,
-    names: str | None,
-    ids: str | None,
-    device: str,
-    overwrite: bool,
+    source: Path, target: Path, encoder: str | None, beside: _Beside, device: str, overwrite: bool
 ) -> Path:
     """Features beside `target`, where an interrupted run finds its finished batches again."""
     from hyperclade.cli.console import bar
     from hyperclade.data.embedding import embed_to_file
 
-    path = target.with_name(target.name + ".features.npy")
+    path = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
     if path.exists() and not overwrite:
         raise ValueError(
             f"{path} is left from an earlier run; `hyperclade discover {path}` uses it, "
             "--overwrite replaces it"
         )
-    asked = (labels, names, ids)
-    columns = [None if name is None or Path(name).exists() else name for name in asked]
-    unknown = [name for name in columns if name is not None]
+    in_files = _in_files(beside)
+    columns: dict[str, Any] = {
+        f"{role[:-1]}_column": name for role, name in beside.items() if in_files[role] is None
+    }
+    unknown = [name for name in columns.values() if name is not None]
     if unknown and source.suffix.lower() != ".parquet":
         raise ValueError(f"no file {unknown[0]!r} with a value a row")
     with bar() as (progress, _):
         embed_to_file(
-            source,
-            path,
-            encoder,
-            label_column=columns[0],
-            name_column=columns[1],
-            id_column=columns[2],
-            device=device,
-            overwrite=overwrite,
-            progress=progress,
-        )
+            source, path, encoder, **columns, device=device, overwrite=overwrite, progress=progress
+        )  # fmt: skip
     return path
 
 
-def _read(
-    source: Path | None, embedded: Path | None, labels: str | None, names: str | None, ids: str | None
-) -> "FeatureTable":
+def _read(source: Path | None, embedded: Path | None, beside: _Beside) -> "FeatureTable":
     from hyperclade.data.features import FeatureTable, read_features
 
     if source is None:
         from hyperclade.data.samples import load_nouns
 
-        if labels or names or ids:
+        if any(beside.values()):
             raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
         sample = load_nouns()
         return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
-    if embedded is None:
-        return read_features(source, labels=labels, names=names, ids=ids)
-    files = [asked if asked and Path(asked).exists() else None for asked in (labels, names, ids)]
-    return read_features(embedded, labels=files[0], names=files[1], ids=files[2])
+    return (
+        read_features(source, **beside) if embedded is None else read_features(embedded, **_in_files(beside))
+    )
 
 
-def _column_names(
-    source: Path | None,
-    embedded: Path | None,
-    data: "FeatureTable",
-    columns: str | None,
-    labels: str | None,
-    names: str | None,
-    ids: str | None,
-) -> _Titles:
-    from hyperclade.data.columns import feature_columns, read_columns
+def _in_files(beside: _Beside) -> _Beside:
+    """What of labels, names and ids are files of their own, not columns."""
+    return {role: name if name and Path(name).exists() else None for role, name in beside.items()}
 
+
+def _titles(data: "FeatureTable", columns: str | None) -> tuple[list[str] | None, list[str] | None]:
+    """Names of the features, if they have any, and the same if nodes are to be named by them."""
+    from hyperclade.data.columns import read_columns, row_names
+
+    listed = data.columns
+    if columns is None:
+        return listed, None if row_names(data.names, data.ids) is not None else listed
+    if columns == "none":
+        return listed, None
     d = data.features.shape[1]
-    listed = None
-    if source is not None and embedded is None:
-        listed = feature_columns(source, labels=labels, names=names, ids=ids)
-    if columns not in (None, "auto", "none"):
-        if not Path(columns).exists():
-            raise ValueError(
-                f"--columns {columns}: no such file; it holds the name of a feature on each line"
-            )
-        listed = read_columns(columns, d)
-        return _Titles(listed, listed)
     if columns == "auto":
-        return _Titles(listed, listed or [f"f{k}" for k in range(d)])
-    return _Titles(listed, None if columns == "none" or _row_names(data) is not None else listed)
-
-
-def _row_names(data: "FeatureTable") -> list[str] | None:
-    """What rows are called; numbers tell nothing."""
-    for values in (data.names, data.ids):
-        if values is not None and values.dtype.kind not in "iu":
-            return [str(value) for value in values]
-    return None
+        return listed, listed or [f"f{k}" for k in range(d)]
+    if not Path(columns).exists():
+        raise ValueError(f"--columns {columns}: no such file; it holds the name of a feature on each line")
+    listed = read_columns(columns, d)
+    return listed, listed
 
 
 def _check_target(target: Path, source: Path | None) -> None:
@@ -285,16 +252,6 @@ def _kept(embedded: Path | None) -> Iterator[None]:
         if embedded is not None and embedded.exists():
             print(f"The features are kept: `hyperclade discover {embedded}` uses them.", file=sys.stderr)
         raise
-
-
-def _adopt(embedded: Path, folder: Path) -> None:
-    """Move the features into the folder of results."""
-    from hyperclade.data.formats.npy import rows_file
-
-    beside = embedded.with_name(embedded.name + ".skipped.csv")
-    for path, name in zip((embedded, rows_file(embedded), beside), _EMBEDDED, strict=True):
-        if path.exists():
-            shutil.move(path, folder / name)
 
 
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:

@@ -1,45 +1,12 @@
-"""Names of the features of a file, and rows put in the order of other names."""
+"""Names of features and of rows, and features put in the order of other names."""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from hyperclade.data.formats import csv, parquet
-from hyperclade.data.formats.rows import pick_columns
+from numpy.typing import NDArray
+
 from hyperclade.data.texts import read_text
-
-
-def feature_columns(
-    path: str | os.PathLike, *, labels: str | None = None, names: str | None = None, ids: str | None = None
-) -> list[str] | None:
-    """Names of the columns that `read_features` takes the features from, or None where the file has none.
-
-    Parameters
-    ----------
-    path, labels, names, ids : as given to `read_features`, which has read the file.
-
-    Returns
-    -------
-    d str of a `.csv` file with a header or a `.parquet` file of numeric columns; None for another.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name, "toy.csv")
-    >>> _ = path.write_text("name,x,y\\ncat,0,1\\ndog,2,3\\n")
-    >>> feature_columns(path)
-    ['x', 'y']
-    >>> folder.cleanup()
-    """
-    path, asked = Path(path), {"label": labels, "name": names, "id": ids}
-    names_of = {".parquet": parquet.column_names, ".csv": csv.column_names}.get(path.suffix.lower())
-    available = None if names_of is None else names_of(path, asked)
-    if available is None:
-        return None
-    taken = pick_columns(available, asked)[0].values()
-    return [name for name in available if name not in taken]
 
 
 def read_columns(path: str | os.PathLike, d: int) -> list[str]:
@@ -54,6 +21,19 @@ def read_columns(path: str | os.PathLike, d: int) -> list[str]:
     if len(names) != d:
         raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one a line each")
     return names
+
+
+def row_names(*values: NDArray | None) -> list[str] | None:
+    """What rows are called: the first that are there and no numbers, which tell nothing.
+
+    >>> import numpy as np
+    >>> row_names(None, np.array([3, 4])), row_names(np.array(["oak", "elm"]))
+    (None, ['oak', 'elm'])
+    """
+    for own in values:
+        if own is not None and own.dtype.kind not in "iu":
+            return [str(value) for value in own]
+    return None
 
 
 def in_order(X: Any, columns: Sequence[str] | None, wanted: Sequence[str] | None) -> Any:
