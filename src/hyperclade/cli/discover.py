@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
 
-_Beside = dict[str, str | None]  # columns or files of labels, names and ids
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
 _SCALED = "scaled.npy"
 _FEW_PRECLUSTERS = 20
@@ -77,6 +76,8 @@ def discover(
 
     from hyperclade.cli.console import bar
     from hyperclade.data.atomic import atomic_directory
+    from hyperclade.data.columns import named_columns
+    from hyperclade.data.embedding import embed_beside
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.progress import timed
     from hyperclade.report.cuts import Cuts
@@ -93,11 +94,20 @@ def discover(
         embedded = None
         if source is not None and _needs_encoder(source, encoder):
             with timed(seconds, "embedding"):
-                embedded = _embed(source, target, encoder, beside, device, overwrite)
+                embedded = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
+                if embedded.exists() and not overwrite:
+                    raise ValueError(
+                        f"{embedded} is left from an earlier run; `hyperclade discover {embedded}` uses it, "
+                        "--overwrite replaces it"
+                    )
+                with bar() as (progress, _):
+                    embed_beside(
+                        source, embedded, encoder, beside, device=device, overwrite=overwrite, progress=progress
+                    )  # fmt: skip
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
                 data = _read(source, embedded, beside)
-                titles, named_by = _titles(data, columns)
+                titles, named_by = named_columns(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
             if isinstance(preclusters, int):
@@ -162,35 +172,8 @@ def _needs_encoder(source: Path, encoder: str | None) -> bool:
     return encoder is not None or what_is(source, give=give) in ("folder", "image table", "texts")
 
 
-def _embed(
-    source: Path, target: Path, encoder: str | None, beside: _Beside, device: str, overwrite: bool
-) -> Path:
-    """Features beside `target`, where an interrupted run finds its finished batches again."""
-    from hyperclade.cli.console import bar
-    from hyperclade.data.embedding import embed_to_file
-
-    path = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
-    if path.exists() and not overwrite:
-        raise ValueError(
-            f"{path} is left from an earlier run; `hyperclade discover {path}` uses it, "
-            "--overwrite replaces it"
-        )
-    in_files = _in_files(beside)
-    columns: dict[str, Any] = {
-        f"{role[:-1]}_column": name for role, name in beside.items() if in_files[role] is None
-    }
-    unknown = [name for name in columns.values() if name is not None]
-    if unknown and source.suffix.lower() != ".parquet":
-        raise ValueError(f"no file {unknown[0]!r} with a value a row")
-    with bar() as (progress, _):
-        embed_to_file(
-            source, path, encoder, **columns, device=device, overwrite=overwrite, progress=progress
-        )  # fmt: skip
-    return path
-
-
-def _read(source: Path | None, embedded: Path | None, beside: _Beside) -> "FeatureTable":
-    from hyperclade.data.features import FeatureTable, read_features
+def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> "FeatureTable":
+    from hyperclade.data.features import FeatureTable, files_beside, read_features
 
     if source is None:
         from hyperclade.data.samples import load_nouns
@@ -200,31 +183,10 @@ def _read(source: Path | None, embedded: Path | None, beside: _Beside) -> "Featu
         sample = load_nouns()
         return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
     return (
-        read_features(source, **beside) if embedded is None else read_features(embedded, **_in_files(beside))
+        read_features(source, **beside)
+        if embedded is None
+        else read_features(embedded, **files_beside(beside))
     )
-
-
-def _in_files(beside: _Beside) -> _Beside:
-    """What of labels, names and ids are files of their own, not columns."""
-    return {role: name if name and Path(name).exists() else None for role, name in beside.items()}
-
-
-def _titles(data: "FeatureTable", columns: str | None) -> tuple[list[str] | None, list[str] | None]:
-    """Names of the features, if they have any, and the same if nodes are to be named by them."""
-    from hyperclade.data.columns import read_columns, row_names
-
-    listed = data.columns
-    if columns is None:
-        return listed, None if row_names(data.names, data.ids) is not None else listed
-    if columns == "none":
-        return listed, None
-    d = data.features.shape[1]
-    if columns == "auto":
-        return listed, listed or [f"f{k}" for k in range(d)]
-    if not Path(columns).exists():
-        raise ValueError(f"--columns {columns}: no such file; it holds the name of a feature on each line")
-    listed = read_columns(columns, d)
-    return listed, listed
 
 
 def _check_target(target: Path, source: Path | None) -> None:
@@ -258,31 +220,13 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
     from hyperclade.report.outcome import FILES
     from hyperclade.report.saved import MODEL
+    from hyperclade.report.text import facts, scores
 
-    memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
-    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
-    facts = {
-        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
-        "similarity": summary["similarity"],
-        "metric": summary["metric"],
-        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
-        "Dasgupta cost": f"{summary['cost']:.6g}",
-        "normalised score": f"{summary['score']:.4f}",
-        "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
-        "time": f"{sum(summary['seconds'].values()):.1f} s",
-        "peak memory": "unknown" if memory is None else f"{memory:,.0f} MiB",
-    }
     on = console()
-    on.print(table(("", ""), list(facts.items()), left=2, header=False))
-    if (evaluation := summary["evaluation"]) is not None:
-        purity = evaluation["dendrogram_purity"]
-        on.print(
-            f"\nAgainst {evaluation['classes']} classes of labels"
-            + ("" if purity is None else f": dendrogram purity {purity:.4f}")
-        )
-        columns = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
-        scores = evaluation["layers"].items()
-        rows = [(name, *(f"{score:.3f}" for score in own.values())) for name, own in scores]
+    on.print(table(("", ""), list(facts(summary).items()), left=2, header=False))
+    if summary["evaluation"] is not None:
+        title, columns, rows = scores(summary["evaluation"])
+        on.print(f"\n{title}")
         console(_WIDE).print(table(columns, rows))
     on.print()
     for line in lines:

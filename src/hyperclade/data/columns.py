@@ -2,11 +2,45 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from hyperclade.data.texts import read_text
+
+if TYPE_CHECKING:
+    from hyperclade.data.features import FeatureTable
+
+
+def named_columns(
+    table: "FeatureTable", columns: str | None = None
+) -> tuple[list[str] | None, list[str] | None]:
+    """Names of the features of a table, if they have any, and the same if nodes are to be named by them.
+
+    Parameters
+    ----------
+    table : FeatureTable
+    columns : str, optional
+        "none", "auto" (f0, f1, … where there are no others), or a text file with one name a line. By default
+        nodes are named by features that have names, unless rows have some.
+
+    Raises
+    ------
+    ValueError
+        No such file, or one with another number of names.
+    """
+    listed, d = table.columns, table.features.shape[1]
+    if columns is None:
+        return listed, None if row_names(table.names, table.ids) is not None else listed
+    if columns == "none":
+        return listed, None
+    if columns == "auto":
+        return listed, listed or [f"f{k}" for k in range(d)]
+    if not Path(columns).exists():
+        raise ValueError(f"--columns {columns}: no such file; it holds the name of a feature on each line")
+    listed = read_columns(columns, d)
+    return listed, listed
 
 
 def read_columns(path: str | os.PathLike, d: int) -> list[str]:

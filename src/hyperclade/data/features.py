@@ -100,6 +100,11 @@ def read_features(
     return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"), titles)
 
 
+def files_beside(beside: dict[str, str | None]) -> dict[str, str | None]:
+    """What of labels, names and ids is a file of its own and no column."""
+    return {role: name if name and Path(name).exists() else None for role, name in beside.items()}
+
+
 def validate_features(features: Any, *, name: str = "features") -> Any:
     """Return `features` as an array (memory maps and sparse matrices as they are) if they can be worked with.
 

@@ -120,10 +120,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: Path, content: Any) -> None:
-    """A JSON file, complete or not at all."""
+def write_json(path: Path, content: Any, **options: Any) -> None:
+    """A JSON file, complete or not at all; options are those of `json.dump`."""
     with atomic_write(path, "w") as file:
-        json.dump(content, file, indent=1)
+        json.dump(content, file, indent=1, **options)
         file.write("\n")
 
 

@@ -1,6 +1,7 @@
 """The top of a hierarchy as lines of text."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from hyperclade.report.picture import MOST_BRANCHES, main_branches
 from hyperclade.trees.tree import Tree
@@ -80,3 +81,30 @@ def _rest(tree: Tree, node: int, below: list[int]) -> str:
 
 def _rows(count: int) -> str:
     return f"{count:,} row{'s' if count != 1 else ''}"
+
+
+def facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What a summary (`Outcome.summary`) says of a discovery, as texts by their titles."""
+    memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
+    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
+    return {
+        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
+        "similarity": summary["similarity"],
+        "metric": summary["metric"],
+        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
+        "Dasgupta cost": f"{summary['cost']:.6g}",
+        "normalised score": f"{summary['score']:.4f}",
+        "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
+        "time": f"{sum(summary['seconds'].values()):.1f} s",
+        "peak memory": "unknown" if memory is None else f"{memory:,.0f} MiB",
+    }
+
+
+def scores(evaluation: Mapping[str, Any]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+    """Title, columns and rows of a table of what `Outcome.evaluation` found."""
+    purity = evaluation["dendrogram_purity"]
+    title = f"Against {evaluation['classes']} classes of labels"
+    title += "" if purity is None else f": dendrogram purity {purity:.4f}"
+    columns = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
+    found = evaluation["layers"].items()
+    return title, columns, [(name, *(f"{score:.3f}" for score in own.values())) for name, own in found]
