@@ -96,29 +96,24 @@ def discover(
             with timed(seconds, "embedding"):
                 embedded = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
                 if embedded.exists() and not overwrite:
-                    raise ValueError(
-                        f"{embedded} is left from an earlier run; `hyperclade discover {embedded}` uses it, "
-                        "--overwrite replaces it"
-                    )
+                    uses = f"`hyperclade discover {embedded}` uses it, --overwrite replaces it"
+                    raise ValueError(f"{embedded} is left from an earlier run; {uses}")
                 with bar() as (progress, _):
-                    embed_beside(
-                        source, embedded, encoder, beside, device=device, overwrite=overwrite, progress=progress
-                    )  # fmt: skip
+                    options = {"device": device, "overwrite": overwrite, "progress": progress}
+                    embed_beside(source, embedded, encoder, beside, **options)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
                 data = _read(source, embedded, beside)
                 titles, named_by = named_columns(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
-            if isinstance(preclusters, int):
-                if not 1 <= preclusters <= n:
-                    raise ValueError(
-                        f"--preclusters must be from 1 to the number of rows, {n}, got {preclusters}"
-                    )
-                if preclusters < _FEW_PRECLUSTERS:
+            if isinstance(k := preclusters, int):
+                if not 1 <= k <= n:
+                    raise ValueError(f"--preclusters must be from 1 to the number of rows, {n}, got {k}")
+                if k < _FEW_PRECLUSTERS:
                     say(
-                        f"warning: --preclusters {preclusters} builds the tree over as many parts of equal "
-                        f"size; for {preclusters} natural clusters leave it out and say --cut {preclusters}"
+                        f"warning: --preclusters {k} builds the tree over as many parts of equal size; "
+                        f"for {k} natural clusters leave it out and say --cut {k}"
                     )
             with timed(seconds, "scaling", progress):
                 scaling = scaling_of(X, scale)
@@ -182,11 +177,9 @@ def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | No
             raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
         sample = load_nouns()
         return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
-    return (
-        read_features(source, **beside)
-        if embedded is None
-        else read_features(embedded, **files_beside(beside))
-    )
+    if embedded is None:
+        return read_features(source, **beside)
+    return read_features(embedded, **files_beside(beside))
 
 
 def _check_target(target: Path, source: Path | None) -> None:
