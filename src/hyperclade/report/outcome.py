@@ -27,8 +27,9 @@ from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import name_nodes, typical_leaves
 from hyperclade.hierarchy.traits import label_mix, name_by_features
 from hyperclade.progress import Progress, timed
+from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
-from hyperclade.report.picture import draw_hierarchy, main_branches, named_nodes
+from hyperclade.report.picture import draw_hierarchy, named_nodes
 from hyperclade.report.text import outline, outline_nodes
 from hyperclade.trees.tree import Tree
 

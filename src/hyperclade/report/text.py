@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hyperclade.report.picture import MOST_BRANCHES, main_branches
+from hyperclade.report.branches import main_branches
 from hyperclade.trees.tree import Tree
 
 _LINES = 24  # of twigs together, where the tree has as many
@@ -11,10 +11,7 @@ _MOST_TWIGS = 4
 _LEAST_TWIG = 0.05  # of the rows of its branch
 
 
-def outline(
-    tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] | None = None, *,
-    branches: int = MOST_BRANCHES,
-) -> list[str]:  # fmt: skip
+def outline(tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] | None = None) -> list[str]:
     """The top of a tree as lines of text: its main branches, and theirs, with names and sizes.
 
     Together the lines of a level stand for all rows: a line of its own counts those too few to be shown.
@@ -26,8 +23,6 @@ def outline(
         Names of some nodes; others are called by their number of rows.
     notes : dict of int to str, optional
         What stands behind the sizes of some nodes.
-    branches : int
-        Main branches at most.
 
     Examples
     --------
@@ -45,7 +40,7 @@ def outline(
         return "  ".join(filter(None, about))
 
     lines = [_rows(tree.n_leaves)]
-    nodes = outline_nodes(tree, branches)
+    nodes = outline_nodes(tree)
     rest = _rest(tree, tree.root, [branch for branch, _ in nodes])
     for k, (branch, below) in enumerate(nodes):
         last = k == len(nodes) - 1 and not rest
@@ -58,13 +53,13 @@ def outline(
     return [*lines, f"└─ {rest}"] if rest else lines
 
 
-def outline_nodes(tree: Tree, branches: int = MOST_BRANCHES) -> list[tuple[int, list[int]]]:
+def outline_nodes(tree: Tree) -> list[tuple[int, list[int]]]:
     """The nodes that `outline` shows: each main branch with its own, in depth-first order.
 
     >>> outline_nodes(Tree([4, 4, 5, 5, 6, 6, -1]))
     [(4, []), (5, [])]
     """
-    shown = [node for node in main_branches(tree, branches).tolist() if node != tree.root]
+    shown = [node for node in main_branches(tree).tolist() if node != tree.root]
     count = min(max(_LINES // max(len(shown), 1), 2), _MOST_TWIGS)
 
     def twigs(branch: int) -> list[int]:
