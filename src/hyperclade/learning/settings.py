@@ -110,7 +110,7 @@ def read_presets(package: str, names: Sequence[str]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for name in names:
-        lay_over(merged, yaml.safe_load(preset_file(package, name).read_text(encoding="utf-8")) or {})
+        lay_over(merged, read_yaml(preset_file(package, name), name))
     return {part: settings for part, settings in merged.items() if isinstance(settings, dict)}
 
 
@@ -171,14 +171,36 @@ def read_changes(path: str | None, parts: Sequence[str]) -> dict[str, dict[str, 
         return {}
     if not Path(path).is_file():
         raise ValueError(f"--settings {path}: no such file")
-    try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
-    if not isinstance(found, dict) or any(
-        part not in parts or not isinstance(values, dict) for part, values in found.items()
-    ):
+    found = read_yaml(Path(path), path)
+    if any(part not in parts or not isinstance(values, dict) for part, values in found.items()):
         raise ValueError(f"{path} must hold settings under {', '.join(parts)}")
+    return found
+
+
+def read_configs(names: Sequence[str], package: str, *, option: str) -> dict[str, Any]:
+    """Settings of YAML files, or of presets of a package by their names; later ones laid over earlier."""
+    merged: dict[str, Any] = {}
+    for name in names:
+        path = Path(name)
+        if not path.is_file():
+            if path.name != name:
+                raise ValueError(f"{option} {name}: no such file")
+            try:
+                path = preset_file(package, name)
+            except ValueError as error:
+                raise ValueError(f"{option} {name}: no such file, nor a preset; {error}") from error
+        lay_over(merged, read_yaml(path, f"{option} {name}"))
+    return merged
+
+
+def read_yaml(path: Path, called: str) -> dict[str, Any]:
+    """Settings by name in a YAML file, which an error calls so; ValueError for anything else in it."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{called} is not YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{called} must hold settings by name")
     return found
 
 
