@@ -9,7 +9,7 @@ from PIL import Image
 from hyperclade.report import draw_hierarchy, main_branches, named_nodes
 from hyperclade.report.branches import BRANCH_COLOURS
 from hyperclade.report.picture import geodesics, sector_layout
-from hyperclade.trees import Tree, disk_layout
+from hyperclade.trees import Tree, ball_layout
 
 
 def random_tree(n, rng):
@@ -112,7 +112,7 @@ def test_of_names_in_one_place_the_one_of_the_larger_node_stays(tmp_path):
 def test_coordinates_may_be_given(tmp_path):
     tree = random_tree(50, np.random.default_rng(0))
     draw_hierarchy(tree, tmp_path / "a.png")
-    draw_hierarchy(tree, tmp_path / "b.png", disk_layout(tree))
+    draw_hierarchy(tree, tmp_path / "b.png", ball_layout(tree, 2))
     assert (pixels(tmp_path / "a.png") != pixels(tmp_path / "b.png")).any()
     with pytest.raises(ValueError, match=r"shape \(\d+, 2\)"):
         draw_hierarchy(tree, tmp_path / "c.png", np.zeros((3, 2)))
