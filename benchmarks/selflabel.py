@@ -31,7 +31,6 @@ PACKAGES = (
     "torch",
     "pytorch-lightning",
     "faiss-cpu",
-    "geoopt",
 )
 
 #: A shorter budget than the main comparison's, the same for all systems.
