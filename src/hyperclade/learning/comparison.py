@@ -204,11 +204,7 @@ def spelled(value: tuple[float, float] | None, n_seeds: int, digits: int = 2) ->
 
 
 def share_of_cores(jobs: int) -> int:
-    """Threads for each of so many runs at a time.
-
-    Raises:
-        ValueError: `jobs` below 1.
-    """
+    """Threads for each of so many runs at a time; ValueError for less than one."""
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     return max(1, torch.get_num_threads() // jobs)
@@ -225,11 +221,7 @@ def use_threads(n: int) -> None:
 def all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end at once if one of them fails or this one is stopped.
 
-    Args:
-        jobs: processes.
-
-    Raises:
-        MemoryError: the system killed a process.
+    Raises MemoryError where the system killed a process.
     """
     context = multiprocessing.get_context("spawn")
     ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal

@@ -160,10 +160,7 @@ def load(system: "System", path: str | os.PathLike, *, device: str = "cpu") -> A
 def held_out(samples: Some, fraction: float, seed: int) -> tuple[Some, Some | None]:
     """Samples to learn from and, drawn at random, those to judge by; None of these if the fraction is 0.
 
-    Raises
-    ------
-    ValueError
-        Nothing would be left to learn from.
+    Raises ValueError where nothing would be left to learn from.
     """
     if fraction == 0:
         return samples, None
@@ -178,10 +175,7 @@ def held_out(samples: Some, fraction: float, seed: int) -> tuple[Some, Some | No
 def unseen_part(module: Learner, samples: Some) -> Some:
     """The part of the samples of training that it held out.
 
-    Raises
-    ------
-    ValueError
-        Training held nothing out, or these are other samples.
+    Raises ValueError where training held nothing out, or these are other samples.
     """
     fraction = module.recipe.training.validation
     if not fraction:
@@ -197,10 +191,7 @@ def unseen_part(module: Learner, samples: Some) -> Some:
 def read_checkpoint(path: Path, system: "System") -> dict[str, Any]:
     """Weights ("state_dict") and settings ("hyper_parameters") of a checkpoint of a system.
 
-    Raises
-    ------
-    ValueError
-        No such file, or a file of another kind.
+    Raises ValueError for no such file, or a file of another kind.
     """
     if not path.is_file():
         raise ValueError(f"no checkpoint {path}")
@@ -226,12 +217,8 @@ def restore(module: Learner, stored: dict[str, Any], path: Path) -> None:
 def fit(trainer: lightning.Trainer, module: Learner, folder: Path | None) -> None:
     """Train, from the last checkpoint in the folder if there is one, and leave `model.ckpt` in its place.
 
-    Raises
-    ------
-    ValueError
-        A GPU without memory enough.
-    KeyboardInterrupt
-        After Ctrl-C; the last checkpoint is kept.
+    Raises ValueError for a GPU without memory enough, KeyboardInterrupt after Ctrl-C; the last checkpoint is
+    kept.
     """
     last = None if folder is None else folder / LAST
     with quiet(), _explained_memory(module.recipe.training.batch_size), _interruptible():
@@ -253,10 +240,7 @@ def make_trainer(
 ) -> lightning.Trainer:
     """Lightning's trainer for the module's steps, on one device or, with torchrun, on several machines'.
 
-    Raises
-    ------
-    ValueError
-        Devices that are not there, or torchrun has started other processes.
+    Raises ValueError for devices that are not there, or other processes of torchrun than the recipe asks for.
     """
     training, target = module.recipe.training, pick_device(device)
     devices = training.devices

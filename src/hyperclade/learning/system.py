@@ -184,13 +184,7 @@ class System:
         return type(self).__module__.rpartition(".")[0]
 
     def preset(self, *names: str, seed: int = 0) -> Any:
-        """The recipe of a preset, with later ones laid over it.
-
-        Raises
-        ------
-        ValueError
-            No such preset.
-        """
+        """The recipe of a preset, with later ones laid over it; ValueError where there is none."""
         from hyperclade.learning.settings import preset
 
         return preset(self.recipe(), *names, seed=seed)
