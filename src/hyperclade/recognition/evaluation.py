@@ -24,18 +24,9 @@ _BLOCK_PIXELS = 1 << 20
 def predict_scores(
     module: Recognition, inputs: np.ndarray | ImageRows, *, progress: Progress | None = None
 ) -> np.ndarray:
-    """Scores of all nodes of the taxonomy.
+    """Scores of all nodes of the taxonomy for n samples, `(n, m) float32`, the higher the likelier.
 
-    Args:
-        module: trained on features or labelled images.
-        inputs: n samples of that kind.
-        progress: told how far it is.
-
-    Returns:
-        `(n, m) float32`, the higher the likelier.
-
-    Raises:
-        ValueError: samples of another kind or length than the module was trained on.
+    Raises ValueError for samples of another kind or length than the module was trained on.
     """
     _check_kind(module, inputs)
     parts = [module.scores(block).float().cpu().numpy() for block in _blocks(module, inputs, progress)]
@@ -45,11 +36,7 @@ def predict_scores(
 def predict_classes(
     module: Recognition, images: ImageRows, *, progress: Progress | None = None
 ) -> Iterator[np.ndarray]:
-    """The likeliest class of every pixel, in blocks `(b, h, w) uint8`.
-
-    Raises:
-        ValueError: the module was not trained on pixels.
-    """
+    """The likeliest class of every pixel, in blocks `(b, h, w) uint8`, by a module trained on pixels."""
     if module.task.kind != "pixels":
         raise ValueError(f"the module was trained on {module.task.kind}, which have no classes of pixels")
     for block in _blocks(module, images, progress):
@@ -61,18 +48,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """How good the scores of labelled samples are.
 
-    Args:
-        module: trained.
-        samples: of its kind, labelled with nodes of its taxonomy.
-        progress: told how far it is.
+    Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
+    `mistakes_report` under "mistakes", with None for NaN. Masks: "levels", from the classes upwards,
+    each with its mIoU ("mean_iou") and the IoU of its nodes ("iou") by name, and "pixel_accuracy".
 
-    Returns:
-        Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
-        `mistakes_report` under "mistakes", with None for NaN. Masks: "levels", from the classes upwards,
-        each with its mIoU ("mean_iou") and the IoU of its nodes ("iou") by name, and "pixel_accuracy".
-
-    Raises:
-        ValueError: samples of another kind or taxonomy.
+    Raises ValueError for samples of another kind or taxonomy than the module's.
     """
     check_taxonomy(module, samples)
     if isinstance(samples, MaskedSet):
@@ -88,16 +68,10 @@ def evaluate(
 
 
 def cost(module: Recognition, samples: LabelledSet | MaskedSet, *, seconds: float = 2.0) -> dict[str, float]:
-    """What a module costs at prediction, one sample at a time.
+    """What a module costs at prediction, one sample at a time; the first of the samples is used.
 
-    Args:
-        module: trained.
-        samples: of its kind; the first is used.
-        seconds: to measure for.
-
-    Returns:
-        "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
-        addition being two (papers often count them as one); "samples_per_second" on the module's device.
+    Gives "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
+    addition being two (papers often count them as one); "samples_per_second" on the module's device.
     """
     inputs = samples.inputs
     _check_kind(module, inputs)

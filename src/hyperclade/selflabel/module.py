@@ -42,14 +42,10 @@ _LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
 class SelfLabelling(Learner):
     """Trains towers and heads on labels that it renews by the recipe's labeller and schedule.
 
-    Args:
-        recipe: system, encoders, training, seed.
-        pairs: what to learn from. None to load a trained module.
-        warm_start: state dict of another run whose towers to start from, and its file, to name in an error.
-        **shapes: of the pairs, if they are not given: `frame_channels`, `n_pairs`, `frame_shape` (f, c, h,
-        w),
-            `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers, by modality, if a
-            state dict is to bring their weights.
+    Without pairs it is there to load a trained one, from their `shapes`: `frame_channels`, `n_pairs`,
+    `frame_shape` (f, c, h, w), `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers.
+    With `warm_start`, the state dict of another run and its file, to name in an error, it starts from those
+    towers.
 
     Attributes:
         net: the `CrossModalNet`.
