@@ -17,8 +17,8 @@ from hyperclade.trees.taxonomy import Taxonomy
 class NodeScorer(nn.Module):
     """Scores the nodes of a taxonomy for features of images, or of pixels; each method is a subclass.
 
-    Features have length d, the taxonomy m nodes. Methods that begin with a network of their own take `hidden`,
-    sizes of its hidden layers, and `dropout`, after each of them.
+    Features have length d, the taxonomy m nodes. Methods that begin with a network take `hidden`, the sizes
+    of its hidden layers, and `dropout`, after each of them.
     """
 
     #: Whether the scores are coherent by construction: no node above its parent.

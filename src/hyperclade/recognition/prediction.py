@@ -84,7 +84,8 @@ def predict(
 def write_predictions(path: str | os.PathLike, predictions: Predictions, ids: Sequence[str]) -> None:
     """Write a table: id, path to the best leaf, its score, labels, and the scores of all nodes by name.
 
-    The path's names are joined by " / ", the labels' by " | ". Raises ValueError for a suffix other than `.parquet` or `.csv`.
+    The path's names are joined by " / ", the labels' by " | ". Raises ValueError for a suffix other than
+    `.parquet` or `.csv`.
     """
     path = check_table(path)
     names = predictions.taxonomy.names
@@ -121,7 +122,7 @@ def write_masks(
     *,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write the class of every pixel, as masks and beside the images, which keep their sizes; gives the masks.
+    """Write the class of every pixel, as masks and beside the images, which keep their sizes.
 
     The network sees an image scaled to as many pixels as those that it was trained on have; its scores are
     scaled back. The folder gets for each image `ID.png`, a palette PNG whose values are classes, and
@@ -130,8 +131,9 @@ def write_masks(
     of an earlier call, or else without files called so. Of ids that are paths to other folders, the part
     below those counts.
 
-    Raises ValueError, before anything is written, where the module was not trained on pixels, the folder is a
-    file, two ids give one file, or a file would replace an image, or what no earlier call has written.
+    Gives the masks' paths. Raises ValueError, before anything is written, where the module was not trained on
+    pixels, the folder is a file, two ids give one file, or a file would replace an image, or what no earlier
+    call has written.
     """
     from PIL import Image
 
