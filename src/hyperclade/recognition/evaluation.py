@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hyperclade.data.image_rows import ImageRows, read_rows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
+from hyperclade.learning.module import evaluating
 from hyperclade.metrics.mistakes import mistakes_report
 from hyperclade.metrics.multilabel import recognition_report
 from hyperclade.metrics.segmentation import PixelConfusion, mean_iou_per_level
@@ -75,17 +76,15 @@ def cost(module: Recognition, samples: LabelledSet | MaskedSet, *, seconds: floa
     """
     inputs = samples.inputs
     _check_kind(module, inputs)
-    was_training = module.training
-    module.eval()
     first = next(_blocks(module, inputs.subset([0]) if isinstance(inputs, ImageRows) else inputs[:1]))
     score = module.pixel_scores if module.task.kind == "pixels" else module.scores
-    with FlopCounterMode(display=False) as counter:
-        score(first)
-    n, began = 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < seconds or n == 0:
-        score(first).sum().item()  # waits for a GPU
-        n += 1
-    module.train(was_training)
+    with evaluating(module):
+        with FlopCounterMode(display=False) as counter:
+            score(first)
+        n, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < seconds or n == 0:
+            score(first).sum().item()  # waits for a GPU
+            n += 1
     return {
         "parameters": sum(parameter.numel() for parameter in module.scorer.parameters()),
         "flops": counter.get_total_flops(),
@@ -148,19 +147,15 @@ def _blocks(
     module: Recognition, inputs: np.ndarray | ImageRows, progress: Progress | None = None
 ) -> Iterator[torch.Tensor]:
     """Samples on the module's device, the module being in evaluation mode meanwhile."""
-    was_training = module.training
-    module.eval()
     size = _FEATURE_ROWS
     if isinstance(inputs, ImageRows):
         size = _IMAGES
         if module.task.kind == "pixels":
             size = max(1, _BLOCK_PIXELS // (inputs.size[0] * inputs.size[1]))
-    try:
+    with evaluating(module):
         for start in tracked(range(0, len(inputs), size), "scoring", progress):
             rows = slice(start, start + size)
             block = read_rows(inputs, rows)
             if not isinstance(inputs, ImageRows):
                 block = np.array(block, dtype=np.float32)
             yield torch.from_numpy(block).to(module.device)
-    finally:
-        module.train(was_training)

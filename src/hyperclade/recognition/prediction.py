@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
 from hyperclade.data.opening import IMAGE_SUFFIXES
+from hyperclade.learning.module import evaluating
 from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores
@@ -229,12 +230,8 @@ def _classes(module: Recognition, pixels: np.ndarray) -> np.ndarray:
     factor = math.sqrt(math.prod(module.task.size) / (h * w))
     lowest = min(_LOWEST, *module.task.size)  # a strip would vanish between the strides of the network
     seen = resized(pixels, (max(lowest, round(h * factor)), max(lowest, round(w * factor))))
-    was_training = module.training
-    module.eval()
-    try:
+    with evaluating(module):
         scores = module.pixel_scores(torch.from_numpy(seen.copy())[None].to(module.device))
-    finally:
-        module.train(was_training)
     if seen.shape == pixels.shape:
         return scores[0].argmax(0).to(torch.uint8).cpu().numpy()
     # One class at a time: all of a large photograph's would fill the memory.

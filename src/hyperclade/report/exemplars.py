@@ -282,7 +282,7 @@ def describe_clusters(
 
 
 def sound_pictures(log_mel: ArrayLike) -> Images:
-    """Log-mel spectrograms `(m, bins, steps)` as pictures `(m, 3, bins, steps) uint8` in colours, low sounds below.
+    """Log-mel spectrograms `(m, bins, steps)` as pictures `(m, 3, bins, steps) uint8`, low sounds below.
 
     Each picture uses the full range of colours, from its 2nd percentile to its maximum. Raises ValueError for
     another shape, or values that are not finite.

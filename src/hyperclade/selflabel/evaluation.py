@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from hyperclade.data.paired import PairedSet
-from hyperclade.learning.augment import augment_frames, augment_sounds
 from hyperclade.learning.labelling import kmeans_labels
 from hyperclade.learning.module import tensors
 from hyperclade.learning.schedule import StepBatches, cosine_rate, seed_step
@@ -151,7 +150,6 @@ def fine_tune(
     assert few.labels is not None
     classes, targets = np.unique(few.labels, return_inverse=True)
     rows = []
-    training = module.recipe.training
     for view in VIEWS:
         # The media are shared, and the trainer's state is left out.
         tuned = copy.deepcopy(module, {id(module.samples): module.samples, id(module._trainer): None})
@@ -164,21 +162,10 @@ def fine_tune(
             optimizer, lambda s: cosine_rate(s, steps, steps // 20 + 1)
         )
         tuned.net.train()
-        batches = StepBatches(len(few), training.batch_size, steps, seed=random_state)
+        batches = StepBatches(len(few), module.recipe.training.batch_size, steps, seed=random_state)
         for step, batch_rows in enumerate(batches):
             seed_step(random_state, step)
-            batch = tensors(few.batch(batch_rows))
-            frames = augment_frames(
-                batch["frames"].to(tuned.device),
-                crop=training.crop,
-                flip=training.flip,
-                colour=training.colour,
-                area=training.area,
-            )
-            sounds = augment_sounds(
-                batch["sounds"].to(tuned.device), volume=training.volume, shift=training.shift
-            )
-            inputs = {"vision": frames, "audio": tuned.scaled(sounds)}
+            inputs = tuned.augmented(tensors(few.batch(batch_rows)))
             outputs = classifier(
                 torch.cat([tuned.net.features(m, inputs[m]) for m in _modalities(view)], dim=1)
             )
