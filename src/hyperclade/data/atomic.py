@@ -14,12 +14,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO[Any]]
     """Open a file that takes the name `path` only when the block ends without an error.
 
     Writes to a temporary file in the same folder, flushes it to the disk and renames it over `path`. After an
-    error (or Ctrl-C) the temporary file is removed.
-
-    Parameters
-    ----------
-    path : the file to create or replace.
-    mode : "wb" or "w" (UTF-8, "\\n" line ends).
+    error (or Ctrl-C) the temporary file is removed. The mode is "wb" or "w" (UTF-8, "\\n" line ends).
 
     Raises
     ------

@@ -108,12 +108,7 @@ def cache_clips(
 
 
 def skipped_clips(cache_dir: str | os.PathLike) -> pd.DataFrame:
-    """The clips that a cache leaves out: columns row (of the table), path, start, end and reason.
-
-    Raises
-    ------
-    ValueError : `cache_dir` is no cache of clips.
-    """
+    """The clips that a cache leaves out: columns row (of the table), path, start, end and reason."""
     path = Path(cache_dir, "skipped.csv")
     if not path.is_file():
         raise ValueError(f"{cache_dir} is no cache of clips: it has no skipped.csv")

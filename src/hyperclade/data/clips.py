@@ -70,13 +70,7 @@ def read_clip_table(
 
 
 def checked_clips(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a clip table, in their types.
-
-    Raises
-    ------
-    ValueError
-        A column is lacking, there are no rows, or times make no sense.
-    """
+    """The columns of a clip table, in their types; ValueError if one is lacking, or times make no sense."""
     missing = [column for column in COLUMNS if column not in getattr(table, "columns", ())]
     if missing:
         raise ValueError(f"a clip table has the columns {', '.join(COLUMNS)}; {', '.join(missing)} lacking")

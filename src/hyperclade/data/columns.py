@@ -44,13 +44,7 @@ def named_columns(
 
 
 def read_columns(path: str | os.PathLike, d: int) -> list[str]:
-    """Names of d features from a text file with one a line.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read or has another number of names.
-    """
+    """Names of d features from a text file with one a line; ValueError for another number of names."""
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if len(names) != d:
         raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one a line each")
@@ -71,23 +65,9 @@ def row_names(*values: NDArray | None) -> list[str] | None:
 
 
 def in_order(X: Any, columns: Sequence[str] | None, wanted: Sequence[str] | None) -> Any:
-    """The columns of X that are called as wanted, in that order; X as it is where either has no names.
+    """The columns of X, an array or CSR matrix, that are called as wanted, in that order.
 
-    Parameters
-    ----------
-    X : (n, d) array, memory map or CSR matrix
-    columns : d str or None
-        Names of its columns.
-    wanted : k str or None
-
-    Returns
-    -------
-    (n, k) array or CSR matrix
-
-    Raises
-    ------
-    ValueError
-        If columns are missing, which it names.
+    X as it is where either has no names. Raises ValueError if columns are missing, which it names.
 
     Examples
     --------

@@ -137,20 +137,9 @@ def open_images(
 ) -> tuple[ImageRows, np.ndarray, Skipped]:
     """Decode all images once, to know which can be; where they are few (half a gigabyte) they are kept.
 
-    Parameters
-    ----------
-    items : n images.
-    size : (h, w) of the rows; None if all have one size.
-
-    Returns
-    -------
-    images : the m that decode.
-    good : (m,) int64 their positions in `items`.
-    skipped : (id, reason) of the others.
-
-    Raises
-    ------
-    ValueError : none decodes, or their sizes differ where no `size` is given; names the file.
+    All are brought to a `size` (h, w), which is None if they have one size. Gives those that decode, `(m,)
+    int64` their positions in `items`, and (id, reason) of the others. Raises ValueError where none decodes,
+    or their sizes differ and no size is given; names the file.
     """
     first = ""
     if size is None:
@@ -196,20 +185,9 @@ def open_masks(
 ) -> tuple[MaskRows, np.ndarray, Skipped]:
     """Decode all masks once, as `open_images` does with images.
 
-    Parameters
-    ----------
-    items : n masks.
-    size : (h, w) of the rows.
-    classes : (65536,) int16: class of each value of the files, `VOID` for pixels without class, -1 for values
-        that must not occur.
-
-    Returns
-    -------
-    masks : the m that decode; `good` : (m,) int64 their positions; `skipped` : (id, reason) of the others.
-
-    Raises
-    ------
-    ValueError : none decodes, a value without class (file and value are named), or all pixels are void.
+    `classes` has, `(65536,) int16`, the class of each value of the files, `VOID` for pixels without class, -1
+    for values that must not occur. Raises ValueError where none decodes, for a value without class (file and
+    value are named), or if all pixels are void.
     """
 
     all_void = True

@@ -38,13 +38,8 @@ class ImageItem:
 def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
     """List the images under a folder, at any depth, sorted by relative path; hidden files are passed over.
 
-    Parameters
-    ----------
-    folder : ids are paths relative to it with "/"; labels the names of the parent folders, None at the top.
-
-    Raises
-    ------
-    ValueError : not a folder, or no file with an image suffix in it.
+    Ids are paths relative to the folder, with "/"; labels the names of the parent folders, None at the top.
+    Raises ValueError where it is no folder, or no file in it has an image suffix.
 
     Examples
     --------
@@ -110,14 +105,7 @@ def decode_images(
 ) -> tuple[list["Image"], list[ImageItem], list[tuple[str, str]]]:
     """Decode a batch as RGB, turned upright by its EXIF tag (of animations the first frame).
 
-    Returns
-    -------
-    images : PIL images of the items that could be decoded, `items` : these items, and
-    broken : (id, reason) of the others.
-
-    Raises
-    ------
-    ModuleNotFoundError : Pillow is not installed.
+    Gives PIL images of the items that could be decoded, these items, and (id, reason) of the others.
 
     Examples
     --------

@@ -108,20 +108,10 @@ class LabelledSet:
 def node_labels(
     names: Sequence[Sequence[str]], taxonomy: Taxonomy, place: Callable[[int], str]
 ) -> np.ndarray:
-    """Labels of a `LabelledSet` from the names of the nodes of each sample.
+    """Labels `(n, L) int64` of a `LabelledSet`, padded by -1, from the names of the nodes of each sample.
 
-    Parameters
-    ----------
-    names : for each of n samples the names of its nodes.
-    place : how an error calls a row, such as "x.csv: line 3".
-
-    Returns
-    -------
-    (n, L) int64, -1 pads
-
-    Raises
-    ------
-    ValueError : a sample without label, or a name that is no node; names the row.
+    `place` says how an error calls a row, such as "x.csv: line 3". Raises ValueError for a sample without
+    label, or a name that is no node; names the row.
 
     Examples
     --------

@@ -112,20 +112,10 @@ def listed_images(
 ) -> tuple[list[ImageItem], list[list[str]]]:
     """Images that a table lists, and the filled cells of some of its columns.
 
-    Parameters
-    ----------
-    source : Parquet file with the column "image", or CSV file with the column "path" (see `labelled_images`).
-    columns : to read besides.
-
-    Returns
-    -------
-    items : n images, not yet decoded.
-    cells : for each the text of its cells in `columns` that are not empty.
-
-    Raises
-    ------
-    ValueError : a file of another kind, a column that is not there, rows of another length than the header,
-        or a row without path; names file and row.
+    The table is a Parquet file with the column "image", or a CSV file with the column "path" (see
+    `labelled_images`). Gives n images, not yet decoded, and for each the text of its cells that are not
+    empty. Raises ValueError for a file of another kind, a column that is not there, rows of another length
+    than the header, or a row without path; names file and row.
     """
     source, columns = Path(source), list(columns)
     suffix = source.suffix.lower()

@@ -29,11 +29,7 @@ _EDGE = 0.1  # how far outside the reported extent of a stream its outermost fra
 
 
 class MediaError(ValueError):
-    """A file, or the part of it that a clip asks for, cannot be used.
-
-    path : the file.
-    reason : what is wrong, without the path.
-    """
+    """A file (`path`), or the part of it that a clip asks for, cannot be used; the `reason` has no path."""
 
     def __init__(self, path: str | os.PathLike, reason: str) -> None:
         super().__init__(os.fspath(path), reason)
@@ -153,19 +149,7 @@ def read_clip(
 def probe(path: str | os.PathLike) -> tuple[Extent | None, Extent | None]:
     """When picture and sound of a file begin and end, by its headers; None for a stream that it lacks.
 
-    Raises
-    ------
-    MediaError
-        Missing or empty file, or one that FFmpeg does not know.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-    ...     probe(file.name)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    hyperclade.data.media.MediaError: ...mp4: the file is empty
+    Raises MediaError for a missing or empty file, or one that FFmpeg does not know.
     """
     with _Opened(path) as file:
         video, audio = (

@@ -76,33 +76,16 @@ def what_is(
 
 
 def existing(path: str | os.PathLike, give: str) -> Path:
-    """The path, if there is something.
-
-    Raises
-    ------
-    ValueError
-        There is nothing; says what to give.
-    """
+    """The path, if there is something; ValueError, which says what to give, if not."""
     if not Path(path).exists():
         raise ValueError(f"no data {str(path)!r}: give {give}")
     return Path(path)
 
 
 def files_under(folder: str | os.PathLike, suffixes: Collection[str], what: str) -> list[Path]:
-    """Files in a folder, at any depth, sorted by their paths; hidden ones are passed over.
+    """Files in a folder with some suffixes, at any depth, sorted by their paths; hidden ones are passed over.
 
-    Parameters
-    ----------
-    folder : path
-    suffixes : collection of str
-        Those of the files, in lower case.
-    what : str
-        What to call them in an error.
-
-    Raises
-    ------
-    ValueError
-        Not a folder, or no such file in it.
+    Raises ValueError where it is no folder, or has no such file; an error calls them `what`.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -83,10 +83,7 @@ class PairedSet:
     def batch(self, rows: Any) -> dict[str, np.ndarray]:
         """A batch of b pairs: copies, which may be changed in place.
 
-        Returns
-        -------
-        dict of array
-            rows `(b,) int64`, frames `(b, f, c, h, w) uint8` and sounds `(b, 1, bins, steps) float32`.
+        rows `(b,) int64`, frames `(b, f, c, h, w) uint8` and sounds `(b, 1, bins, steps) float32`.
         """
         index = np.asarray(rows, dtype=np.int64)
         sounds = np.asarray(self.sounds[self.sound_rows[index]], dtype=np.float32)

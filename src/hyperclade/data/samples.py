@@ -126,13 +126,7 @@ def data_home() -> Path | None:
 
 
 def load_cifar100_images(split: str) -> LabelledSet:
-    """CIFAR-100 with 100 images a class: 32 × 32 pixels, labelled with their class and superclass.
-
-    Raises
-    ------
-    ValueError : `split` is neither "train" nor "test".
-    FileNotFoundError : no data folder, or it lacks CIFAR-100.
-    """
+    """CIFAR-100 with 100 images a class, "train" or "test": 32 × 32 pixels, classes below superclasses."""
     _check("split", split, ("train", "test"))
     path = data_file("cifar100", f"{split}.parquet")
     return labelled_images(path, read_taxonomy("cifar100"), labels=("superclass", "label"))
@@ -141,15 +135,8 @@ def load_cifar100_images(split: str) -> LabelledSet:
 def load_imclef(name: str, split: str) -> LabelledSet:
     """ImCLEF07A or ImCLEF07D: X-ray images as 80 edge-histogram features, annotated by a taxonomy.
 
-    Parameters
-    ----------
-    name : "07A" (96 nodes, 8/25/63 by level) or "07D" (46 nodes, 4/16/26).
-    split : "train" (10,000 samples) or "test" (1,006); both files list the same taxonomy.
-
-    Raises
-    ------
-    ValueError : another name or split.
-    FileNotFoundError : no data folder, or it lacks ImCLEF.
+    "07A" has 96 nodes (8/25/63 by level), "07D" 46 (4/16/26); "train" 10,000 samples, "test" 1,006. Both
+    files list the same taxonomy.
     """
     _check("name", name, ("07A", "07D"))
     _check("split", split, ("train", "test"))
@@ -159,15 +146,7 @@ def load_imclef(name: str, split: str) -> LabelledSet:
 def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
     """CamVid: street scenes of 360 × 480 pixels with 11 classes, in the taxonomy "camvid".
 
-    Parameters
-    ----------
-    split : "train" (367 images), "val" (101) or "test" (233).
-    size : (h, w) to bring images and masks to; None leaves them as they are.
-
-    Raises
-    ------
-    ValueError : another split.
-    FileNotFoundError : no data folder, or it lacks CamVid.
+    "train" has 367 images, "val" 101, "test" 233, brought to a size (h, w) if one is given.
     """
     _check("split", split, ("train", "val", "test"))
     folder = data_file("camvid", split)
@@ -175,13 +154,7 @@ def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
 
 
 def data_file(*parts: Any) -> Path:
-    """A file or folder of the data folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        No data folder, or it lacks the file.
-    """
+    """A file or folder of the data folder; FileNotFoundError if there is none, or it lacks the file."""
     home = data_home()
     if home is None:
         raise FileNotFoundError("no data folder: set HYPERCLADE_DATA to it")

@@ -38,20 +38,11 @@ class Scaling:
     constant: NDArray[np.int64]
 
     def apply(self, X: Any, *, out: str | os.PathLike | None = None) -> Any:
-        """Rows `(n, d)` scaled, as float32; with "none" as they are.
+        """Rows `(n, d)`, dense or CSR, scaled, as float32, in blocks; with "none" as they are.
 
-        Parameters
-        ----------
-        X : (n, d) array, memory map or CSR matrix
-            Read in blocks.
-        out : path, optional
-            A new `.npy` file that takes the scaled rows of an array, for more of them than memory holds; they
-            are returned as a memory map of it. Unused with "none" and sparse rows.
-
-        Raises
-        ------
-        ValueError
-            For another number of columns, or sparse rows under "standard" or "minmax".
+        `out` names a new `.npy` file that takes the scaled rows of an array, for more of them than memory
+        holds; they are returned as a memory map of it. Unused with "none" and sparse rows. Raises ValueError
+        for another number of columns, or sparse rows under "standard" or "minmax".
         """
         if X.shape[1] != len(self.shift):
             raise ValueError(f"the rows have {X.shape[1]} features, but {len(self.shift)} were scaled")
@@ -87,13 +78,7 @@ class Scaling:
 
     @classmethod
     def from_json(cls, text: str) -> Scaling:
-        """Of the JSON text that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError
-            If the text is no scaling.
-        """
+        """Of the JSON text that `to_json` wrote; ValueError for another."""
         try:
             content = json.loads(text)
             return cls(
@@ -112,18 +97,10 @@ class Scaling:
 
 
 def scaling_of(X: Any, kind: ScaleName) -> Scaling:
-    """What scales the rows of X.
+    """What scales the rows of X, a finite `(n, d)` array, memory map or CSR matrix of any real dtype.
 
-    Parameters
-    ----------
-    X : (n, d) array, memory map or CSR matrix
-        Finite; of any real dtype.
-    kind : {"none", "standard", "minmax", "unit"}
-
-    Raises
-    ------
-    ValueError
-        For an unknown kind, or "standard" or "minmax" of a sparse matrix, which would not stay sparse.
+    Raises ValueError for an unknown kind, or "standard" or "minmax" of a sparse matrix, which would not stay
+    sparse.
 
     Examples
     --------

@@ -80,19 +80,11 @@ def log_mel(
 
 @lru_cache(maxsize=16)
 def mel_filters(n_bins: int, sample_rate: int, n_fft: int) -> np.ndarray:
-    """Triangular filters, equally spaced on the HTK mel scale, none of them empty.
+    """Triangular filters `(n_bins, n_fft // 2 + 1) float32`, equally spaced on the HTK mel scale, none empty.
 
     Where bands are narrower than the transform's lines are apart, some triangles hold no line, and their band
     would be silent whatever is heard. These take the power at their centre, interpolated linearly between the
     two nearest lines. The peak of a triangle is 1, and so is the sum of those two weights.
-
-    Returns
-    -------
-    (n_bins, n_fft // 2 + 1) float32, not writable.
-
-    Raises
-    ------
-    ValueError : no bins.
 
     Examples
     --------

@@ -104,13 +104,7 @@ def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str) -> 
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Raises
-    ------
-    ValueError
-        It is damaged.
-    """
+    """The object in a JSON file; ValueError if it is damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -5,16 +5,9 @@ from pathlib import Path
 
 
 def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
-    """Read the lines of a UTF-8 file; blank ones are left out, but count.
+    """The lines of a UTF-8 file that are not blank, stripped, and their numbers, from 1.
 
-    Returns
-    -------
-    texts : the lines, stripped.
-    numbers : their line numbers, from 1.
-
-    Raises
-    ------
-    ValueError : as `read_text` has it, or no line with text.
+    Raises ValueError as `read_text` has it, or if no line has text.
 
     Examples
     --------
@@ -32,13 +25,7 @@ def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
 
 
 def read_text(path: str | os.PathLike) -> str:
-    """All of a UTF-8 file.
-
-    Raises
-    ------
-    ValueError
-        No such file, or it cannot be read as text.
-    """
+    """All of a UTF-8 file; ValueError if it cannot be read as text."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

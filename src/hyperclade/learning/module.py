@@ -1,7 +1,8 @@
 """What all systems do in Lightning's loop: optimiser and schedule, clipping, averaging, seeds, batches."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytorch_lightning as lightning
@@ -19,8 +20,8 @@ class Learner(lightning.LightningModule):
     """A system's network in training; a subclass has its `training_step`, and its own labels and losses.
 
     All of its state lies in parameters and buffers, so a checkpoint resumes it exactly. A subclass makes
-    `net`,     saves its hyperparameters (the "recipe" and what else `System.restore` needs) and calls
-    `prepare` where it is given samples.
+    `net`, saves its hyperparameters (the "recipe" and what else `System.restore` needs) and calls `prepare`
+    where it is given samples.
 
     Attributes
     ----------
@@ -154,6 +155,17 @@ class Learner(lightning.LightningModule):
     def on_train_end(self) -> None:
         if self.trainer.global_step >= self.n_steps:
             self.keep_average()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module is in evaluation mode meanwhile."""
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
 
 
 class _Batches:

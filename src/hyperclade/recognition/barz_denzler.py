@@ -24,8 +24,6 @@ class BarzDenzler(NodeScorer):
 
     Args:
         classification_weight: λ ≥ 0 of L_CLS; 0 for none.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
 
     Raises:
         ValueError: a negative weight.
@@ -75,13 +73,10 @@ class BarzDenzler(NodeScorer):
 
 
 def leaf_embeddings(taxonomy: Taxonomy) -> np.ndarray:
-    """Unit vectors of the k leaves, with inner products 1 − `dissimilarity`.
+    """Unit vectors of the k leaves, `(k, n) float64` of rank n ≤ k, with inner products 1 − `dissimilarity`.
 
     From the eigenvectors of the matrix of these. In a tree it is positive definite, and the products are
     exact; otherwise negative eigenvalues are left out, and the products come near.
-
-    Returns:
-        `(k, n) float64`, n ≤ k the rank.
 
     >>> vectors = leaf_embeddings(Taxonomy.from_paths(["animal/dog", "animal/cat", "toy"]))
     >>> (vectors @ vectors.T).round(6) + 0.0

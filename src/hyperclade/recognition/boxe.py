@@ -21,8 +21,6 @@ class BoxE(NodeScorer):
 
     Args:
         dim: of the boxes.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
     """
 
     probabilities: ClassVar[bool] = False

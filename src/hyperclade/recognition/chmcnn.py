@@ -18,10 +18,6 @@ class CHMCNN(NodeScorer):
     The loss is BCE((1 − y) MCM(h) + y MCM(y ⊙ h)): nodes that are labels take the maximum among the labels
     below them alone. It is written as −y log MCM(1[y > 0] ⊙ h) − (1 − y) log(1 − MCM(h)), the same for y in
     {0, 1}, which also has a sense for mixed targets. Scores are probabilities, coherent by construction.
-
-    Args:
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
     """
 
     coherent: ClassVar[bool] = True

@@ -17,14 +17,13 @@ class DeViSE(NodeScorer):
 
     Σ_j max(0, margin − ⟨t_label, M x⟩ + ⟨t_j, M x⟩) over the other leaves j (Eq. 1). A label that is no leaf
     has the mean direction of its leaves, which are not ranked below it. The score of a leaf is the inner
-    product, that of another node the best of its leaves': coherent, and not a probability.
+    product, that of another node the best of its leaves': coherent, and not a probability. The paper's map
+    has no hidden layer.
 
     Args:
         embeddings: `(k, n)`, a vector for each leaf in order of their ids, such as the word vectors of the
             paper; by default those of `leaf_embeddings`, from the taxonomy.
         margin: by which the label is to be ahead.
-        hidden: sizes of the hidden layers; the paper's map is linear.
-        dropout: after each of them.
 
     Raises:
         ValueError: embeddings of another shape, not finite or zero, or a margin that is not positive.

@@ -22,16 +22,9 @@ _IMAGES = 64  # at once
 def embed(
     samples: LabelledSet, backbone: Backbone, *, device: str = "auto", progress: Progress | None = None
 ) -> LabelledSet:
-    """The same samples, with the features of their images instead of these.
+    """The same labelled images, with features by the backbone of that name and size instead of their pixels.
 
-    Args:
-        samples: labelled images.
-        backbone: its name and size count.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        progress: told how far it is.
-
-    Raises:
-        ValueError: the samples are features already, or there is no such backbone.
+    Raises ValueError where the samples are features already, or there is no such backbone.
     """
     if not isinstance(samples.inputs, ImageRows):
         raise ValueError("the samples are features already")

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from hyperclade.data.image_rows import ImageRows, read_rows
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.masks import MaskedSet
+from hyperclade.learning.module import evaluating
 from hyperclade.metrics.mistakes import mistakes_report
 from hyperclade.metrics.multilabel import recognition_report
 from hyperclade.metrics.segmentation import PixelConfusion, mean_iou_per_level
@@ -24,18 +25,9 @@ _BLOCK_PIXELS = 1 << 20
 def predict_scores(
     module: Recognition, inputs: np.ndarray | ImageRows, *, progress: Progress | None = None
 ) -> np.ndarray:
-    """Scores of all nodes of the taxonomy.
+    """Scores of all nodes of the taxonomy for n samples, `(n, m) float32`, the higher the likelier.
 
-    Args:
-        module: trained on features or labelled images.
-        inputs: n samples of that kind.
-        progress: told how far it is.
-
-    Returns:
-        `(n, m) float32`, the higher the likelier.
-
-    Raises:
-        ValueError: samples of another kind or length than the module was trained on.
+    Raises ValueError for samples of another kind or length than the module was trained on.
     """
     _check_kind(module, inputs)
     parts = [module.scores(block).float().cpu().numpy() for block in _blocks(module, inputs, progress)]
@@ -45,11 +37,7 @@ def predict_scores(
 def predict_classes(
     module: Recognition, images: ImageRows, *, progress: Progress | None = None
 ) -> Iterator[np.ndarray]:
-    """The likeliest class of every pixel, in blocks `(b, h, w) uint8`.
-
-    Raises:
-        ValueError: the module was not trained on pixels.
-    """
+    """The likeliest class of every pixel, in blocks `(b, h, w) uint8`, by a module trained on pixels."""
     if module.task.kind != "pixels":
         raise ValueError(f"the module was trained on {module.task.kind}, which have no classes of pixels")
     for block in _blocks(module, images, progress):
@@ -61,18 +49,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """How good the scores of labelled samples are.
 
-    Args:
-        module: trained.
-        samples: of its kind, labelled with nodes of its taxonomy.
-        progress: told how far it is.
+    Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
+    `mistakes_report` under "mistakes", with None for NaN. Masks: "levels", from the classes upwards,
+    each with its mIoU ("mean_iou") and the IoU of its nodes ("iou") by name, and "pixel_accuracy".
 
-    Returns:
-        Labelled samples: `recognition_report` and, where each has one deepest label, that label being a leaf,
-        `mistakes_report` under "mistakes", with None for NaN. Masks: "levels", from the classes upwards,
-        each with its mIoU ("mean_iou") and the IoU of its nodes ("iou") by name, and "pixel_accuracy".
-
-    Raises:
-        ValueError: samples of another kind or taxonomy.
+    Raises ValueError for samples of another kind or taxonomy than the module's.
     """
     check_taxonomy(module, samples)
     if isinstance(samples, MaskedSet):
@@ -88,30 +69,22 @@ def evaluate(
 
 
 def cost(module: Recognition, samples: LabelledSet | MaskedSet, *, seconds: float = 2.0) -> dict[str, float]:
-    """What a module costs at prediction, one sample at a time.
+    """What a module costs at prediction, one sample at a time; the first of the samples is used.
 
-    Args:
-        module: trained.
-        samples: of its kind; the first is used.
-        seconds: to measure for.
-
-    Returns:
-        "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
-        addition being two (papers often count them as one); "samples_per_second" on the module's device.
+    Gives "parameters", those used in training alone included; "flops" of a sample, a multiplication and an
+    addition being two (papers often count them as one); "samples_per_second" on the module's device.
     """
     inputs = samples.inputs
     _check_kind(module, inputs)
-    was_training = module.training
-    module.eval()
     first = next(_blocks(module, inputs.subset([0]) if isinstance(inputs, ImageRows) else inputs[:1]))
     score = module.pixel_scores if module.task.kind == "pixels" else module.scores
-    with FlopCounterMode(display=False) as counter:
-        score(first)
-    n, began = 0, time.perf_counter()
-    while (spent := time.perf_counter() - began) < seconds or n == 0:
-        score(first).sum().item()  # waits for a GPU
-        n += 1
-    module.train(was_training)
+    with evaluating(module):
+        with FlopCounterMode(display=False) as counter:
+            score(first)
+        n, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < seconds or n == 0:
+            score(first).sum().item()  # waits for a GPU
+            n += 1
     return {
         "parameters": sum(parameter.numel() for parameter in module.scorer.parameters()),
         "flops": counter.get_total_flops(),
@@ -174,19 +147,15 @@ def _blocks(
     module: Recognition, inputs: np.ndarray | ImageRows, progress: Progress | None = None
 ) -> Iterator[torch.Tensor]:
     """Samples on the module's device, the module being in evaluation mode meanwhile."""
-    was_training = module.training
-    module.eval()
     size = _FEATURE_ROWS
     if isinstance(inputs, ImageRows):
         size = _IMAGES
         if module.task.kind == "pixels":
             size = max(1, _BLOCK_PIXELS // (inputs.size[0] * inputs.size[1]))
-    try:
+    with evaluating(module):
         for start in tracked(range(0, len(inputs), size), "scoring", progress):
             rows = slice(start, start + size)
             block = read_rows(inputs, rows)
             if not isinstance(inputs, ImageRows):
                 block = np.array(block, dtype=np.float32)
             yield torch.from_numpy(block).to(module.device)
-    finally:
-        module.train(was_training)

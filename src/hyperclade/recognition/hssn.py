@@ -33,8 +33,6 @@ class HSSN(NodeScorer):
         margin: smallest of the tree-triplet loss; half the difference of distances, relative to the largest,
             is added.
         projection: dimensions of the projected features.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
 
     Raises:
         ValueError: a negative exponent, weight or margin, or no step of warm-up.

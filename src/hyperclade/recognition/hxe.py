@@ -18,8 +18,6 @@ class HXE(LeafSoftmax):
 
     Args:
         alpha: α ≥ 0, how much less deeper choices weigh.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
 
     Raises:
         ValueError: a taxonomy that is no tree, or a negative α.

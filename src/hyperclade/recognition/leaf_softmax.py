@@ -17,10 +17,6 @@ class LeafSoftmax(NodeScorer):
     Scores are probabilities, coherent by construction. Without hidden layers this is the usual linear
     classifier of images or pixels, with the probabilities of coarser classes by summation.
 
-    Args:
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
-
     >>> method = LeafSoftmax(2, Taxonomy.from_paths(["animal/dog", "animal/cat", "toy"]), hidden=[])
     >>> _ = torch.nn.init.zeros_(method.logits[0].weight), torch.nn.init.zeros_(method.logits[0].bias)
     >>> method.scores(torch.zeros(1, 2))

@@ -29,8 +29,6 @@ class MBM(NodeScorer):
         dim: of the boxes.
         beta: β, temperature of the intersection.
         volume_temperature: τ.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
 
     Raises:
         ValueError: a temperature that is not positive.

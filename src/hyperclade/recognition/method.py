@@ -17,12 +17,8 @@ from hyperclade.trees.taxonomy import Taxonomy
 class NodeScorer(nn.Module):
     """Scores the nodes of a taxonomy for features of images, or of pixels; each method is a subclass.
 
-    Args:
-        n_features: length d of a feature vector.
-        taxonomy: of m nodes.
-
-    Raises:
-        ValueError: no feature.
+    Features have length d, the taxonomy m nodes. Methods that begin with a network take `hidden`, the sizes
+    of its hidden layers, and `dropout`, after each of them.
     """
 
     #: Whether the scores are coherent by construction: no node above its parent.
@@ -38,14 +34,10 @@ class NodeScorer(nn.Module):
         self.classes = Classes(taxonomy)
 
     def loss(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """What training minimises.
+        """What training minimises: "loss", a scalar, and the parts to log beside it.
 
-        Args:
-            features: `(b, d) float32`.
-            targets: `(b, m) float32` in [0, 1], closed upwards: no node above its parent.
-
-        Returns:
-            "loss", a scalar, and the parts to log beside it.
+        Features are `(b, d) float32`, targets `(b, m) float32` in [0, 1], closed upwards: no node above its
+        parent.
         """
         raise NotImplementedError
 
@@ -61,8 +53,7 @@ class NodeScorer(nn.Module):
 def method_class(choice: Method) -> tuple[type[NodeScorer], dict[str, Any]]:
     """The class of a method and its settings, checked against the type hints of the class.
 
-    Raises:
-        ValueError: a setting that the method does not have, or a value that it cannot have.
+    Raises ValueError for a setting that the method does not have, or a value that it cannot have.
 
     >>> method_class(Method("leaf-softmax", {"dropuot": 0.5}))
     Traceback (most recent call last):

@@ -21,8 +21,6 @@ class MHM(MVM):
 
     Args:
         dim: of the ball.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
     """
 
     def __init__(

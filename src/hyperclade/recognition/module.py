@@ -85,14 +85,8 @@ class Task:
 class Network(nn.Module):
     """Backbone, standardisation and method.
 
-    Args:
-        recipe: of the run.
-        task: what goes in and comes out.
-        blueprint: of the backbone, whose weights are then not asked for; default: load it by its name.
-
-    Raises:
-        ValueError: settings that the method does not have, a backbone that does not exist, is missing, or is
-            given for features.
+    With a blueprint of the backbone its weights are not asked for. Raises ValueError for settings that the
+    method does not have, and a backbone that does not exist, is missing, or is given for features.
     """
 
     mean: Tensor
@@ -148,8 +142,7 @@ class Network(nn.Module):
             return self.method.scores(features.float())
 
     def feature_map(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features `(b, c, h/4, w/4)` of pictures of values 0 … 1 and, of some heads, coarse logits of the
-        classes."""
+        """Features `(b, c, h/4, w/4)` of pictures of values 0 … 1 and, of some heads, coarse logits."""
         assert self.body is not None and self.head is not None
         return self.head(self.body(pictures))
 
@@ -167,11 +160,7 @@ class Network(nn.Module):
 class Recognition(Learner):
     """Trains a method on labelled samples and scores the nodes of their taxonomy.
 
-    Args:
-        recipe: method, backbone, training, seed.
-        task: what goes in and comes out.
-        samples: to learn from, of that task; None to load a trained module.
-        blueprint: of the backbone, if a state dict is to bring its weights.
+    Without samples it is there to load a trained one, with the blueprint of its backbone.
     """
 
     net: Network

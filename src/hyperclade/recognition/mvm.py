@@ -15,8 +15,6 @@ class MVM(NodeScorer):
 
     Args:
         dim: of the vectors.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
 from hyperclade.data.opening import IMAGE_SUFFIXES
+from hyperclade.learning.module import evaluating
 from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores
@@ -61,20 +62,14 @@ def predict(
     threshold: float = 0.5,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Scores, labels and the best leaf of samples.
+    """Scores, labels and the best leaf of samples, of the kind that the module was trained on.
 
     Args:
-        module: trained on features or labelled images.
-        inputs: n samples of that kind.
         coherent: bring the scores in line with the taxonomy: no node above an ancestor ("min"), no node below
             a descendant ("max"), or leave them as they are ("none").
         threshold: score from which on a node is a label. Of coherent scores the ancestors of a label are
             labels. The scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities
             (`probabilities` of their classes is False), so that 0.5 means nothing there.
-        progress: told how far it is.
-
-    Raises:
-        ValueError: samples of another kind than the module was trained on.
     """
     taxonomy = module.task.taxonomy
     free = predict_scores(module, inputs, progress=progress)
@@ -90,13 +85,8 @@ def predict(
 def write_predictions(path: str | os.PathLike, predictions: Predictions, ids: Sequence[str]) -> None:
     """Write a table: id, path to the best leaf, its score, labels, and the scores of all nodes by name.
 
-    Args:
-        path: `.parquet` or `.csv`. The path's names are joined by " / ", the labels' by " | ".
-        predictions: of n samples.
-        ids: of the n samples.
-
-    Raises:
-        ValueError: another suffix.
+    The path's names are joined by " / ", the labels' by " | ". Raises ValueError for a suffix other than
+    `.parquet` or `.csv`.
     """
     path = check_table(path)
     names = predictions.taxonomy.names
@@ -136,24 +126,15 @@ def write_masks(
     """Write the class of every pixel, as masks and beside the images, which keep their sizes.
 
     The network sees an image scaled to as many pixels as those that it was trained on have; its scores are
-    scaled back.
+    scaled back. The folder gets for each image `ID.png`, a palette PNG whose values are classes, and
+    `ID.overlay.png`: the image, and at each level of the taxonomy, coarse to fine, the image under the
+    colours of its classes. And `classes.json`: name and colour of each class by its value. It is new, empty,
+    of an earlier call, or else without files called so. Of ids that are paths to other folders, the part
+    below those counts.
 
-    Args:
-        folder: gets for each image `ID.png`, a palette PNG whose values are classes, and `ID.overlay.png`:
-            the image, and at each level of the taxonomy, coarse to fine, the image under the colours of its
-            classes. And `classes.json`: name and colour of each class by its value. New, empty, of an
-            earlier call, or else without files called so.
-        module: trained on pixels.
-        images: n images.
-        ids: of the n images, without their suffix; of paths to other folders, the part below those.
-        progress: told how far it is.
-
-    Returns:
-        The masks.
-
-    Raises:
-        ValueError: the module was not trained on pixels, the folder is a file, two ids give one file, or a
-            file would replace an image, or what no earlier call has written. Nothing is written then.
+    Gives the masks' paths. Raises ValueError, before anything is written, where the module was not trained on
+    pixels, the folder is a file, two ids give one file, or a file would replace an image, or what no earlier
+    call has written.
     """
     from PIL import Image
 
@@ -249,12 +230,8 @@ def _classes(module: Recognition, pixels: np.ndarray) -> np.ndarray:
     factor = math.sqrt(math.prod(module.task.size) / (h * w))
     lowest = min(_LOWEST, *module.task.size)  # a strip would vanish between the strides of the network
     seen = resized(pixels, (max(lowest, round(h * factor)), max(lowest, round(w * factor))))
-    was_training = module.training
-    module.eval()
-    try:
+    with evaluating(module):
         scores = module.pixel_scores(torch.from_numpy(seen.copy())[None].to(module.device))
-    finally:
-        module.train(was_training)
     if seen.shape == pixels.shape:
         return scores[0].argmax(0).to(torch.uint8).cpu().numpy()
     # One class at a time: all of a large photograph's would fill the memory.

@@ -18,8 +18,6 @@ class SoftLabels(LeafSoftmax):
 
     Args:
         beta: β > 0; towards infinity the targets become one-hot.
-        hidden: sizes of the hidden layers.
-        dropout: after each of them.
 
     Raises:
         ValueError: a β that is not positive.

@@ -36,10 +36,8 @@ def load_samples(
         data: "imclef07a", "imclef07d", "cifar100", "camvid"; a hierarchical ARFF file, a feature file, a
             folder of images, a Parquet or CSV file that lists images, or a folder of images whose masks
             `source` names.
-        split: of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have no
-            splits.
+        split: of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have none.
         taxonomy: that labels have to come from, such as that of the samples learned from.
-        source: how files are read.
 
     Raises:
         ValueError: no such data, or data that cannot be read; names file and row.
@@ -91,17 +89,9 @@ def load_inputs(
 ) -> tuple[np.ndarray | ImageRows | Pictures, tuple[str, ...], Skipped]:
     """Samples to predict labels of; labels that they have are passed over.
 
-    Args:
-        data: as `load_samples` takes it, the test split of data sets by name, or one image.
-        source: how files are read; `labels` names a column that is no feature.
-        own_sizes: images keep their sizes, as `write_masks` takes them.
-
-    Returns:
-        n samples, `(n, d) float32` features or images (`Pictures` where they may differ in size); their ids;
-        (id, reason) of images that do not decode.
-
-    Raises:
-        ValueError: no such data, or data that cannot be read; names file and row.
+    Data are what `load_samples` takes, the test split of data sets by name, or one image. Gives n samples,
+    `(n, d) float32` features or images (`Pictures` where they keep their own sizes); their ids; (id, reason)
+    of images that do not decode. Raises ValueError as `load_samples` does.
     """
     source = source or Source()
     if own_sizes:

@@ -22,17 +22,9 @@ _FORMATS = (".png", ".pdf", ".svg")
 
 
 def upper_tree(tree: Tree, k: int) -> Tree:
-    """The tree above a cut into k clusters; its leaf c is the cluster that `Tree.cut` labels c.
+    """The tree above a cut into k clusters, with its heights; leaf c is the cluster that `Tree.cut` labels c.
 
-    Parameters
-    ----------
-    tree : Tree
-    k : int from 1 to n
-        Where a node has more than two children there may be fewer clusters, as in `Tree.cut`.
-
-    Returns
-    -------
-    Tree over k leaves, with the heights of the old one above them.
+    Where a node has more than two children there may be fewer clusters than k, as in `Tree.cut`.
 
     Examples
     --------
@@ -53,18 +45,9 @@ def dendrogram(tree: Tree, position: ArrayLike) -> FloatArray:
     """The edges of a tree drawn with right angles, from the root at depth 0 to the leaves at depth 1.
 
     A node lies in the middle of its leaves, at a depth that falls with the logarithm of its number of leaves:
-    so every split is legible, whatever the scale of the heights.
-
-    Parameters
-    ----------
-    tree : Tree
-    position : (n,) float
-        Where each leaf stands; the leaves of every node must be neighbours.
-
-    Returns
-    -------
-    (m-1, 3, 2) float64
-        Row v is the edge above node v: (depth, position) at its parent, at the corner, and at v.
+    so every split is legible, whatever the scale of the heights. The leaves of every node must be neighbours
+    by their positions `(n,)`. Row v of `(m-1, 3, 2) float64` is the edge above node v: (depth, position) at
+    its parent, at the corner, and at v.
 
     Examples
     --------
@@ -94,20 +77,10 @@ def mean_positions(tree: Tree, position: ArrayLike) -> FloatArray:
 
 
 def rotate_to(tree: Tree, position: ArrayLike) -> IntArray:
-    """The leaves in an order that follows given positions as far as turning children round allows.
+    """The leaves by position, `(n,) int64`, as near to given positions as turning children round allows.
 
-    The children of every node are sorted by the mean position of their leaves.
-
-    Parameters
-    ----------
-    tree : Tree
-    position : (n,) float
-        Where each leaf stands elsewhere, in another tree for instance.
-
-    Returns
-    -------
-    (n,) int64
-        Leaves by position; those under any node are neighbours, as in `Tree.leaf_order`.
+    The children of every node are sorted by the mean position of their leaves; leaves under any node are
+    neighbours, as in `Tree.leaf_order`.
 
     Examples
     --------
@@ -124,17 +97,9 @@ def rotate_to(tree: Tree, position: ArrayLike) -> IntArray:
 
 
 def draw_dendrogram(axes: Axes, tree: Tree, edges: FloatArray, branch: ArrayLike, linewidth: float) -> None:
-    """Add the edges of a dendrogram to axes: in a branch's colour where all leaves below are in the branch.
+    """Add the edges of `dendrogram` to axes: in a branch's colour where all leaves below are in the branch.
 
-    Parameters
-    ----------
-    axes : Axes
-    tree : Tree
-    edges : (m-1, 3, 2) float
-        Those of `dendrogram`, moved to where they are to stand.
-    branch : (n,) int
-        Number of the branch of each leaf, −1 for none.
-    linewidth : float, in points
+    Branches are numbers `(n,)` of the leaves, −1 for none; the width of lines is in points.
     """
     colour = branch_colours(common_value(tree, branch))
     lines = np.concatenate([edges[:, :2], edges[:, 1:]])  # across from the parent, then along to the node

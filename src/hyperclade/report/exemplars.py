@@ -247,19 +247,14 @@ def describe_clusters(
 
     Parameters
     ----------
-    clusters : (n,) int
-        Cluster of each sample, −1 for none.
-    classes : (n,) int
-        Class of each sample, −1 unknown; such samples do not count.
+    clusters, classes : (n,) int
+        Cluster and class of each sample, −1 for none; such samples do not count.
     class_names : sequence of str
     n_clusters : int, optional
         Default: the largest cluster plus one.
     most : int
-        Classes named for a cluster; those below 5 % are left out after the first.
-
-    Returns
-    -------
-    list of n_clusters str, empty for clusters without a known class
+        Classes named for a cluster; those below 5 % are left out after the first. Without a known class it
+        is called "".
 
     Examples
     --------
@@ -287,22 +282,10 @@ def describe_clusters(
 
 
 def sound_pictures(log_mel: ArrayLike) -> Images:
-    """Log-mel spectrograms as coloured pictures, low sounds at the bottom.
+    """Log-mel spectrograms `(m, bins, steps)` as pictures `(m, 3, bins, steps) uint8`, low sounds below.
 
-    Each picture uses the full range of colours, from its 2nd percentile to its maximum.
-
-    Parameters
-    ----------
-    log_mel : (m, bins, steps) float
-
-    Returns
-    -------
-    (m, 3, bins, steps) uint8
-
-    Raises
-    ------
-    ValueError
-        If the shape is another, or values are not finite.
+    Each picture uses the full range of colours, from its 2nd percentile to its maximum. Raises ValueError for
+    another shape, or values that are not finite.
 
     Examples
     --------

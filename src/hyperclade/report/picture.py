@@ -129,17 +129,8 @@ def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
 
     A node lies in the middle of its sector, at a hyperbolic distance from the centre that grows with the
     logarithm of one over its share, as the room on a hyperbolic circle grows; all leaves lie on one circle.
-    Unlike `hyperclade.trees.ball_layout` this cannot be decoded.
-
-    Parameters
-    ----------
-    tree : Tree
-    branches : (k,) int, optional
-        Nodes with a gap before each; default: `main_branches`.
-
-    Returns
-    -------
-    (m, 2) float64
+    Unlike `hyperclade.trees.ball_layout` this cannot be decoded. There is a gap before each of the branches,
+    by default the main ones. `(m, 2) float64`.
 
     Examples
     --------
@@ -160,13 +151,9 @@ def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
 
 
 def named_nodes(tree: Tree) -> IntArray:
-    """The nodes that a picture has room to name: the main branches, and finer ones to stand around the disk.
+    """The nodes that a picture has room to name, ascending: the main branches, finer ones around the disk.
 
     Those around are all leaves where they are few, else the largest parts that the main branches divide into.
-
-    Returns
-    -------
-    (k,) int64, ascending
 
     Examples
     --------
@@ -183,18 +170,10 @@ def named_nodes(tree: Tree) -> IntArray:
 
 
 def geodesics(start: FloatArray, stop: FloatArray, n_points: int = _POINTS_PER_EDGE) -> FloatArray:
-    """Points along the geodesics between points of the Poincaré disk.
+    """Points `(k, n_points, 2)` along the geodesics between points `(k, 2)` of the Poincaré disk.
 
     In Klein coordinates geodesics are straight. Points are denser towards the ends, which spaces them evenly
     on the arc that a geodesic near the boundary is.
-
-    Parameters
-    ----------
-    start, stop : (k, 2) float
-
-    Returns
-    -------
-    (k, n_points, 2) float64
 
     Examples
     --------

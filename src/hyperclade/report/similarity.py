@@ -151,7 +151,7 @@ def draw_cluster_similarity(
 def cluster_similarity(
     features: ArrayLike, labels: ArrayLike | None = None, n_clusters: int | None = None
 ) -> FloatArray:
-    """Cosines between the centroids of clusters.
+    """Cosines between the centroids of clusters, `(k, k) float64`; a centroid of zeros has 0 with all others.
 
     Parameters
     ----------
@@ -160,10 +160,6 @@ def cluster_similarity(
         Cluster of each row, −1 for none. Default: every row is a centroid.
     n_clusters : int, optional
         Default: the largest label plus one.
-
-    Returns
-    -------
-    (k, k) float64, symmetric, 1 on the diagonal; a centroid of zeros has cosine 0 with all others.
 
     Raises
     ------
@@ -194,13 +190,9 @@ def cluster_similarity(
 def cluster_centroids(
     features: ArrayLike, labels: ArrayLike | None = None, n_clusters: int | None = None
 ) -> tuple[FloatArray, IntArray]:
-    """Means of the rows of each cluster, and their numbers of rows; zeros for a cluster without rows.
+    """Means `(k, d) float64` of the rows of each cluster, zeros without rows, and their numbers `(k,) int64`.
 
     Parameters are those of `cluster_similarity`.
-
-    Returns
-    -------
-    (k, d) float64 and (k,) int64
 
     Examples
     --------

@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from hyperclade.data.paired import PairedSet
-from hyperclade.learning.augment import augment_frames, augment_sounds
 from hyperclade.learning.labelling import kmeans_labels
 from hyperclade.learning.module import tensors
 from hyperclade.learning.schedule import StepBatches, cosine_rate, seed_step
@@ -26,13 +25,9 @@ VIEWS = (*MODALITIES, "joint")
 def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> dict[str, np.ndarray]:
     """Clusters `(H, n) int64` of samples by vision, by audio and, where labels are joint, by both.
 
-    Args:
-        module: trained.
-        features: of the samples, from `module.extract`.
-
-    Clusters are the likeliest by the heads. Where labels are those of k-means (DeepCluster, XDC), or none are
-    (L3), they are k-means on the features, and so are joint clusters where labels are not joint; fewer than K
-    samples are then a cluster each.
+    Features are from `module.extract`. Clusters are the likeliest by the heads. Where labels are those of
+    k-means (DeepCluster, XDC), or none are (L3), they are k-means on the features, and so are joint clusters
+    where labels are not joint; fewer than K samples are then a cluster each.
     """
     system = module.recipe.system
     n = len(features["vision"])
@@ -61,18 +56,10 @@ def evaluate_clusters(
 ) -> list[dict[str, Any]]:
     """Clusters against true classes (sHHC Table 2): one row a view, number of clusters and choice of head.
 
-    Args:
-        module: trained.
-        pairs: with labels; those unknown (−1) are left out.
-        merge_to: numbers of clusters to merge to by the tree of each view, besides K.
-
-    Returns:
-        Rows with `view`, `clusters`, `head` ("mean" over heads, "chosen" by the least training loss,
-        "oracle": the best by the true classes), `nmi_ceiling` of so many clusters of equal size, and the
-        measures of `partition_report`.
-
-    Raises:
-        ValueError: no labels, or a number to merge to beyond K.
+    Pairs without a known label are left out. `merge_to` names numbers of clusters to merge to by the tree of
+    each view, besides K. Rows have `view`, `clusters`, `head` ("mean" over heads, "chosen" by the least
+    training loss, "oracle": the best by the true classes), `nmi_ceiling` of so many clusters of equal size,
+    and the measures of `partition_report`. Raises ValueError for no labels, or a number to merge to beyond K.
     """
     pairs = labelled(pairs)
     assert pairs.labels is not None
@@ -118,17 +105,11 @@ def linear_probe(
     fractions: Sequence[float] = (0.01, 0.1),
     random_state: int = 0,
 ) -> list[dict[str, Any]]:
-    """Accuracy of logistic regression on frozen features from few labels (sHHC Table 4), by view and
-    fraction.
+    """Accuracy of logistic regression on frozen features from few labels (sHHC Table 4), by view and share.
 
-    Args:
-        module: trained, or fresh for the comparison with a random encoder.
-        train, test: with labels.
-        fractions: of the training pairs whose labels are used, drawn evenly by class.
-        random_state: of the draw.
-
-    Raises:
-        ValueError: no labels, a fraction outside (0, 1], or labels of one class only.
+    The module is trained, or fresh for the comparison with a random encoder; `fractions` are those of the
+    training pairs whose labels are used, drawn evenly by class. Raises ValueError for no labels, a fraction
+    outside (0, 1], or labels of one class only.
     """
     train, test = labelled(train), labelled(test)
     assert train.labels is not None and test.labels is not None
@@ -169,7 +150,6 @@ def fine_tune(
     assert few.labels is not None
     classes, targets = np.unique(few.labels, return_inverse=True)
     rows = []
-    training = module.recipe.training
     for view in VIEWS:
         # The media are shared, and the trainer's state is left out.
         tuned = copy.deepcopy(module, {id(module.samples): module.samples, id(module._trainer): None})
@@ -182,21 +162,10 @@ def fine_tune(
             optimizer, lambda s: cosine_rate(s, steps, steps // 20 + 1)
         )
         tuned.net.train()
-        batches = StepBatches(len(few), training.batch_size, steps, seed=random_state)
+        batches = StepBatches(len(few), module.recipe.training.batch_size, steps, seed=random_state)
         for step, batch_rows in enumerate(batches):
             seed_step(random_state, step)
-            batch = tensors(few.batch(batch_rows))
-            frames = augment_frames(
-                batch["frames"].to(tuned.device),
-                crop=training.crop,
-                flip=training.flip,
-                colour=training.colour,
-                area=training.area,
-            )
-            sounds = augment_sounds(
-                batch["sounds"].to(tuned.device), volume=training.volume, shift=training.shift
-            )
-            inputs = {"vision": frames, "audio": tuned.scaled(sounds)}
+            inputs = tuned.augmented(tensors(few.batch(batch_rows)))
             outputs = classifier(
                 torch.cat([tuned.net.features(m, inputs[m]) for m in _modalities(view)], dim=1)
             )

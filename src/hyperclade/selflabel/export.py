@@ -29,20 +29,15 @@ _EXEMPLARS = 5  # pictures per cluster
 
 
 def export_found(module: SelfLabelling, pairs: PairedSet, folder: str | os.PathLike) -> list[str]:
-    """Write features, clusters and pictures of pairs to a folder, for `discover` among others.
+    """Write features, clusters and pictures of pairs to a folder, for `discover` among others; gives names.
 
-    Args:
-        module: trained.
-        pairs: labels, if any, go along with the features and describe the clusters in the pictures.
-        folder: gets `features.npy` of both modalities side by side, with ids and labels in
-            `features.rows.parquet`; `vision.npy` and `audio.npy`; `assignments.parquet` with a column of
-            clusters by vision, audio and both; for systems with joint labels `tree-vision.json`,
-            `tree-audio.json` and `tree-joint.json` (`Tree.from_json` reads them; leaves are clusters), and,
-            if the pairs lie in two clusters or more, `cluster-similarity.png` (sHHC, Figure 3) and
-            `hierarchies.png` (sHHC, Figure 4). Of several heads it is the one with the least training loss.
-
-    Returns:
-        Names of the files.
+    There are `features.npy` of both modalities side by side, with ids and labels in `features.rows.parquet`;
+    `vision.npy` and `audio.npy`; `assignments.parquet` with a column of clusters by vision, audio and both;
+    for systems with joint labels `tree-vision.json`, `tree-audio.json` and `tree-joint.json`
+    (`Tree.from_json` reads them; leaves are clusters), and, if the pairs lie in two clusters or more,
+    `cluster-similarity.png` (sHHC, Figure 3) and `hierarchies.png` (sHHC, Figure 4). Of several heads it is
+    the one with the least training loss. Labels, if any, go along with the features and describe the clusters
+    in the pictures.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from hyperclade.learning.labelling import (
     precluster_labels,
     sinkhorn_labels,
 )
-from hyperclade.learning.module import Learner, tensors
+from hyperclade.learning.module import Learner, evaluating, tensors
 from hyperclade.learning.schedule import relabelling_steps, seed_step
 from hyperclade.learning.settings import plain
 from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
@@ -42,14 +42,10 @@ _LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
 class SelfLabelling(Learner):
     """Trains towers and heads on labels that it renews by the recipe's labeller and schedule.
 
-    Args:
-        recipe: system, encoders, training, seed.
-        pairs: what to learn from. None to load a trained module.
-        warm_start: state dict of another run whose towers to start from, and its file, to name in an error.
-        **shapes: of the pairs, if they are not given: `frame_channels`, `n_pairs`, `frame_shape` (f, c, h,
-        w),
-            `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers, by modality, if a
-            state dict is to bring their weights.
+    Without pairs it is there to load a trained one, from their `shapes`: `frame_channels`, `n_pairs`,
+    `frame_shape` (f, c, h, w), `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers.
+    With `warm_start`, the state dict of another run and its file, to name in an error, it starts from those
+    towers.
 
     Attributes:
         net: the `CrossModalNet`.
@@ -163,22 +159,21 @@ class SelfLabelling(Learner):
             self.relabel(step)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        training = self.recipe.training
-        frames = augment_frames(
-            batch["frames"],
-            crop=training.crop,
-            flip=training.flip,
-            colour=training.colour,
-            area=training.area,
-        )
-        sounds = augment_sounds(batch["sounds"], volume=training.volume, shift=training.shift)
-        vision = self.net.features("vision", frames)
-        audio = self.net.features("audio", self.scaled(sounds))
+        inputs = self.augmented(batch)
+        features = {modality: self.net.features(modality, inputs[modality]) for modality in MODALITIES}
         if self.trainer.global_step < self.warmup_steps:
-            loss = self._correspondence_loss(vision, audio)
-        else:
-            loss = self._lesson_loss({"vision": vision, "audio": audio}, batch["rows"])
-        return loss
+            return self._correspondence_loss(features["vision"], features["audio"])
+        return self._lesson_loss(features, batch["rows"])
+
+    def augmented(self, batch: dict[str, Tensor]) -> dict[Modality, Tensor]:
+        """What the towers see of a batch of pairs in training."""
+        training, frames = self.recipe.training, batch["frames"].to(self.device)
+        frames = augment_frames(
+            frames, crop=training.crop, flip=training.flip, colour=training.colour, area=training.area
+        )
+        sounds = batch["sounds"].to(self.device)
+        sounds = augment_sounds(sounds, volume=training.volume, shift=training.shift)
+        return {"vision": frames, "audio": self.scaled(sounds)}
 
     def on_train_end(self) -> None:
         # Other labellers' new clusters have nothing to do with those that the heads have learned.
@@ -214,24 +209,24 @@ class SelfLabelling(Learner):
     def extract(self, pairs: PairedSet, rows: np.ndarray | None = None) -> dict[Modality, Tensor]:
         """Features `(n, d) float32` by modality, of all pairs or those asked for; no augmentation,
         evaluation mode."""
-        was_training = self.net.training
-        self.net.eval()
         rows = np.arange(len(pairs)) if rows is None else rows
         size = min(256, 4 * self.recipe.training.batch_size)  # a GPU that can train has room for it
         found: dict[Modality, Tensor] = {}
-        for modality in MODALITIES:
-            media = pairs.frames if modality == "vision" else pairs.sounds
-            index = (pairs.frame_rows if modality == "vision" else pairs.sound_rows)[rows]
-            used, place = np.unique(index, return_inverse=True)
-            parts = []
-            for start in range(0, len(used), size):
-                block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + size]])).to(
-                    self.device
-                )
-                inputs = plain_frames(block) if modality == "vision" else self.scaled(block.float()[:, None])
-                parts.append(self.net.features(modality, inputs).float())
-            found[modality] = torch.cat(parts)[torch.from_numpy(place).to(self.device)]
-        self.net.train(was_training)
+        with evaluating(self.net):
+            for modality in MODALITIES:
+                media = pairs.frames if modality == "vision" else pairs.sounds
+                index = (pairs.frame_rows if modality == "vision" else pairs.sound_rows)[rows]
+                used, place = np.unique(index, return_inverse=True)
+                parts = []
+                for start in range(0, len(used), size):
+                    block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + size]])).to(
+                        self.device
+                    )
+                    inputs = (
+                        plain_frames(block) if modality == "vision" else self.scaled(block.float()[:, None])
+                    )
+                    parts.append(self.net.features(modality, inputs).float())
+                found[modality] = torch.cat(parts)[torch.from_numpy(place).to(self.device)]
         return found
 
     def _relabel_head(

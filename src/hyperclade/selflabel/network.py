@@ -17,10 +17,8 @@ _BLOCK_ROWS = 4096
 class CrossModalNet(nn.Module):
     """Towers for frames and sounds, and the heads that the system's lessons need.
 
-    Args:
-        system, encoders: of the run's recipe.
-        frame_channels: 3 for colour, 1 for grey.
-        blueprints: of pretrained towers, whose weights are then not asked for, by modality.
+    Shapes of features are `(b, d)`; a log-posterior is `(H, b, K)`, of one head `(b, K)`. Towers of which
+    there are blueprints come without weights.
 
     Attributes:
         blueprints: of the pretrained towers.
@@ -29,8 +27,6 @@ class CrossModalNet(nn.Module):
         heads: by "student_lesson", features → `(H, b, out)`.
         positions_…: `(H, K, dim) float64` buffers by modality with hierarchy, by lesson as parameters
             without.
-
-    Shapes of features are `(b, d)`; a log-posterior is `(H, b, K)`, of one head `(b, K)`.
     """
 
     def __init__(

@@ -88,12 +88,8 @@ def plan(
 ) -> Plan:
     """The runs of a comparison; every other system of a seed waits for its L3.
 
-    Args:
-        selflabel: the system that trains.
-        comparison: data, sizes, budget.
-        systems: of `NAMES`; default: all.
-        seeds: of pairs, weights and order.
-        head: whose figures the table has, of several heads: "mean", "chosen" or "oracle".
+    Systems are of `NAMES`; of several heads the table has the figures of `head`, "mean", "chosen" or
+    "oracle".
     """
     systems = list(NAMES) if systems is None else list(systems)
     if not systems or not seeds or any(name not in NAMES for name in systems):
@@ -194,12 +190,7 @@ def judge(
 
 
 def cluster_table(results: Sequence[dict[str, Any]], *, head: str = "mean") -> list[dict[str, Any]]:
-    """Rows in the layout of sHHC Table 2: model, view, clusters, then NMI, ARI and accuracy as mean and sd.
-
-    Args:
-        results: of `compare`.
-        head: whose measures to take where there are several: "mean", "chosen" or "oracle".
-    """
+    """Rows in the layout of sHHC Table 2: model, view, clusters, NMI, ARI and accuracy as mean and sd."""
     rows = []
     for system in dict.fromkeys(result["system"] for result in results):
         runs = [

@@ -64,10 +64,8 @@ def load_pairs(
         split: "train" or "test" of AV digits. Clips have no splits: give each a table or folder of its own.
         n_pairs: so many, drawn at random; None for all.
         wrong_pairs, noisy, noise: of `load_avdigits`; for AV digits alone.
-        random_state: seed of all that is drawn.
         media: how clips are decoded, and into which cache.
         class_names: of the training pairs, to number the classes alike; classes beyond them come after them.
-        progress: called as `progress("decoding", fraction)`.
 
     Raises:
         ValueError: no such data, options that do not apply to it, or not one readable clip.

@@ -368,20 +368,10 @@ train, load, preset, preset_names = SYSTEM.train, SYSTEM.load, SYSTEM.preset, SY
 def compare(comparison: "Comparison", out: Any, **options: Any) -> list[dict[str, Any]]:
     """Train and judge every system with every seed; what is done already in the folder is not done again.
 
-    Parameters
-    ----------
-    comparison : Comparison
-        Data, sizes, budget.
-    out : path
-        Folder that gets one for each run, with its checkpoint and `result.json`.
-    **options
-        `systems` and `seeds` of `reproduce.plan`, and those of `hyperclade.learning.comparison.compare`.
-
-    Returns
-    -------
-    list of dict
-        Of each run `system`, `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test pairs),
-        `probe`, `tuned` (rows by view and fraction).
+    The folder gets one for each run, with its checkpoint and `result.json`. Options are `systems` and `seeds`
+    of `reproduce.plan`, and those of `hyperclade.learning.comparison.compare`. Of each run it gives `system`,
+    `seed`, `seconds`, `clusters` (rows of `evaluate_clusters` on the test pairs), `probe`, `tuned` (by view
+    and fraction).
     """
     from hyperclade.learning import comparison as mechanism
     from hyperclade.selflabel.reproduce import plan

@@ -60,14 +60,8 @@ def read_hierarchical_arff(path: str | os.PathLike, taxonomy: Taxonomy | None = 
 def read_arff_features(path: str | os.PathLike) -> tuple[np.ndarray, tuple[str, ...]]:
     """The features of a file as `read_hierarchical_arff` reads it, whose labels may be unknown or missing.
 
-    Returns
-    -------
-    features : (n, d) float32.
-    ids : line numbers, "line 85".
-
-    Raises
-    ------
-    ValueError : not such a file, or a feature that is no finite number; names the line.
+    `(n, d) float32`, and line numbers as ids, "line 85". Raises ValueError for a feature that is no finite
+    number; names the line.
 
     Examples
     --------

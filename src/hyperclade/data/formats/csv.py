@@ -64,10 +64,7 @@ def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> N
 def read_text_table(path: Path) -> pd.DataFrame:
     """All cells as text, under the names in the first line; pandas would fill and cut rows.
 
-    Raises
-    ------
-    ValueError
-        Not readable, empty, rows of another length than the header, or two columns of one name.
+    Raises ValueError for an empty file, rows of another length than the header, or two columns of one name.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
