@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "recognition.json"
 DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
 CACHE = HERE / "cache" / "recognition"
-PACKAGES = ("hyperclade", "numpy", "scikit-learn", "torch", "pytorch-lightning", "geoopt")
+PACKAGES = ("hyperclade", "numpy", "scikit-learn", "torch", "pytorch-lightning")
 TABLES = read_tables(SYSTEM.package)
 
 #: What was tried for HVSA on ImCLEF: changes of its preset.

@@ -36,7 +36,6 @@ PACKAGES = (
     "torch",
     "pytorch-lightning",
     "faiss-cpu",
-    "geoopt",
 )
 
 #: A shorter budget than the main comparison's, the same for all systems.

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hyperclade.data.columns import feature_columns, in_order, read_columns
+from hyperclade.data.columns import in_order, read_columns
 from hyperclade.data.features import read_features, write_features
 
 
@@ -17,17 +17,17 @@ def frame():
 def test_names_are_those_of_the_features_read(frame, suffix, tmp_path):
     path = tmp_path / f"t{suffix}"
     frame.to_csv(path, index=False) if suffix == ".csv" else frame.to_parquet(path)
-    columns = feature_columns(path, names="kind")
-    assert columns == ["x", "y"]
-    np.testing.assert_array_equal(read_features(path, names="kind").features, frame[columns])
+    table = read_features(path, names="kind")
+    assert table.columns == ["x", "y"]
+    np.testing.assert_array_equal(table.features, frame[table.columns])
 
 
 def test_files_without_names_of_features(tmp_path):
     for name in ("X.npy", "X.npz", "X.parquet"):
         write_features(tmp_path / name, np.eye(2), names=["a", "b"])
-        assert feature_columns(tmp_path / name) is None
+        assert read_features(tmp_path / name).columns is None
     (tmp_path / "bare.csv").write_text("1,2\n3,4\n")
-    assert feature_columns(tmp_path / "bare.csv") is None
+    assert read_features(tmp_path / "bare.csv").columns is None
 
 
 def test_names_from_a_file(tmp_path):

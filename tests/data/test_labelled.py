@@ -26,7 +26,7 @@ def test_targets_and_completion_against_a_walk(drawn):
     closed = [set(row).union(*(taxonomy.ancestors(node).tolist() for node in row)) for row in rows]
     samples = LabelledSet(np.zeros((len(rows), 1), np.float32), labels, taxonomy, ("",) * len(rows))
     assert [set(np.flatnonzero(row).tolist()) for row in samples.targets()] == closed
-    some = samples.targets([len(rows) - 1, 0])
+    some = samples.subset([len(rows) - 1, 0]).targets()
     np.testing.assert_array_equal(some, samples.targets()[[len(rows) - 1, 0]])
     incomplete = sum(all_of != set(row) for all_of, row in zip(closed, rows, strict=True))
     assert count_incomplete(labels, taxonomy) == incomplete

@@ -221,4 +221,9 @@ def test_cifar100():
     assert (np.bincount(samples.labels.ravel())[samples.taxonomy.leaves] == 100).all()
     frame = pd.read_parquet(data_home() / "cifar100" / "test.parquet").iloc[77:79]
     taxonomy = read_taxonomy("cifar100")
-    assert samples.targets([77, 78])[:, [taxonomy.index(name) for name in frame["label"]]].diagonal().all()
+    assert (
+        samples.subset([77, 78])
+        .targets()[:, [taxonomy.index(name) for name in frame["label"]]]
+        .diagonal()
+        .all()
+    )

@@ -46,6 +46,14 @@ def test_an_entry_that_only_the_folder_knows_differs_too():
     assert differences({"a": 1}, {"a": {"b": 1}}) == {"a": (1, {"b": 1})}
 
 
+def test_an_older_file_is_completed_before_it_is_compared(tmp_path):
+    claim(tmp_path, "recipe.json", {"recipe": {"seed": 0}})
+    wanted = {"recipe": {"seed": 0, "colour": True}}
+    with pytest.raises(ValueError, match=r"another colour;"):
+        claim(tmp_path, "recipe.json", wanted, within="recipe")
+    assert claim(tmp_path, "recipe.json", wanted, completed=lambda found: found | wanted)
+
+
 def test_files_of_others_are_respected(tmp_path):
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ValueError, match="is not empty and holds no run; choose another folder"):

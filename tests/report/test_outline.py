@@ -60,8 +60,8 @@ def test_repeated_rows_show_their_counts():
 
 def test_what_is_left_out_is_counted():
     tree = random_tree(300, 1, 0.5)
-    nodes = main_branches(tree, 3)
-    lines = outline(tree, {int(nodes[0]): "one"}, {int(nodes[0]): "note"}, branches=3)
+    nodes = main_branches(tree)
+    lines = outline(tree, {int(nodes[0]): "one"}, {int(nodes[0]): "note"})
     assert any(line[3:] == f"one  {tree.size[nodes[0]]}  note" for line in lines)
     left = 300 - int(tree.size[nodes].sum())
     assert left == 0 or f"… {left} more row" in lines[-1]

@@ -24,10 +24,9 @@ from hyperclade.report import (
     sound_pictures,
     upper_tree,
 )
+from hyperclade.report.branches import common_value, leaf_branches
 from hyperclade.report.dendrogram import (
-    common_value,
     dendrogram,
-    leaf_branches,
     mean_positions,
     rotate_to,
     text_inches,

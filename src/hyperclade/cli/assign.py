@@ -41,7 +41,6 @@ def assign(
 
     from hyperclade.cli.console import console
     from hyperclade.data.atomic import atomic_write
-    from hyperclade.data.columns import feature_columns
     from hyperclade.data.features import read_features
     from hyperclade.report.cuts import Cuts
     from hyperclade.report.saved import SavedDiscovery
@@ -52,8 +51,7 @@ def assign(
     saved = SavedDiscovery.read(folder)
     asked.check(saved.model.tree_.n_leaves)
     data = read_features(source, labels=labels, names=names, ids=ids)
-    columns = feature_columns(source, labels=labels, names=names, ids=ids)
-    found = saved.assign(data, asked, columns=columns, name=str(source))
+    found = saved.assign(data, asked, name=str(source))
     write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
     with atomic_write(target) as file:
         write(found, file)

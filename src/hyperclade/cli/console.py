@@ -1,12 +1,10 @@
 """What commands show: the one bar, lines on standard output and on standard error, lists, tables."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hyperclade.progress import Progress, say_list
+from hyperclade.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,17 +24,8 @@ def console(width: int | None = None) -> "Console":
 def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
     """A bar on standard error that shows the stage of the work and is gone at the end; lines above it stay.
 
-    Parameters
-    ----------
-    shown : bool
-        False shows the lines alone.
-
-    Yields
-    ------
-    progress : callable
-        As `hyperclade.progress` has it.
-    say : callable
-        Prints a line.
+    Yields what reports progress and what prints a line, as `hyperclade.progress` has them. Lines are printed
+    even where the bar is not `shown`.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -57,11 +46,6 @@ def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
             on.print(line, soft_wrap=True)
 
         yield report, say
-
-
-def listed(title: str, lines: Sequence[str], *, most: int = 5) -> None:
-    """A list on standard error: its first lines, and how many more there are. Nothing without lines."""
-    say_list(partial(print, file=sys.stderr), title, lines, most=most)
 
 
 def table(

@@ -4,7 +4,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,11 +76,14 @@ def discover(
 
     from hyperclade.cli.console import bar
     from hyperclade.data.atomic import atomic_directory
+    from hyperclade.data.columns import named_columns
+    from hyperclade.data.embedding import embed_beside
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.progress import timed
     from hyperclade.report.cuts import Cuts
 
     seconds: dict[str, float] = {}
+    beside = {"labels": labels, "names": names, "ids": ids}
     source, target = None if features is None else Path(features), Path(out)
     asked = Cuts(cut, levels, height)
     asked.check()
@@ -92,29 +94,33 @@ def discover(
         embedded = None
         if source is not None and _needs_encoder(source, encoder):
             with timed(seconds, "embedding"):
-                embedded = _embed(source, target, encoder, labels, names, ids, device, overwrite)
+                embedded = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
+                if embedded.exists() and not overwrite:
+                    uses = f"`hyperclade discover {embedded}` uses it, --overwrite replaces it"
+                    raise ValueError(f"{embedded} is left from an earlier run; {uses}")
+                with bar() as (progress, _):
+                    options = {"device": device, "overwrite": overwrite, "progress": progress}
+                    embed_beside(source, embedded, encoder, beside, **options)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
-                data = _read(source, embedded, labels, names, ids)
-                titles = _column_names(source, embedded, data, columns, labels, names, ids)
+                data = _read(source, embedded, beside)
+                titles, named_by = named_columns(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
-            if isinstance(preclusters, int):
-                if not 1 <= preclusters <= n:
-                    raise ValueError(
-                        f"--preclusters must be from 1 to the number of rows, {n}, got {preclusters}"
-                    )
-                if preclusters < _FEW_PRECLUSTERS:
+            if isinstance(k := preclusters, int):
+                if not 1 <= k <= n:
+                    raise ValueError(f"--preclusters must be from 1 to the number of rows, {n}, got {k}")
+                if k < _FEW_PRECLUSTERS:
                     say(
-                        f"warning: --preclusters {preclusters} builds the tree over as many parts of equal "
-                        f"size; for {preclusters} natural clusters leave it out and say --cut {preclusters}"
+                        f"warning: --preclusters {k} builds the tree over as many parts of equal size; "
+                        f"for {k} natural clusters leave it out and say --cut {k}"
                     )
             with timed(seconds, "scaling", progress):
                 scaling = scaling_of(X, scale)
                 large = isinstance(X, np.memmap) and 4 * X.size > _IN_MEMORY
                 rows = scaling.apply(X, out=folder / _SCALED if large else None)
                 by_direction = (metric or similarity) == "cosine"
-                for line in remarks(X, scaling, titles.listed, by_direction=by_direction):
+                for line in remarks(X, scaling, titles, by_direction=by_direction):
                     say(line)
             # Slow to import, so after the errors that come at once.
             from hyperclade.hierarchy import SHHC
@@ -134,7 +140,7 @@ def discover(
                 model,
                 data,
                 rows,
-                columns=titles.used,
+                columns=named_by,
                 cuts=asked,
                 title="everyday nouns" if source is None else source.name,
                 facts={"input": "bundled nouns" if source is None else str(source)},
@@ -144,20 +150,14 @@ def discover(
             )
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
-                    SavedDiscovery(model, scaling, titles.listed).write(folder)
+                    SavedDiscovery(model, scaling, titles).write(folder)
             summary = outcome.write(folder, progress)
             (folder / _SCALED).unlink(missing_ok=True)
-            if embedded is not None:
-                _adopt(embedded, folder)
+            for name in _EMBEDDED if embedded is not None else ():
+                path = target.with_name(f"{target.name}.{name}")
+                if path.exists():
+                    shutil.move(path, folder / name)
     _print(summary, outcome.outline(), target)
-
-
-@dataclass(frozen=True)
-class _Titles:
-    """Names of the features: `listed` if they have any, `used` if nodes are to be named by them."""
-
-    listed: list[str] | None
-    used: list[str] | None
 
 
 def _needs_encoder(source: Path, encoder: str | None) -> bool:
@@ -167,97 +167,19 @@ def _needs_encoder(source: Path, encoder: str | None) -> bool:
     return encoder is not None or what_is(source, give=give) in ("folder", "image table", "texts")
 
 
-def _embed(
-    source: Path,
-    target: Path,
-    encoder: str | None,
-    labels: str | None,
-    names: str | None,
-    ids: str | None,
-    device: str,
-    overwrite: bool,
-) -> Path:
-    """Features beside `target`, where an interrupted run finds its finished batches again."""
-    from hyperclade.cli.console import bar
-    from hyperclade.data.embedding import embed_to_file
-
-    path = target.with_name(target.name + ".features.npy")
-    if path.exists() and not overwrite:
-        raise ValueError(
-            f"{path} is left from an earlier run; `hyperclade discover {path}` uses it, "
-            "--overwrite replaces it"
-        )
-    asked = (labels, names, ids)
-    columns = [None if name is None or Path(name).exists() else name for name in asked]
-    unknown = [name for name in columns if name is not None]
-    if unknown and source.suffix.lower() != ".parquet":
-        raise ValueError(f"no file {unknown[0]!r} with a value a row")
-    with bar() as (progress, _):
-        embed_to_file(
-            source,
-            path,
-            encoder,
-            label_column=columns[0],
-            name_column=columns[1],
-            id_column=columns[2],
-            device=device,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return path
-
-
-def _read(
-    source: Path | None, embedded: Path | None, labels: str | None, names: str | None, ids: str | None
-) -> "FeatureTable":
-    from hyperclade.data.features import FeatureTable, read_features
+def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> "FeatureTable":
+    from hyperclade.data.features import FeatureTable, files_beside, read_features
 
     if source is None:
         from hyperclade.data.samples import load_nouns
 
-        if labels or names or ids:
+        if any(beside.values()):
             raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
         sample = load_nouns()
         return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
     if embedded is None:
-        return read_features(source, labels=labels, names=names, ids=ids)
-    files = [asked if asked and Path(asked).exists() else None for asked in (labels, names, ids)]
-    return read_features(embedded, labels=files[0], names=files[1], ids=files[2])
-
-
-def _column_names(
-    source: Path | None,
-    embedded: Path | None,
-    data: "FeatureTable",
-    columns: str | None,
-    labels: str | None,
-    names: str | None,
-    ids: str | None,
-) -> _Titles:
-    from hyperclade.data.columns import feature_columns, read_columns
-
-    d = data.features.shape[1]
-    listed = None
-    if source is not None and embedded is None:
-        listed = feature_columns(source, labels=labels, names=names, ids=ids)
-    if columns not in (None, "auto", "none"):
-        if not Path(columns).exists():
-            raise ValueError(
-                f"--columns {columns}: no such file; it holds the name of a feature on each line"
-            )
-        listed = read_columns(columns, d)
-        return _Titles(listed, listed)
-    if columns == "auto":
-        return _Titles(listed, listed or [f"f{k}" for k in range(d)])
-    return _Titles(listed, None if columns == "none" or _row_names(data) is not None else listed)
-
-
-def _row_names(data: "FeatureTable") -> list[str] | None:
-    """What rows are called; numbers tell nothing."""
-    for values in (data.names, data.ids):
-        if values is not None and values.dtype.kind not in "iu":
-            return [str(value) for value in values]
-    return None
+        return read_features(source, **beside)
+    return read_features(embedded, **files_beside(beside))
 
 
 def _check_target(target: Path, source: Path | None) -> None:
@@ -287,45 +209,17 @@ def _kept(embedded: Path | None) -> Iterator[None]:
         raise
 
 
-def _adopt(embedded: Path, folder: Path) -> None:
-    """Move the features into the folder of results."""
-    from hyperclade.data.formats.npy import rows_file
-
-    beside = embedded.with_name(embedded.name + ".skipped.csv")
-    for path, name in zip((embedded, rows_file(embedded), beside), _EMBEDDED, strict=True):
-        if path.exists():
-            shutil.move(path, folder / name)
-
-
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
     from hyperclade.report.outcome import FILES
     from hyperclade.report.saved import MODEL
+    from hyperclade.report.text import facts, scores
 
-    memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
-    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
-    facts = {
-        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
-        "similarity": summary["similarity"],
-        "metric": summary["metric"],
-        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
-        "Dasgupta cost": f"{summary['cost']:.6g}",
-        "normalised score": f"{summary['score']:.4f}",
-        "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
-        "time": f"{sum(summary['seconds'].values()):.1f} s",
-        "peak memory": "unknown" if memory is None else f"{memory:,.0f} MiB",
-    }
     on = console()
-    on.print(table(("", ""), list(facts.items()), left=2, header=False))
-    if (evaluation := summary["evaluation"]) is not None:
-        purity = evaluation["dendrogram_purity"]
-        on.print(
-            f"\nAgainst {evaluation['classes']} classes of labels"
-            + ("" if purity is None else f": dendrogram purity {purity:.4f}")
-        )
-        columns = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
-        scores = evaluation["layers"].items()
-        rows = [(name, *(f"{score:.3f}" for score in own.values())) for name, own in scores]
+    on.print(table(("", ""), list(facts(summary).items()), left=2, header=False))
+    if summary["evaluation"] is not None:
+        title, columns, rows = scores(summary["evaluation"])
+        on.print(f"\n{title}")
         console(_WIDE).print(table(columns, rows))
     on.print()
     for line in lines:

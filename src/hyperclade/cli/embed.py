@@ -34,25 +34,18 @@ def embed(
         device: auto, cpu, cuda or cuda:N.
         overwrite: Replace OUT if it exists.
     """
-    from hyperclade.cli.console import bar, console, listed
+    from hyperclade.cli.console import bar, console
     from hyperclade.data.embedding import embed_to_file, partial_folder
+    from hyperclade.progress import say_list
 
     on = console()
     try:
-        with bar() as (progress, _):
+        with bar() as (progress, say):
             summary = embed_to_file(
-                input,
-                out,
-                encoder,
-                batch_size=batch_size,
-                image_column=image_column,
-                label_column=label_column,
-                name_column=name_column,
-                id_column=id_column,
-                device=device,
-                overwrite=overwrite,
-                progress=progress,
-            )
+                input, out, encoder, batch_size=batch_size, image_column=image_column,
+                label_column=label_column, name_column=name_column, id_column=id_column,
+                device=device, overwrite=overwrite, progress=progress,
+            )  # fmt: skip
     except KeyboardInterrupt:
         partial = partial_folder(Path(out))
         on.print(f"Interrupted. The finished batches are kept in {partial}; run again to continue.")
@@ -60,4 +53,4 @@ def embed(
     resumed = f", {summary.n_resumed} of them from the interrupted run" if summary.n_resumed else ""
     on.print(f"{summary.n_rows} rows × {summary.dim} by {summary.encoder}{resumed} → {summary.out}")
     skipped = [f"{key}: {reason}" for key, reason in summary.skipped]
-    listed(f"{len(skipped)} skipped, listed in {summary.skipped_list}:", skipped, most=10)
+    say_list(say, f"{len(skipped)} skipped, listed in {summary.skipped_list}:", skipped, most=10)

@@ -37,6 +37,7 @@ _ITEM_OF = {
     for item in (int, float, str)
     for kind in (list[item], list[item] | None)  # type: ignore[valid-type]
 }
+_CONFIG = "YAML file of options, or a shipped preset by its name; may be given several times, later ones win"
 _BARE_IS_AUTO = str | Literal["auto"] | None
 _WRONG_USE, _INTERRUPTED, _TERMINATED = 2, 130, 143  # exit statuses, as shells have them
 
@@ -44,13 +45,8 @@ _WRONG_USE, _INTERRUPTED, _TERMINATED = 2, 130, 143  # exit statuses, as shells 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 2 for an error of the user, 130 after Ctrl-C.
 
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Default: those of the process.
+    Arguments are by default those of the process.
 
-    Examples
-    --------
     >>> main(["--version"])  # doctest: +ELLIPSIS
     hyperclade ...
     0
@@ -111,20 +107,17 @@ def _no_such(command: str) -> int:
 
 
 def _help() -> str:
-    return "\n".join(
-        [
-            "usage: hyperclade COMMAND …",
-            "",
-            "Find the hierarchy in unlabelled data, and learn from it.",
-            "",
-            "commands:",
-            *_lines(COMMANDS | systems.commands()),
-            "",
-            "hyperclade COMMAND --help   options of a command",
-            "hyperclade --version        version of this installation",
-            "HYPERCLADE_DEBUG=1          show the traceback of an error",
-        ]
-    )
+    commands = "\n".join(_lines(COMMANDS | systems.commands()))
+    return f"""usage: hyperclade COMMAND …
+
+Find the hierarchy in unlabelled data, and learn from it.
+
+commands:
+{commands}
+
+hyperclade COMMAND --help   options of a command
+hyperclade --version        version of this installation
+HYPERCLADE_DEBUG=1          show the traceback of an error"""
 
 
 def _lines(commands: dict[str, str]) -> list[str]:
@@ -162,21 +155,13 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
 
     documented = docstring_parser.parse(inspect.getdoc(function) or "")
     about = {parameter.arg_name: parameter.description for parameter in documented.params}
-    parser = ArgumentParser(
-        prog=f"hyperclade {command}", description=documented.description, exit_on_error=False
-    )
+    told = documented.description
+    parser = ArgumentParser(prog=f"hyperclade {command}", description=told, exit_on_error=False)
     parameters = inspect.signature(function).parameters
     handled: set[str | int] = set()
     if any(is_dataclass(parameter.annotation) for parameter in parameters.values()):
-        parser.add_argument(
-            "--config",
-            action="config",
-            help="YAML file of options, or a shipped preset by its name; may be given several times, "
-            "later ones win",
-        )
-    positional = [
-        name for name, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY
-    ]
+        parser.add_argument("--config", action="config", help=_CONFIG)
+    positional = [name for name, one in parameters.items() if one.kind is not one.KEYWORD_ONLY]
     if len(positional) == len(parameters):
         positional = positional[:1]
     for name, parameter in parameters.items():
@@ -203,8 +188,7 @@ def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
 def _with_one_config(arguments: list[str], command: str) -> list[str]:
     """What all `--config` hold together before the other arguments, which are laid over it."""
     rest, names = [], []
-    left = iter(arguments)
-    for argument in left:
+    for argument in (left := iter(arguments)):
         name, equals, value = argument.partition("=")
         if name == "--config" and (found := value if equals else next(left, None)) is not None:
             names.append(found)

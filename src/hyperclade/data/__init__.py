@@ -7,7 +7,7 @@ _NAMES = {
     "avdigits": ("add_noise", "blur_images", "load_avdigits"),
     "clip_cache": ("cache_clips", "skipped_clips"),
     "clips": ("read_clip_table",),
-    "columns": ("feature_columns", "in_order", "read_columns"),
+    "columns": ("in_order", "read_columns"),
     "embedding": ("embed_to_file",),
     "features": ("FeatureTable", "read_features", "validate_features", "write_features"),
     "formats.arff": ("read_arff_features", "read_hierarchical_arff"),

@@ -1,45 +1,46 @@
-"""Names of the features of a file, and rows put in the order of other names."""
+"""Names of features and of rows, and features put in the order of other names."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hyperclade.data.formats import csv, parquet
-from hyperclade.data.formats.rows import pick_columns
+from numpy.typing import NDArray
+
 from hyperclade.data.texts import read_text
 
+if TYPE_CHECKING:
+    from hyperclade.data.features import FeatureTable
 
-def feature_columns(
-    path: str | os.PathLike, *, labels: str | None = None, names: str | None = None, ids: str | None = None
-) -> list[str] | None:
-    """Names of the columns that `read_features` takes the features from, or None where the file has none.
+
+def named_columns(
+    table: "FeatureTable", columns: str | None = None
+) -> tuple[list[str] | None, list[str] | None]:
+    """Names of the features of a table, if they have any, and the same if nodes are to be named by them.
 
     Parameters
     ----------
-    path, labels, names, ids : as given to `read_features`, which has read the file.
+    table : FeatureTable
+    columns : str, optional
+        "none", "auto" (f0, f1, … where there are no others), or a text file with one name a line. By default
+        nodes are named by features that have names, unless rows have some.
 
-    Returns
-    -------
-    d str of a `.csv` file with a header or a `.parquet` file of numeric columns; None for another.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = Path(folder.name, "toy.csv")
-    >>> _ = path.write_text("name,x,y\\ncat,0,1\\ndog,2,3\\n")
-    >>> feature_columns(path)
-    ['x', 'y']
-    >>> folder.cleanup()
+    Raises
+    ------
+    ValueError
+        No such file, or one with another number of names.
     """
-    path, asked = Path(path), {"label": labels, "name": names, "id": ids}
-    names_of = {".parquet": parquet.column_names, ".csv": csv.column_names}.get(path.suffix.lower())
-    available = None if names_of is None else names_of(path, asked)
-    if available is None:
-        return None
-    taken = pick_columns(available, asked)[0].values()
-    return [name for name in available if name not in taken]
+    listed, d = table.columns, table.features.shape[1]
+    if columns is None:
+        return listed, None if row_names(table.names, table.ids) is not None else listed
+    if columns == "none":
+        return listed, None
+    if columns == "auto":
+        return listed, listed or [f"f{k}" for k in range(d)]
+    if not Path(columns).exists():
+        raise ValueError(f"--columns {columns}: no such file; it holds the name of a feature on each line")
+    listed = read_columns(columns, d)
+    return listed, listed
 
 
 def read_columns(path: str | os.PathLike, d: int) -> list[str]:
@@ -54,6 +55,19 @@ def read_columns(path: str | os.PathLike, d: int) -> list[str]:
     if len(names) != d:
         raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one a line each")
     return names
+
+
+def row_names(*values: NDArray | None) -> list[str] | None:
+    """What rows are called: the first that are there and no numbers, which tell nothing.
+
+    >>> import numpy as np
+    >>> row_names(None, np.array([3, 4])), row_names(np.array(["oak", "elm"]))
+    (None, ['oak', 'elm'])
+    """
+    for own in values:
+        if own is not None and own.dtype.kind not in "iu":
+            return [str(value) for value in own]
+    return None
 
 
 def in_order(X: Any, columns: Sequence[str] | None, wanted: Sequence[str] | None) -> Any:

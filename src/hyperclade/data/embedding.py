@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.features import known_suffix, write_features
+from hyperclade.data.features import files_beside, known_suffix, write_features
 from hyperclade.data.formats.parquet import open_parquet
 from hyperclade.data.images import decode_images, image_folder, image_parquet
 from hyperclade.data.opening import what_is
@@ -129,6 +129,26 @@ def embed_to_file(
     summary = _assemble(partial, out, source, encoder, n_resumed)
     shutil.rmtree(partial)
     return summary
+
+
+def embed_beside(
+    source: Path, out: Path, encoder: str | None, beside: dict[str, str | None], **options: Any
+) -> None:
+    """`embed_to_file` with the labels, names and ids that are columns; those in files are left for later.
+
+    Raises
+    ------
+    ValueError
+        What is no file, of a source without columns, or as `embed_to_file` has it.
+    """
+    files = files_beside(beside)
+    columns: dict[str, Any] = {
+        f"{role[:-1]}_column": name for role, name in beside.items() if files[role] is None
+    }
+    unknown = [name for name in columns.values() if name is not None]
+    if unknown and source.suffix.lower() != ".parquet":
+        raise ValueError(f"no file {unknown[0]!r} with a value a row")
+    embed_to_file(source, out, encoder, **columns, **options)
 
 
 def partial_folder(out: Path) -> Path:

@@ -30,16 +30,19 @@ SUFFIXES = tuple(FORMATS)
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features and what is known of each row.
+    """Features and what is known of each row and column.
 
     features : (n, d) float or integer array (possibly memory-mapped) or CSR matrix, in the dtype of its file.
     ids, labels, names : (n,) arrays of int64 or str objects (None where a label is missing), or None.
+    columns : d str, names of the features, of a `.csv` file with a header or a `.parquet` file of numeric
+        columns; else None.
     """
 
     features: Any
     ids: np.ndarray | None = None
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
+    columns: list[str] | None = None
 
     def dense(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Features as an array of float32, and ids as text: numbers of rows where there are none."""
@@ -73,8 +76,8 @@ def read_features(
     >>> path = Path(folder.name, "toy.csv")
     >>> _ = path.write_text("name,x,y\\ncat,0,1\\ndog,2,3\\n")
     >>> table = read_features(path)
-    >>> table.features.shape, table.names.tolist()
-    ((2, 2), ['cat', 'dog'])
+    >>> table.features.shape, table.names.tolist(), table.columns
+    ((2, 2), ['cat', 'dog'], ['x', 'y'])
     >>> folder.cleanup()
     """
     path = Path(path)
@@ -84,7 +87,7 @@ def read_features(
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not a feature file")
     asked = {"label": labels, "name": names, "id": ids}
-    features, columns, inside = FORMATS[suffix].read(path, asked)
+    features, columns, inside, titles = FORMATS[suffix].read(path, asked)
     features = validate_features(features, name=str(path))
     n = features.shape[0]
     for role, source in asked.items():
@@ -94,7 +97,12 @@ def read_features(
         columns[role] = values = plain_values(values, blank_is_missing=role == "label")
         if len(values) != n:
             raise ValueError(f"{path}: {len(values)} {role}s for {n} rows of features; one each a row")
-    return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"))
+    return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"), titles)
+
+
+def files_beside(beside: dict[str, str | None]) -> dict[str, str | None]:
+    """What of labels, names and ids is a file of its own and no column."""
+    return {role: name if name and Path(name).exists() else None for role, name in beside.items()}
 
 
 def validate_features(features: Any, *, name: str = "features") -> Any:

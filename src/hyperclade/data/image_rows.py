@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -18,10 +18,42 @@ KEPT_BYTES = 1 << 29
 _BATCH = 32
 
 Skipped = tuple[tuple[str, str], ...]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
-class ImageRows:
+class _Rows:
+    """n pictures of one size, decoded when they are read or kept decoded."""
+
+    source: tuple[ImageItem, ...] | np.ndarray
+    size: tuple[int, int]
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, rows: Any) -> Self:
+        """These rows, in this order; nothing is copied."""
+        return replace(self, rows=self.rows[rows])
+
+    def read(self, rows: Any) -> np.ndarray:
+        """Pixels `(b, 3, h, w) uint8` of b images, or classes `(b, h, w) uint8` of b masks.
+
+        Raises
+        ------
+        ValueError : a file that does not decode any more, or a value without class; names both.
+        """
+        chosen = self.rows[rows]
+        if isinstance(self.source, np.ndarray):
+            return self.source[chosen]
+        return np.stack([self.decoded(self.source[row]) for row in chosen])
+
+    def decoded(self, item: ImageItem) -> np.ndarray:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRows(_Rows):
     """n colour images of one size.
 
     source : items to decode when they are read, or (m, 3, h, w) uint8 pixels.
@@ -35,10 +67,6 @@ class ImageRows:
     [[20, 21], [22, 23]]
     """
 
-    source: tuple[ImageItem, ...] | np.ndarray
-    size: tuple[int, int]
-    rows: np.ndarray
-
     @classmethod
     def of_pixels(cls, pixels: np.ndarray) -> "ImageRows":
         """Images of an array (n, 3, h, w) of uint8, in memory or memory-mapped."""
@@ -46,30 +74,32 @@ class ImageRows:
             raise ValueError(f"images must be (n, 3, h, w) uint8, got {pixels.shape} of {pixels.dtype}")
         return cls(pixels, (pixels.shape[2], pixels.shape[3]), np.arange(len(pixels)))
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def subset(self, rows: Any) -> "ImageRows":
-        """These rows, in this order; nothing is copied."""
-        return ImageRows(self.source, self.size, self.rows[rows])
-
-    def read(self, rows: Any) -> np.ndarray:
-        """Pixels (b, 3, h, w) of b rows, uint8; ValueError if an image does not decode any more."""
-        chosen = self.rows[rows]
-        if isinstance(self.source, np.ndarray):
-            return self.source[chosen]
-        return np.stack([self._decoded(self.source[row]) for row in chosen])
-
-    def _decoded(self, item: ImageItem) -> np.ndarray:
-        pixels = _image_pixels(item, self.size)
-        if isinstance(pixels, str):
-            raise ValueError(f"image {item.id}: {pixels}")
-        return pixels
+    def decoded(self, item: ImageItem) -> np.ndarray:
+        return _sound("image", item, _image_pixels(item, self.size))
 
 
-def read_rows(inputs: np.ndarray | ImageRows, rows: Any) -> np.ndarray:
-    """Some rows of features `(b, d)`, or of images `(b, 3, h, w)`."""
-    return inputs.read(rows) if isinstance(inputs, ImageRows) else inputs[rows]
+@dataclass(frozen=True, eq=False)
+class MaskRows(_Rows):
+    """n masks of one size: the class of every pixel, `VOID` where there is none.
+
+    source : items to decode when they are read, or (m, h, w) uint8 classes.
+    size : (h, w) that masks are brought to, as images are, but each pixel keeps the class of one.
+    rows : (n,) int64: row i is `source[rows[i]]`.
+    classes : (65536,) int16: class of each value of the files; -1 where there is none. Not used by arrays.
+    """
+
+    classes: np.ndarray | None = None
+
+    @classmethod
+    def of_classes(cls, classes: np.ndarray) -> "MaskRows":
+        """Masks of an array (n, h, w) of uint8 classes, `VOID` where a pixel has none."""
+        if classes.ndim != 3 or classes.dtype != np.uint8:
+            raise ValueError(f"masks must be (n, h, w) uint8, got {classes.shape} of {classes.dtype}")
+        return cls(classes, (classes.shape[1], classes.shape[2]), np.arange(len(classes)))
+
+    def decoded(self, item: ImageItem) -> np.ndarray:
+        assert self.classes is not None
+        return _sound("mask", item, _mask_classes(item, self.size, self.classes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,60 +123,13 @@ class Pictures:
 
     def read(self, rows: Sequence[int]) -> list[np.ndarray]:
         """Pixels (3, h, w) of each row, uint8; ValueError if an image does not decode any more."""
-        read = [(self.items[row].id, _upright(self.items[row])) for row in rows]
-        for name, image in read:
-            if isinstance(image, str):
-                raise ValueError(f"image {name}: {image}")
-        return [np.asarray(image).transpose(2, 0, 1) for _, image in read]
+        items = [self.items[row] for row in rows]
+        return [np.asarray(_sound("image", item, _upright(item))).transpose(2, 0, 1) for item in items]
 
 
-@dataclass(frozen=True, eq=False)
-class MaskRows:
-    """n masks of one size: the class of every pixel.
-
-    source : items to decode when they are read, or (m, h, w) uint8 classes.
-    size : (h, w) that masks are brought to, as images are, but each pixel keeps the class of one.
-    rows : (n,) int64: row i is `source[rows[i]]`.
-    classes : (65536,) int16: class of each value of the files; -1 where there is none. Not used by arrays.
-    """
-
-    source: tuple[ImageItem, ...] | np.ndarray
-    size: tuple[int, int]
-    rows: np.ndarray
-    classes: np.ndarray | None = None
-
-    @classmethod
-    def of_classes(cls, classes: np.ndarray) -> "MaskRows":
-        """Masks of an array (n, h, w) of uint8 classes, `VOID` where a pixel has none."""
-        if classes.ndim != 3 or classes.dtype != np.uint8:
-            raise ValueError(f"masks must be (n, h, w) uint8, got {classes.shape} of {classes.dtype}")
-        return cls(classes, (classes.shape[1], classes.shape[2]), np.arange(len(classes)))
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def subset(self, rows: Any) -> "MaskRows":
-        """These rows, in this order; nothing is copied."""
-        return MaskRows(self.source, self.size, self.rows[rows], self.classes)
-
-    def read(self, rows: Any) -> np.ndarray:
-        """Classes (b, h, w) of the pixels of b rows, uint8, `VOID` where there is none.
-
-        Raises
-        ------
-        ValueError : a file that does not decode any more, or a value without class; names both.
-        """
-        chosen = self.rows[rows]
-        if isinstance(self.source, np.ndarray):
-            return self.source[chosen]
-        return np.stack([self._decoded(self.source[row]) for row in chosen])
-
-    def _decoded(self, item: ImageItem) -> np.ndarray:
-        assert self.classes is not None
-        classes = _mask_classes(item, self.size, self.classes)
-        if isinstance(classes, str):
-            raise ValueError(f"mask {item.id}: {classes}")
-        return classes
+def read_rows(inputs: np.ndarray | ImageRows, rows: Any) -> np.ndarray:
+    """Some rows of features `(b, d)`, or of images `(b, 3, h, w)`."""
+    return inputs.read(rows) if isinstance(inputs, ImageRows) else inputs[rows]
 
 
 def open_images(
@@ -184,26 +167,13 @@ def open_images(
 
 
 def open_pictures(items: Sequence[ImageItem]) -> tuple[Pictures, np.ndarray, Skipped]:
-    """Decode all images once, as `open_images` does, but leave each its size.
+    """Decode all images once, as `open_images` does, but leave each its size."""
 
-    Returns
-    -------
-    images : the m that decode; `good` : (m,) int64 their positions; `skipped` : (id, reason) of the others.
-
-    Raises
-    ------
-    ValueError : none decodes; names the first.
-    """
-
-    def reason(item: ImageItem) -> str | None:
+    def decode(item: ImageItem) -> str | None:
         image = _upright(item)
         return image if isinstance(image, str) else None
 
-    reasons = list(_in_threads(reason, items))
-    good = np.array([k for k, why in enumerate(reasons) if why is None], dtype=np.int64)
-    if not len(good):
-        raise ValueError(f"none of {len(items)} images decodes; the first, {items[0].id}: {reasons[0]}")
-    skipped = tuple((item.id, why) for item, why in zip(items, reasons, strict=True) if why is not None)
+    _, good, skipped = _decode_all(items, decode, "images")
     return Pictures(tuple(items[k] for k in good)), good, skipped
 
 
@@ -271,9 +241,12 @@ def image_size(item: ImageItem) -> tuple[int, int] | None:
 
 
 def _decode_all(
-    items: Sequence[ImageItem], decode: Callable[[ImageItem], np.ndarray | str], what: str
+    items: Sequence[ImageItem], decode: Callable[[ImageItem], np.ndarray | str | None], what: str
 ) -> tuple[np.ndarray | None, np.ndarray, Skipped]:
-    """Pictures of the items that decode (None where too many to keep), their positions, and the others."""
+    """Pictures of the items that decode (None where too many to keep), their positions, and the others.
+
+    A text is why an item does not decode; None is a picture not to be kept.
+    """
     kept: np.ndarray | None = None
     good: list[int] = []
     skipped: list[tuple[str, str]] = []
@@ -281,9 +254,9 @@ def _decode_all(
         if isinstance(picture, str):
             skipped.append((item.id, picture))
             continue
-        if not good and picture.nbytes * len(items) <= KEPT_BYTES:
+        if not good and picture is not None and picture.nbytes * len(items) <= KEPT_BYTES:
             kept = np.empty((len(items), *picture.shape), dtype=np.uint8)
-        if kept is not None:
+        if kept is not None and picture is not None:
             kept[len(good)] = picture
         good.append(k)
     if not good:
@@ -311,6 +284,13 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
             f"{size[0]} × {size[1]}; give a size to bring all to"
         )
     return np.asarray(_covering(image, size, Resampling.BICUBIC)).transpose(2, 0, 1)
+
+
+def _sound(what: str, item: ImageItem, found: Found | str) -> Found:
+    """What was found in a file; ValueError where that is why there is nothing."""
+    if isinstance(found, str):
+        raise ValueError(f"{what} {item.id}: {found}")
+    return found
 
 
 def _upright(item: ImageItem) -> "Image | str":

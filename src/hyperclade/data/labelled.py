@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -96,24 +95,14 @@ class LabelledSet:
             return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
         return f"{self.inputs.shape[1]} features"
 
-    def targets(self, rows: Any = None) -> np.ndarray:
-        """Which nodes are labels of which rows (default: all), or above one of them.
-
-        Returns
-        -------
-        (b, m) bool
-        """
-        labels = self.labels if rows is None else self.labels[rows]
-        return _closed_upwards(labels, self._closure)[1]
+    def targets(self) -> np.ndarray:
+        """Which nodes are labels of which rows, or above one of them, `(n, m) bool`."""
+        return _closed_upwards(self.labels, self.taxonomy.ancestor_matrix())[1]
 
     def empty_classes(self) -> tuple[str, ...]:
         """Names of the leaves of the taxonomy that no sample has as a label."""
         leaves = self.taxonomy.leaves
         return tuple(self.taxonomy.names[leaf] for leaf in leaves[~np.isin(leaves, self.labels)])
-
-    @cached_property
-    def _closure(self) -> sp.csr_matrix:
-        return self.taxonomy.ancestor_matrix()
 
 
 def node_labels(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ def claim(
     what: str = "run",
     advice: str = "choose another folder or remove it",
     alone: bool = True,
+    completed: Callable[[dict[str, Any]], dict[str, Any]] = lambda found: found,
 ) -> bool:
     """Write down in a folder what it is for, or see that it is for just that.
 
@@ -42,6 +43,8 @@ def claim(
         What to do about another one.
     alone : bool
         Refuse a folder that holds other files and not this one.
+    completed : callable
+        Adds what the file, which may be older, lacks of `wanted` and means nevertheless.
 
     Returns
     -------
@@ -63,8 +66,8 @@ def claim(
     """
     folder = Path(folder)
     if (folder / file).exists():
-        strip = f"{within}." if within else ""
-        names = {name.removeprefix(strip) for name in differences(read_json(folder / file), wanted)}
+        found, strip = completed(read_json(folder / file)), f"{within}." if within else ""
+        names = {name.removeprefix(strip) for name in differences(found, wanted)}
         if other := sorted(names - set(may_change)):
             raise ValueError(f"{folder} holds a {what} with another {', '.join(other)}; {advice}")
         return True
@@ -117,10 +120,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: Path, content: Any) -> None:
-    """A JSON file, complete or not at all."""
+def write_json(path: Path, content: Any, **options: Any) -> None:
+    """A JSON file, complete or not at all; options are those of `json.dump`."""
     with atomic_write(path, "w") as file:
-        json.dump(content, file, indent=1)
+        json.dump(content, file, indent=1, **options)
         file.write("\n")
 
 

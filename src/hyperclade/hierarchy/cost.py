@@ -20,7 +20,7 @@ from hyperclade.hierarchy.similarity import (
     similarity_of,
 )
 from hyperclade.trees import Tree
-from hyperclade.trees.tree import sum_up
+from hyperclade.trees.kernels import sum_up
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000

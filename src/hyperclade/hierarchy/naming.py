@@ -89,7 +89,7 @@ def name_nodes(
     titles = []
     for node in nodes.tolist():
         if node < n:
-            titles.append(_short(names[node]))
+            titles.append(shortened(names[node]))
             continue
         word = words.over_represented(node)
         typical = _distinct((names[leaf] for leaf in typical_leaves(tree, X, node, metric)), word)
@@ -194,12 +194,17 @@ def _words(name: str) -> Iterator[str]:
 def _distinct(names: Iterator[str], word: str | None) -> Iterator[str]:
     """Shortened names, each once, without empty ones and any that is but the word."""
     seen = {"", word}
-    for name in map(_short, names):
+    for name in map(shortened, names):
         if name.lower() not in seen:
             seen.add(name.lower())
             yield name
 
 
-def _short(name: str) -> str:
+def shortened(name: str, most: int = _LONGEST_NAME) -> str:
+    """A name on one line, of at most so many characters.
+
+    >>> shortened("barn\\nowl and others", 9)
+    'barn owl…'
+    """
     name = " ".join(name.split())
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"

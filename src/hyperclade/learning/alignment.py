@@ -12,16 +12,9 @@ from hyperclade.transport.shards import sum_over_processes
 def matching_columns(blocks: Iterable[Sequence[Tensor]]) -> np.ndarray:
     """Columns of the second posterior matched to those of the first, so that they agree on the most mass.
 
-    Args:
-        blocks: pairs `(b, k), (b, k) float` of log-posteriors of the same rows; under `torch.distributed`
-            each process passes its own rows.
-
-    Returns:
-        `(k,) int64`: column i of the first belongs to column `result[i]` of the second; maximises
-        Σ_rows Σ_i p(row, i) q(row, result[i]).
-
-    Raises:
-        ValueError: no blocks.
+    Blocks are pairs `(b, k), (b, k) float` of log-posteriors of the same rows; under `torch.distributed` each
+    process passes its own. Column i of the first belongs to column `result[i]` of the second, `(k,) int64`,
+    which maximises Σ_rows Σ_i p(row, i) q(row, result[i]). Raises ValueError for no blocks.
 
     >>> import torch
     >>> first = torch.eye(3)

@@ -20,10 +20,8 @@ _THOROUGH = 200  # classes up to which the search runs to its end; a pass takes 
 def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
     """Mean similarity (1 + cos)/2 between the rows of two clusters, for centred rows: `(k, k) float64`.
 
-    Args:
-        features: `(n, d) float`; under `torch.distributed` those of this process.
-        labels: `(n,) int`, the clusters of these rows.
-        n_clusters: k. Empty clusters are as similar to all as a right angle is: ½.
+    Features `(n, d) float` and labels `(n,) int` are, under `torch.distributed`, those of this process. Empty
+    clusters are as similar to all as a right angle is: ½.
 
     >>> rows = np.array([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [0.0, 2.0]])
     >>> centroid_similarity(rows, np.array([0, 0, 1, 1]), 2).round(6)
@@ -45,10 +43,9 @@ def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: in
 
 
 def class_tree(similarity: np.ndarray) -> Tree:
-    """Binary tree over k classes of low Dasgupta cost in a given similarity: average linkage, then search.
+    """Binary tree over k classes of low Dasgupta cost: average linkage, then search.
 
-    Args:
-        similarity: `(k, k) float` in [0, 1], symmetric, between the rows of two classes on average.
+    The similarity `(k, k) float` in [0, 1] is symmetric, between the rows of two classes on average.
 
     >>> similarity = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.2], [0.1, 0.2, 1.0]])
     >>> class_tree(similarity).parent.tolist()
@@ -69,19 +66,14 @@ def class_tree(similarity: np.ndarray) -> Tree:
 def class_positions(
     tree: Tree, dim: int, *, geometry: Literal["ball", "euclidean"] = "ball", radius: float = 5.0
 ) -> np.ndarray:
-    """Positions ψ(k) of the leaves of a tree: `(k, dim) float64`, all at one distance from the origin.
+    """Positions ψ(k) of the leaves of a tree: `(k, dim) float64`, all at distance `radius` from the origin.
 
     Two leaves whose lowest common ancestor has s leaves are as far apart as if it lay at distance
     r = radius · (1 − log 2s / log 2k) from the origin: their directions have cosine 1 − exp(−2r). Such
     cosines are a Gram matrix G for every tree, and the directions are the rows of its root √G, which changes
     little where a tree changes little: heads need not learn renewed positions from the start. Exact for
     k ≤ dim; more classes are projected at random, which keeps distances up to a factor of about 1 ± 1/√dim.
-
-    Args:
-        tree: over the k classes.
-        dim: of the space.
-        geometry: the Poincaré ball of curvature −1, or Euclidean space: the same directions.
-        radius: distance from the origin.
+    In Euclidean space they have the same directions as in the Poincaré ball of curvature −1.
 
     >>> np.linalg.norm(class_positions(Tree([2, 2, -1]), 4, radius=2.0), axis=1).round(4)
     array([0.7616, 0.7616])

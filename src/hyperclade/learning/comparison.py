@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import torch
 
-from hyperclade.data.atomic import atomic_write
+from hyperclade.data.store import claim, read_json, write_json
 from hyperclade.learning.settings import plain, recipe_from
 from hyperclade.learning.shown import Shown
 
@@ -135,7 +135,7 @@ def compare(
         folder.mkdir(parents=True, exist_ok=True)
         return [_result(run, plan.work(run, folder, device)) for run in plan.runs]
     if plan.claim is not None:
-        _claim(folder, plan.claim)
+        claim(folder, COMPARISON, plan.claim, what="comparison", advice="choose another --out")
     results = {run.name: result for run in plan.runs if (result := finished(run, folder)) is not None}
     left = [run for run in plan.runs if run.name not in results]
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,8 +167,7 @@ def do(
         use_threads(threads)
     (folder / run.name).mkdir(parents=True, exist_ok=True)
     result = _result(run, work(run, folder, device))
-    with atomic_write(folder / run.name / RESULT, "w") as file:
-        json.dump(result, file, indent=1)
+    write_json(folder / run.name / RESULT, result)
     return result
 
 
@@ -177,7 +176,7 @@ def finished(run: Run, folder: Path) -> dict[str, Any] | None:
     path = folder / run.name / RESULT
     if not path.exists():
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = read_json(path)
     wanted = _result(run, {})
     # A result may be older than a setting whose standard value it was made with.
     found = {name: result[name] for name in wanted if name in result}
@@ -190,26 +189,6 @@ def finished(run: Run, folder: Path) -> dict[str, Any] | None:
 
 def _result(run: Run, found: dict[str, Any]) -> dict[str, Any]:
     return {**json.loads(json.dumps(run.about)), "recipe": plain(run.recipe), **found}
-
-
-def _claim(folder: Path, wanted: dict[str, Any]) -> None:
-    """Write down what the folder compares; refuse one that compares something else."""
-    wanted = json.loads(json.dumps(wanted))
-    path = folder / COMPARISON
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name in wanted if found.get(name) != wanted[name]]
-        if other:
-            raise ValueError(
-                f"{folder} compares something else (other {', '.join(other)}); choose another --out"
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is not an empty folder and holds no comparison; choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, "w") as file:
-        json.dump(wanted, file, indent=1)
-        file.write("\n")
 
 
 def spelled(value: tuple[float, float] | None, n_seeds: int, digits: int = 2) -> str:
@@ -225,11 +204,7 @@ def spelled(value: tuple[float, float] | None, n_seeds: int, digits: int = 2) ->
 
 
 def share_of_cores(jobs: int) -> int:
-    """Threads for each of so many runs at a time.
-
-    Raises:
-        ValueError: `jobs` below 1.
-    """
+    """Threads for each of so many runs at a time; ValueError for less than one."""
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     return max(1, torch.get_num_threads() // jobs)
@@ -246,11 +221,7 @@ def use_threads(n: int) -> None:
 def all_or_none(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end at once if one of them fails or this one is stopped.
 
-    Args:
-        jobs: processes.
-
-    Raises:
-        MemoryError: the system killed a process.
+    Raises MemoryError where the system killed a process.
     """
     context = multiprocessing.get_context("spawn")
     ignore = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal

@@ -18,12 +18,8 @@ _KMEANS_STARTS = 3  # of which the best counts; a single one often misses even p
 class ScoreBlocks:
     """Scores of rows in blocks, computed once and kept in float32 or, if they are many, anew for each pass.
 
-    Args:
-        n_rows: rows of this process.
-        n_columns: k.
-        block: maps a slice of rows to their scores `(b, k) float`.
-        block_rows: rows a block.
-        keep_bytes: most memory for keeping the scores.
+    `block` maps a slice of the rows of this process to their scores `(b, k) float`; `keep_bytes` is the most
+    memory for keeping them.
 
     >>> blocks = ScoreBlocks(5, 2, lambda rows: torch.zeros(rows.stop - rows.start, 2), block_rows=2)
     >>> [len(block) for block in blocks]
@@ -79,7 +75,6 @@ def sinkhorn_labels(
         marginal_sd: standard deviation of "gaussian", relative to the mean size.
         column_dual: `(K,)` of the previous labelling, to start from.
         max_passes, tolerance: limits of the Sinkhorn iteration.
-        random_state: of drawn sizes.
 
     Returns:
         Labels `(n,) int64` of the rows of this process, and the column dual `(K,) float64`.
@@ -106,10 +101,11 @@ def sinkhorn_labels(
         1 / sharpness,
         max_passes=max_passes,
         tolerance=tolerance,
-        column_dual=column_dual,
+        column_dual=None if column_dual is None else column_dual.cpu().numpy(),
     )
-    labels = [(block + found.column_dual.to(block)).argmax(1).cpu() for block in scores]
-    return torch.cat(labels).numpy(), found.column_dual.cpu()
+    dual = torch.from_numpy(found.column_dual)
+    labels = [(block + dual.to(block)).argmax(1).cpu() for block in scores]
+    return torch.cat(labels).numpy(), dual
 
 
 def kmeans_labels(
@@ -122,16 +118,9 @@ def kmeans_labels(
 ) -> np.ndarray:
     """Labels `(n,) int64` by k-means on PCA-whitened features of unit length (DeepCluster).
 
-    Args:
-        features: `(n, d) float`, of this process; under `torch.distributed` the features of all are gathered
-            and all processes get labels for their own rows.
-        n_clusters: K.
-        n_components: most components that PCA keeps; those without variance are left out.
-        n_iterations: of k-means.
-        random_state: of its start.
-
-    Raises:
-        ValueError: fewer rows than clusters.
+    Features are `(n, d) float` of this process; under `torch.distributed` those of all are gathered, and all
+    processes get labels for their own rows. PCA keeps at most `n_components`, none without variance. Raises
+    ValueError for fewer rows than clusters.
     """
     features = _gathered(features)
     if len(features) < n_clusters:
@@ -176,11 +165,7 @@ def hierarchy_labels(
 ) -> np.ndarray:
     """Labels `(n,) int64` of a hierarchy over all rows, without pre-clusters, cut (sHHC Table 6).
 
-    Args:
-        features: `(n, d) float`, gathered as in `kmeans_labels`.
-        n_clusters: K.
-        random_state: of the hierarchy.
-        options: of `hyperclade.SHHC`.
+    Features are gathered as in `kmeans_labels`; options are those of `hyperclade.SHHC`.
     """
     from hyperclade.hierarchy.shhc import SHHC
 
@@ -192,10 +177,7 @@ def hierarchy_labels(
 def precluster_labels(features: np.ndarray, n_clusters: int, *, random_state: int = 0) -> np.ndarray:
     """Labels `(n,) int64` of clusters of equal size by transport on centred features (sHHC §3.1).
 
-    Args:
-        features: `(n, d) float`, gathered as in `kmeans_labels`.
-        n_clusters: K.
-        random_state: of the start.
+    Features are gathered as in `kmeans_labels`.
     """
     from hyperclade.hierarchy.precluster import precluster
 

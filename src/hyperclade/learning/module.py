@@ -58,10 +58,7 @@ class Learner(lightning.LightningModule):
     def prepare(self, samples: Samples) -> None:
         """Get ready to learn from samples: count steps, begin the average of the weights.
 
-        Raises
-        ------
-        ValueError
-            Fewer than two samples for each device.
+        Raises ValueError for fewer than two samples for each device.
         """
         training = self.recipe.training
         if len(samples) < 2 * training.devices:  # batch normalisation needs two rows

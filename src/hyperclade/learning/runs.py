@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.sets import Samples
+from hyperclade.data.store import claim
 from hyperclade.environment import pick_device
 from hyperclade.learning.module import Learner
 from hyperclade.learning.settings import Training, plain, recipe_from
@@ -112,9 +113,12 @@ def train(
     with quiet():
         trainer = None if finished else make_trainer(module, device, [*added, *callbacks])
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         wanted = {"recipe": plain(recipe), samples.word: about, **module.origin}
-        claim(folder, wanted, _MAY_CHANGE, standard=lambda found: plain(recipe_from(type(recipe), found)))
+        claim(
+            folder, RECIPE, wanted, may_change=_MAY_CHANGE, within="recipe",
+            # A run may be older than a setting whose standard value it was made with.
+            completed=lambda found: found | {"recipe": plain(recipe_from(type(recipe), found["recipe"]))},
+        )  # fmt: skip
     if trainer is None:
         assert folder is not None
         module.keep_average()
@@ -156,10 +160,7 @@ def load(system: "System", path: str | os.PathLike, *, device: str = "cpu") -> A
 def held_out(samples: Some, fraction: float, seed: int) -> tuple[Some, Some | None]:
     """Samples to learn from and, drawn at random, those to judge by; None of these if the fraction is 0.
 
-    Raises
-    ------
-    ValueError
-        Nothing would be left to learn from.
+    Raises ValueError where nothing would be left to learn from.
     """
     if fraction == 0:
         return samples, None
@@ -174,10 +175,7 @@ def held_out(samples: Some, fraction: float, seed: int) -> tuple[Some, Some | No
 def unseen_part(module: Learner, samples: Some) -> Some:
     """The part of the samples of training that it held out.
 
-    Raises
-    ------
-    ValueError
-        Training held nothing out, or these are other samples.
+    Raises ValueError where training held nothing out, or these are other samples.
     """
     fraction = module.recipe.training.validation
     if not fraction:
@@ -190,55 +188,10 @@ def unseen_part(module: Learner, samples: Some) -> Some:
     return cast(Some, held_out(samples, fraction, module.recipe.seed)[1])
 
 
-def claim(
-    folder: Path,
-    wanted: dict[str, Any],
-    may_change: Collection[str] = (),
-    *,
-    standard: Callable[[dict[str, Any]], dict[str, Any]] = lambda recipe: recipe,
-) -> None:
-    """Write down in `recipe.json` what a folder is for.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run; it exists.
-    wanted : dict
-        What decides the outcome of the run: its recipe (under "recipe"), its data.
-    may_change : collection of str
-        Settings that a run which goes on may have otherwise, such as "training.precision".
-    standard : callable
-        Adds to a recipe, which may be older than some of its settings, the values that these have by default.
-
-    Raises
-    ------
-    ValueError
-        The folder holds a run of something else, or files and no run.
-    """
-    path = folder / RECIPE
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found["recipe"] = standard(found["recipe"])
-        different = sorted(set(_differences(found, wanted)) - set(may_change))
-        if different:
-            raise ValueError(
-                f"{folder} holds a run with another {', '.join(different)}; choose another folder or "
-                "remove it"
-            )
-    elif any(not entry.name.startswith(f".{RECIPE}.") for entry in folder.iterdir()):
-        raise ValueError(f"{folder} is not empty and holds no run; choose another folder")
-    else:
-        with atomic_write(path, "w") as file:
-            json.dump(wanted, file, indent=1)
-
-
 def read_checkpoint(path: Path, system: "System") -> dict[str, Any]:
     """Weights ("state_dict") and settings ("hyper_parameters") of a checkpoint of a system.
 
-    Raises
-    ------
-    ValueError
-        No such file, or a file of another kind.
+    Raises ValueError for no such file, or a file of another kind.
     """
     if not path.is_file():
         raise ValueError(f"no checkpoint {path}")
@@ -264,12 +217,8 @@ def restore(module: Learner, stored: dict[str, Any], path: Path) -> None:
 def fit(trainer: lightning.Trainer, module: Learner, folder: Path | None) -> None:
     """Train, from the last checkpoint in the folder if there is one, and leave `model.ckpt` in its place.
 
-    Raises
-    ------
-    ValueError
-        A GPU without memory enough.
-    KeyboardInterrupt
-        After Ctrl-C; the last checkpoint is kept.
+    Raises ValueError for a GPU without memory enough, KeyboardInterrupt after Ctrl-C; the last checkpoint is
+    kept.
     """
     last = None if folder is None else folder / LAST
     with quiet(), _explained_memory(module.recipe.training.batch_size), _interruptible():
@@ -291,10 +240,7 @@ def make_trainer(
 ) -> lightning.Trainer:
     """Lightning's trainer for the module's steps, on one device or, with torchrun, on several machines'.
 
-    Raises
-    ------
-    ValueError
-        Devices that are not there, or torchrun has started other processes.
+    Raises ValueError for devices that are not there, or other processes of torchrun than the recipe asks for.
     """
     training, target = module.recipe.training, pick_device(device)
     devices = training.devices
@@ -435,14 +381,6 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _differences(a: Any, b: Any, prefix: str = "") -> Iterator[str]:
-    for key in a.keys() | b.keys():
-        if isinstance(a.get(key), dict) and isinstance(b.get(key), dict):
-            yield from _differences(a[key], b[key], f"{prefix}{key}.")
-        elif a.get(key) != b.get(key):
-            yield f"{prefix}{key}".removeprefix("recipe.")
 
 
 def _processes(devices: int) -> tuple[int, int]:

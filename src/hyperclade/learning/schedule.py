@@ -9,13 +9,9 @@ import numpy as np
 def relabelling_steps(n_steps: int, n_relabellings: int, power: float = 1.5) -> np.ndarray:
     """Steps before which labels are renewed: fractions (i/n)^power of the run, dense at its start.
 
-    Powers: 1.5 in SeLaVi, 2 in SeLa. Steps that coincide are merged.
-
-    Returns:
-        `(r,) int64`, ascending, the first 0, r ≤ n_relabellings.
-
-    Raises:
-        ValueError: fewer than one step or relabelling, or power not positive.
+    `(r,) int64`, ascending from 0, r ≤ n_relabellings, as steps that coincide are merged. Powers: 1.5 in
+    SeLaVi, 2 in SeLa. Raises ValueError for less than one step or relabelling, or a power that is not
+    positive.
 
     >>> relabelling_steps(1000, 5)
     array([  0,  89, 252, 464, 715])
@@ -44,18 +40,9 @@ class StepBatches:
     """Batches of a whole run, one for each step, which depend on nothing but seed and step.
 
     Epochs are permutations of the rows. A run that resumes at step s sees the batches that it would have
-    seen. Incomplete last batches are dropped, except where an epoch is shorter than one batch.
-
-    Args:
-        n_rows: rows to draw from.
-        batch_size: rows a batch, on each process.
-        n_steps: batches of the run.
-        seed: of the permutations.
-        first_step: gives the step to begin at, when iteration starts.
-        rank, world_size: number of this process and of all; each gets its own part of every step.
-
-    Raises:
-        ValueError: no rows, no steps, or a batch size below 1.
+    seen. Incomplete last batches are dropped, except where an epoch is shorter than one batch. `first_step`
+    gives the step to begin at, when iteration starts; process `rank` of `world_size` gets its own part of
+    every step, `batch_size` rows. Raises ValueError for no rows, no steps, or a batch size below 1.
 
     >>> batches = list(StepBatches(5, 2, 3, seed=0))
     >>> [len(batch) for batch in batches], len(set(batches[0] + batches[1]))

@@ -102,23 +102,17 @@ def check_range(name: str, values: tuple[float, float], *, most: float = math.in
 def read_presets(package: str, names: Sequence[str]) -> dict[str, Any]:
     """Settings by part ("training") of presets of a package; later ones are laid over earlier ones.
 
-    Raises:
-        ValueError: no such preset.
-
     >>> read_presets("hyperclade.selflabel", ["selavi", "avdigits"])["system"]["n_clusters"]
     30
     """
     merged: dict[str, Any] = {}
     for name in names:
-        lay_over(merged, yaml.safe_load(preset_file(package, name).read_text(encoding="utf-8")) or {})
+        lay_over(merged, read_yaml(preset_file(package, name), name))
     return {part: settings for part, settings in merged.items() if isinstance(settings, dict)}
 
 
 def preset(kind: type[Part], *names: str, seed: int = 0) -> Part:
     """The recipe of a preset that ships with the recipe's package, with later ones laid over it.
-
-    Raises:
-        ValueError: no such preset.
 
     >>> from hyperclade.selflabel.config import Recipe
     >>> preset(Recipe, "selavi", "avdigits").system.n_clusters
@@ -162,23 +156,41 @@ def lay_over(settings: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def read_changes(path: str | None, parts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Settings of a YAML file by part, to lay over those of presets; none without a file.
-
-    Raises:
-        ValueError: no such file, or one that holds something else.
-    """
+    """Settings of a YAML file by part, to lay over those of presets; none without a file."""
     if path is None:
         return {}
     if not Path(path).is_file():
         raise ValueError(f"--settings {path}: no such file")
-    try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
-    if not isinstance(found, dict) or any(
-        part not in parts or not isinstance(values, dict) for part, values in found.items()
-    ):
+    found = read_yaml(Path(path), path)
+    if any(part not in parts or not isinstance(values, dict) for part, values in found.items()):
         raise ValueError(f"{path} must hold settings under {', '.join(parts)}")
+    return found
+
+
+def read_configs(names: Sequence[str], package: str, *, option: str) -> dict[str, Any]:
+    """Settings of YAML files, or of presets of a package by their names; later ones laid over earlier."""
+    merged: dict[str, Any] = {}
+    for name in names:
+        path = Path(name)
+        if not path.is_file():
+            if path.name != name:
+                raise ValueError(f"{option} {name}: no such file")
+            try:
+                path = preset_file(package, name)
+            except ValueError as error:
+                raise ValueError(f"{option} {name}: no such file, nor a preset; {error}") from error
+        lay_over(merged, read_yaml(path, f"{option} {name}"))
+    return merged
+
+
+def read_yaml(path: Path, called: str) -> dict[str, Any]:
+    """Settings by name in a YAML file, which an error calls so; ValueError for anything else in it."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{called} is not YAML: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{called} must hold settings by name")
     return found
 
 
@@ -210,17 +222,21 @@ def preset_names(package: str) -> list[str]:
 def recipe_from(kind: type[Part], given: Mapping[str, Any]) -> Part:
     """A recipe, a dataclass of dataclasses and a "seed", from nested dictionaries.
 
-    YAML files, `recipe.json` and checkpoints hold these.
-
-    Raises:
-        ValueError: a part or setting that does not exist, or a value that a setting cannot have.
+    YAML files, `recipe.json` and checkpoints hold these. Raises ValueError for a part or setting that does
+    not exist, or a value that a setting cannot have.
 
     >>> from hyperclade.selflabel.config import Recipe
     >>> recipe_from(Recipe, {"system": {"n_clusters": 7}}).system.n_clusters
     7
     >>> recipe_from(Recipe, {"trainig": {"epochs": 3}})
     Traceback (most recent call last):
+    >>> from hyperclade.selflabel.config import Recipe
+    >>> recipe_from(Recipe, {"system": {"n_clusters": 7}}).system.n_clusters
+    7
+    >>> recipe_from(Recipe, {"trainig": {"epochs": 3}})
+    Traceback (most recent call last):
     ...
+    ValueError: a recipe has no part 'trainig'; it has system, encoders, training, seed
     ValueError: a recipe has no part 'trainig'; it has system, encoders, training, seed
     """
     kinds = parts_of(kind)
@@ -243,9 +259,6 @@ def part_from(kind: type[Part], given: Mapping[str, Any] | None, part: str) -> P
     """The dataclass of a part of a recipe from its settings, by the types that it names.
 
     A text that spells a number, as YAML reads "1e-3", is that number, and a list may be a tuple.
-
-    Raises:
-        ValueError: a setting that the dataclass does not have, or a value that it cannot have.
     """
     if not isinstance(given, Mapping | None):
         raise ValueError(f"{part} must hold settings by name, got {given!r}")
@@ -262,16 +275,9 @@ def part_from(kind: type[Part], given: Mapping[str, Any] | None, part: str) -> P
 def checked(
     kind: type, given: dict[str, Any], what: str, *, skip: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Arguments of a class as its type hints have them.
+    """Some arguments of a class as its type hints have them; ValueError, about `what`, where they do not fit.
 
-    Args:
-        kind: the class.
-        given: some of its arguments, by name.
-        what: to name in an error.
-        skip: arguments that are no settings.
-
-    Raises:
-        ValueError: a value that does not fit its hint.
+    Arguments to `skip` are no settings.
     """
     from jsonargparse import ArgumentError
 

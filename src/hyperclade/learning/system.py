@@ -152,7 +152,15 @@ class System:
         rows = [(name, f"{value:g}") for name, value in figures.items() if isinstance(value, int | float)]
         return Judgement(figures, [Shown(rows=rows, columns=("", ""), header=False)])
 
-    def plan(self, asked: "Asked", *, table: int, data: list[str] | None = None) -> "Plan":
+    def plan(
+        self,
+        asked: "Asked",
+        *,
+        table: int,
+        data: list[str] | None = None,
+        progress: Progress | None = None,
+        say: Say | None = None,
+    ) -> "Plan":
         """Train and judge the systems of a published table, and print it beside the published figures.
 
         Each run learns from all training samples and is judged once, by the test samples. What is finished in
@@ -176,13 +184,7 @@ class System:
         return type(self).__module__.rpartition(".")[0]
 
     def preset(self, *names: str, seed: int = 0) -> Any:
-        """The recipe of a preset, with later ones laid over it.
-
-        Raises
-        ------
-        ValueError
-            No such preset.
-        """
+        """The recipe of a preset, with later ones laid over it; ValueError where there is none."""
         from hyperclade.learning.settings import preset
 
         return preset(self.recipe(), *names, seed=seed)

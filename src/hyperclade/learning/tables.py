@@ -123,14 +123,7 @@ def plan_table(system: "System", asked: Asked, number: int, data: Sequence[str] 
 def plan_runs(system: "System", runs: Sequence[Run], *, cost: bool = False, **options: Any) -> Plan:
     """The comparison that does runs of `planned`: they train and judge, or measure what prediction costs.
 
-    Parameters
-    ----------
-    system : System
-    runs : sequence of Run
-    cost : bool
-        Measure; each run then has the machine for itself.
-    **options
-        `record` and `outcome` of the plan.
+    For `cost` each run has the machine for itself. Options are `record` and `outcome` of the plan.
     """
     work = partial(_cost if cost else train_and_judge, system)
     return Plan(runs, work, prepare=partial(_prepare, system), kept=not cost, **options)
@@ -147,18 +140,8 @@ def planned(
 ) -> list[Run]:
     """The runs of a table, a seed after the other.
 
-    Rows that come to the same, such as a setting's standard value in several tables, share one run.
-
-    Parameters
-    ----------
-    system : System
-    table : Table
-    data, systems : sequence of str, optional
-        Of the table's data sets, and names of its rows; default: all.
-    seeds : sequence of int
-        Of weights and order.
-    changes : dict, optional
-        Settings laid over the presets, and under those of the rows, by part: `{"training": {"epochs": 1.0}}`.
+    Rows that come to the same, such as a setting's standard value in several tables, share one run. Changes,
+    by part, `{"training": {"epochs": 1.0}}`, are laid over the presets and under the settings of the rows.
 
     Raises
     ------
@@ -186,11 +169,7 @@ def train_and_judge(system: "System", run: Run, folder: Path, device: str) -> di
     """Train a run in a folder of its own, and judge it.
 
     Judged by are the test samples or, where the recipe holds out a part of the training samples, these alone.
-
-    Returns
-    -------
-    dict
-        "seconds" of training, number of "parameters", and the "report" of the system.
+    Gives "seconds" of training, number of "parameters", and the "report" of the system.
     """
     recipe, source = run.recipe, system.preset_source(run.about["data"])
 
@@ -213,22 +192,13 @@ def train_and_judge(system: "System", run: Run, folder: Path, device: str) -> di
 def table_rows(
     system: "System", table: Table, results: Sequence[dict[str, Any]], *, changes: Changes | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a table for which there are results, in units of the print.
-
-    Parameters
-    ----------
-    system : System
-    table : Table
-    results : sequence of dict
-        Of its runs.
-    changes : dict, optional
-        Those of `planned`.
+    """The rows of a table for which there are results, in units of the print; changes are those of `planned`.
 
     Yields
     ------
     dict
         `data`, `model`, number of `seeds`, `minutes` of training (None for costs), `measures` by title as
-        mean         and deviation, or None where a run has none, and `published` in the same order, or None.
+        mean and deviation, or None where a run has none, and `published` in the same order, or None.
     """
     for data in table.data:
         for row in table.rows.values():

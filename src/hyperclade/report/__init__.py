@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "draw_cluster_similarity": "similarity",
         "draw_hierarchies": "exemplars",
         "draw_hierarchy": "picture",
-        "main_branches": "picture",
+        "main_branches": "branches",
         "named_nodes": "picture",
         "outline": "text",
         "outline_nodes": "text",

@@ -1,4 +1,4 @@
-"""What figures of small trees share: the upper part of a tree, dendrograms, rotated and coloured branches."""
+"""What figures of trees share: the upper part of a tree, dendrograms, rotated branches, how to write them."""
 
 import io
 import os
@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.report.picture import BRANCH_COLOURS, MOST_BRANCHES, main_branches
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.report.branches import branch_colours, common_value
 from hyperclade.trees.tree import Tree
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-INK, QUIET, TRUNK = "#22222A", "#66666F", "#55555F"
+INK, QUIET = "#22222A", "#66666F"
 DPI = 150
 _FORMATS = (".png", ".pdf", ".svg")
 
@@ -125,30 +123,6 @@ def rotate_to(tree: Tree, position: ArrayLike) -> IntArray:
     return np.argsort(start[: tree.n_leaves])
 
 
-def leaf_branches(tree: Tree, count: int = MOST_BRANCHES) -> IntArray:
-    """Number of the main branch that each leaf is in, in the order of the leaves, −1 outside, ``(n,) int64``.
-
-    >>> leaf_branches(Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])).tolist()
-    [0, 0, 1, 1, 0]
-    """
-    branch = np.full(tree.n_leaves, -1, dtype=np.int64)
-    for number, node in enumerate(main_branches(tree, count).tolist()):
-        branch[tree.leaves(node)] = number
-    return branch
-
-
-def common_value(tree: Tree, values: ArrayLike) -> IntArray:
-    """The number that all leaves under a node have, −1 where they differ, ``(m,) int64``.
-
-    >>> common_value(Tree([4, 4, 5, 5, 6, 6, -1]), [7, 7, 7, 8]).tolist()
-    [7, 7, 7, 8, 7, -1, -1]
-    """
-    ordered = np.asarray(values, dtype=np.int64)[tree.leaf_order]
-    changes = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])
-    start, stop = tree.leaf_interval.T
-    return np.where(changes[start] == changes[stop - 1], ordered[start], -1)
-
-
 def draw_dendrogram(axes: Axes, tree: Tree, edges: FloatArray, branch: ArrayLike, linewidth: float) -> None:
     """Add the edges of a dendrogram to axes: in a branch's colour where all leaves below are in the branch.
 
@@ -175,13 +149,6 @@ def draw_dendrogram(axes: Axes, tree: Tree, edges: FloatArray, branch: ArrayLike
             zorder=2,
         )
     )
-
-
-def branch_colours(branch: ArrayLike) -> NDArray[np.object_]:
-    """Colours of branches by number, that of the trunk for −1."""
-    number = np.asarray(branch, dtype=np.int64)
-    colours = np.array([*BRANCH_COLOURS, TRUNK], dtype=object)
-    return colours[np.where(number >= 0, number % len(BRANCH_COLOURS), len(BRANCH_COLOURS))]
 
 
 def check_format(path: str | os.PathLike) -> str:

@@ -13,14 +13,15 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.hierarchy.naming import shortened
+from hyperclade.report.branches import branch_colours, leaf_branches
 from hyperclade.report.dendrogram import (
     DPI,
     INK,
-    branch_colours,
     check_format,
     dendrogram,
     draw_dendrogram,
-    leaf_branches,
     rotate_to,
     save_figure,
     text_inches,
@@ -28,8 +29,6 @@ from hyperclade.report.dendrogram import (
 from hyperclade.report.similarity import checked_clusters, checked_labels, cluster_centroids
 from hyperclade.trees.tree import Tree
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 Images = NDArray[np.uint8]
 
 _MOST_LEAVES = 120
@@ -431,7 +430,5 @@ def _cosines(rows: ArrayLike, centroids: FloatArray) -> FloatArray:
 
 def _caption(text: str) -> str:
     """At most two lines, neither too long."""
-    lines = [" ".join(line.split()) for line in str(text).splitlines()][:2]
-    return "\n".join(
-        line if len(line) <= _LONGEST else line[: _LONGEST - 1].rstrip() + "…" for line in lines if line
-    )
+    lines = str(text).splitlines()[:2]
+    return "\n".join(shortened(line, _LONGEST) for line in lines if line.strip())

@@ -22,12 +22,14 @@ import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from hyperclade import metrics
+from hyperclade.data.columns import row_names
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import name_nodes, typical_leaves
 from hyperclade.hierarchy.traits import label_mix, name_by_features
 from hyperclade.progress import Progress, timed
+from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
-from hyperclade.report.picture import draw_hierarchy, main_branches, named_nodes
+from hyperclade.report.picture import draw_hierarchy, named_nodes
 from hyperclade.report.text import outline, outline_nodes
 from hyperclade.trees.tree import Tree
 
@@ -209,7 +211,7 @@ class Outcome:
             if columns is not None:
                 within = np.r_[np.full(len(wanted), tree.root), _branch_above(tree, shown)]
                 titles = name_by_features(tree, features, np.r_[wanted, shown], columns, within=within)
-            elif (called := _row_names(table.names, table.ids)) is not None:
+            elif (called := row_names(table.names, table.ids)) is not None:
                 titles = name_nodes(tree, called, X, np.r_[wanted, shown], metric=model.metric_)
             typical = {
                 node: typical_leaves(tree, X, node, model.metric_)[:exemplars]
@@ -342,7 +344,7 @@ class Outcome:
 
     def _captions(self) -> dict[int, str]:
         """What stands at nodes in the picture: their names, or else what is known of their rows."""
-        tree, called = self.tree, _row_names(self.names, self.ids)
+        tree, called = self.tree, row_names(self.names, self.ids)
         captions = {node: f"{int(tree.size[node]):,} rows" for node in main_branches(tree).tolist()}
         for node in named_nodes(tree).tolist():
             if node < tree.n_leaves and called is None:
@@ -382,14 +384,6 @@ def _branch_above(tree: Tree, nodes: IntArray) -> IntArray:
     nearest = branches[np.maximum(np.searchsorted(start[branches], start[nodes], side="right") - 1, 0)]
     below = (start[nearest] <= start[nodes]) & (stop[nodes] <= stop[nearest]) & (nodes != nearest)
     return np.where(below, nearest, tree.root)
-
-
-def _row_names(*values: NDArray | None) -> list[str] | None:
-    """What rows are called: the first that are there and no numbers, which tell nothing."""
-    for own in values:
-        if own is not None and own.dtype.kind not in "iu":
-            return [str(value) for value in own]
-    return None
 
 
 def _versions() -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping
-from heapq import heapify, heappop, heappush
 from textwrap import wrap
 
 import numpy as np
@@ -16,27 +15,24 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.hierarchy.naming import shortened
+from hyperclade.report.branches import (
+    branch_colours,
+    common_value,
+    largest_parts,
+    leaf_branches,
+    main_branches,
+)
+from hyperclade.report.dendrogram import DPI, INK, check_format, save_figure
 from hyperclade.trees.tree import Tree
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Paul Tol's "muted" scheme and four more of his colours, distinct with any kind of colour vision; ordered so
-# that neighbours differ most.
-BRANCH_COLOURS = (
-    "#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933",
-    "#6699CC", "#661100", "#BBBBBB",
-)  # fmt: skip
-MOST_BRANCHES = len(BRANCH_COLOURS)
-_TRUNK = "#55555F"
-_INK = "#22222A"
 _MOST_NODES = 6000  # drawn; of larger trees only the top
 _POINTS_PER_EDGE = 17
 _MOST_AROUND = 100  # names around the disk
-_INCHES, _DPI = 12.0, 150
+_INCHES = 12.0
 _EXTENT = 1.52  # of the axes; the disk has radius 1
 _SMALL = 7.5  # points, of many names around the disk
-_MOST_LEFT_OUT = 0.1  # of the leaves, in pieces too small for a branch
 _LEAF_RADIUS = 0.985
 _BRANCH_GAP = 0.006  # of the circle, before each main branch
 _RING = 1.02  # radius of the coloured arcs around the disk
@@ -84,6 +80,7 @@ def draw_hierarchy(
     ...     os.path.getsize(path) > 10_000
     True
     """
+    check_format(path)
     branches = main_branches(tree)
     if coordinates is None:
         points = sector_layout(tree, branches)
@@ -93,7 +90,7 @@ def draw_hierarchy(
         raise ValueError(f"coordinates must have shape ({tree.n_nodes}, 2), got {points.shape}")
     if not (np.square(points).sum(axis=1) < 1).all():
         raise ValueError("coordinates must lie inside the unit disk")
-    figure = Figure(figsize=(_INCHES, _INCHES), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(_INCHES, _INCHES), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -102,7 +99,7 @@ def draw_hierarchy(
     axes.set_ylim(-_EXTENT, _EXTENT)
     axes.add_patch(Circle((0, 0), 1, facecolor="#FAFAF7", edgecolor="#D8D8D2", linewidth=0.8, zorder=0))
 
-    colour = _node_colours(tree, branches)
+    colour = branch_colours(common_value(tree, leaf_branches(tree)))
     drawn = _largest_nodes(tree)
     edges = drawn[drawn != tree.root]
     edges = edges[np.argsort(tree.size[edges], kind="stable")]  # thick ones on top
@@ -123,50 +120,8 @@ def draw_hierarchy(
     inside = _name_branches(canvas, axes, tree, points, branches, names)
     _name_around(axes, tree, points, colour, names, inside)
     if title:
-        axes.text(-_EXTENT + 0.03, _EXTENT - 0.03, title, fontsize=13, color=_INK, va="top", linespacing=1.5)
-    figure.savefig(path)
-
-
-def main_branches(
-    tree: Tree, count: int = MOST_BRANCHES, *, least_share: float = 0.01, root: int | None = None
-) -> IntArray:
-    """Disjoint nodes that stand for the leaves under a node: the coarsest natural layer, or largest parts.
-
-    Of a whole tree these are the clusters of ``tree.layers()[0]`` where there are at most `count` of them.
-    Otherwise, and under a given `root`, the largest part is divided until there are `count`, at the first
-    node down along its large children that has two of them, of `least_share` of the leaves or more. What goes
-    off on that way, or is too small at that node, is in no branch. So that this stays under a tenth of all
-    leaves, some parts stay whole, and so do leaves that nothing tells apart (nodes of height 0).
-
-    Parameters
-    ----------
-    tree : Tree
-    count : int
-    least_share : float
-        Of the leaves under `root` that a branch has, two at least, where it is no cluster of the layer.
-    root : int, optional
-        Default: the tree's.
-
-    Returns
-    -------
-    (k,) int64
-        At most `count` nodes in depth-first order, `root` itself if nothing divides it. Clusters of the layer
-        hold every leaf, other branches nine of ten, unless a node has more large children than `count`.
-
-    Examples
-    --------
-    >>> tree = Tree([5, 5, 6, 6, 7, 7, 8, 8, -1])
-    >>> main_branches(tree).tolist()  # the coarsest layer
-    [7, 6]
-    >>> main_branches(tree, root=7).tolist()  # one leaf of three is too much to leave out
-    [7]
-    """
-    if root is None:
-        coarsest = int(tree.layers()[0].max()) + 1
-        if 2 <= coarsest <= count:
-            return tree.cut_nodes(coarsest)
-        root = tree.root
-    return _largest_parts(tree, np.array([root]), count, max(2.0, least_share * tree.size[root]))
+        axes.text(-_EXTENT + 0.03, _EXTENT - 0.03, title, fontsize=13, color=INK, va="top", linespacing=1.5)
+    save_figure(figure, path)
 
 
 def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
@@ -174,7 +129,7 @@ def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
 
     A node lies in the middle of its sector, at a hyperbolic distance from the centre that grows with the
     logarithm of one over its share, as the room on a hyperbolic circle grows; all leaves lie on one circle.
-    Unlike `hyperclade.trees.disk_layout` this cannot be decoded.
+    Unlike `hyperclade.trees.ball_layout` this cannot be decoded.
 
     Parameters
     ----------
@@ -222,7 +177,7 @@ def named_nodes(tree: Tree) -> IntArray:
     finer = (
         np.arange(tree.n_leaves)
         if tree.n_leaves <= _MOST_AROUND
-        else _largest_parts(tree, branches, _MOST_AROUND, max(2.0, 0.003 * tree.n_leaves))
+        else largest_parts(tree, branches, _MOST_AROUND, max(2.0, 0.003 * tree.n_leaves))
     )
     return np.union1d(branches, finer)
 
@@ -255,63 +210,12 @@ def geodesics(start: FloatArray, stop: FloatArray, n_points: int = _POINTS_PER_E
     return klein / (1 + rest)
 
 
-def _largest_parts(tree: Tree, nodes: IntArray, count: int, least: float) -> IntArray:
-    """Divides the largest of some disjoint nodes into parts of `least` leaves until there are `count`."""
-    spare = _MOST_LEFT_OUT * int(tree.size[nodes].sum())
-    heap = [(-int(tree.size[node]), -int(node)) for node in nodes.tolist()]
-    heapify(heap)
-    finished: list[int] = []
-    while heap and len(heap) + len(finished) < count:
-        node = -heappop(heap)[1]
-        parts, left_out = _division(tree, node, least, spare)
-        alone = not heap and not finished  # rather the largest parts of a star than the star itself
-        room = count - len(heap) - len(finished)
-        if len(parts) > room and alone:
-            parts = parts[np.argsort(-tree.size[parts], kind="stable")[:room]]
-        if not 2 <= len(parts) <= room:
-            finished.append(node)
-            continue
-        spare -= left_out
-        for part in parts.tolist():
-            heappush(heap, (-int(tree.size[part]), -part))
-    found = np.array(finished + [-node for _, node in heap], dtype=np.int64)
-    return found[np.argsort(tree.leaf_interval[found, 0])]
-
-
-def _division(tree: Tree, node: int, least: float, spare: float) -> tuple[IntArray, int]:
-    """The large children of the first node from `node` down that has two, and how many leaves are left out.
-
-    No parts if there is no such node, or too many leaves would be left out on the way.
-    """
-    size, left_out = tree.size, 0
-    while tree.height[node] > 0:
-        children = tree.children(node)
-        large = children[size[children] >= least]
-        left_out += int(size[node] - size[large].sum())
-        if not len(large) or left_out > spare:
-            break
-        if len(large) > 1:
-            return large, left_out
-        node = int(large[0])
-    return np.empty(0, dtype=np.int64), 0
-
-
 def _largest_nodes(tree: Tree) -> IntArray:
     """Ids of the nodes to draw; with a node all its ancestors, as sizes grow towards the root."""
     if tree.n_nodes <= _MOST_NODES:
         return np.arange(tree.n_nodes)
     order = np.lexsort((np.arange(tree.n_nodes), tree.size))[::-1]  # ties: ancestors have larger ids
     return np.sort(order[:_MOST_NODES])
-
-
-def _node_colours(tree: Tree, branches: IntArray) -> NDArray[np.object_]:
-    """Colour of each node: that of its branch, or the trunk's."""
-    colour = np.full(tree.n_nodes, _TRUNK, dtype=object)
-    start, stop = tree.leaf_interval.T
-    for k, branch in enumerate(branches.tolist()):
-        inside = (start >= start[branch]) & (stop <= stop[branch])
-        colour[inside] = BRANCH_COLOURS[k % len(BRANCH_COLOURS)]
-    return colour
 
 
 def _draw_nodes(axes: Axes, tree: Tree, points: FloatArray, drawn: IntArray, colour: NDArray) -> None:
@@ -323,6 +227,7 @@ def _draw_nodes(axes: Axes, tree: Tree, points: FloatArray, drawn: IntArray, col
 def _draw_ring(axes: Axes, tree: Tree, points: FloatArray, branches: IntArray) -> None:
     """An arc around the leaves of each branch, long enough to be seen of a single leaf too."""
     order = tree.leaf_order
+    colours = branch_colours(np.arange(len(branches)))
     margin = 120 / tree.n_leaves + 0.1  # degrees
     for k, branch in enumerate(branches.tolist()):
         start, stop = tree.leaf_interval[branch]
@@ -330,7 +235,7 @@ def _draw_ring(axes: Axes, tree: Tree, points: FloatArray, branches: IntArray) -
         first, last = first - min(margin, 0.7), last + min(margin, 0.7)
         axes.add_patch(
             Arc((0, 0), 2 * _RING, 2 * _RING, theta1=first, theta2=last, linewidth=4.5,
-                color=BRANCH_COLOURS[k % len(BRANCH_COLOURS)], zorder=3)
+                color=colours[k], zorder=3)
         )  # fmt: skip
 
 
@@ -363,7 +268,7 @@ def _name_around(
         axes.text(
             _TEXT_RADIUS * np.cos(angle), _TEXT_RADIUS * np.sin(angle),
             _fit(names[node], int(30 * _SMALL / size)),
-            fontsize=size, color=_INK, rotation=np.degrees(angle) + (180 if left else 0),
+            fontsize=size, color=INK, rotation=np.degrees(angle) + (180 if left else 0),
             rotation_mode="anchor", ha="right" if left else "left", va="center_baseline",
         )  # fmt: skip
 
@@ -389,7 +294,7 @@ def _name_branches(
         if node not in names or node < tree.n_leaves:
             continue
         text = axes.text(0, 0, _lines(names[node]), fontsize=11, fontweight="bold", ha="center", va="center",
-                         color=_INK, path_effects=halo, zorder=6)  # fmt: skip
+                         color=INK, path_effects=halo, zorder=6)  # fmt: skip
         for position in _places(points[node]):
             text.set_position(position)
             box = text.get_window_extent(renderer).padded(4)
@@ -419,5 +324,4 @@ def _fit(name: str, length: int) -> str:
     """A name of at most so many characters, without its last samples rather than cut."""
     while len(name) > length and ", " in name:
         name = name.rpartition(", ")[0] + (")" if name.endswith(")") else "")
-    name = name if len(name) <= length else name[: length - 1].rstrip() + "…"
-    return name.replace("$", r"\$")  # a dollar sign would start mathematics
+    return shortened(name, length).replace("$", r"\$")  # a dollar sign would start mathematics

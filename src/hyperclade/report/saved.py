@@ -85,22 +85,17 @@ class SavedDiscovery:
         (model / "columns.json").write_text(columns + "\n", encoding="utf-8")
 
     def assign(
-        self,
-        table: FeatureTable,
-        cuts: Cuts | None = None,
-        *,
-        columns: Sequence[str] | None = None,
-        name: str = "the table of new rows",
+        self, table: FeatureTable, cuts: Cuts | None = None, *, name: str = "the table of new rows"
     ) -> pa.Table:
         """Label new rows, in blocks, scaled as the known ones were, and say how sure that is.
+
+        Features are matched by name where both have names.
 
         Parameters
         ----------
         table : FeatureTable
         cuts : Cuts, optional
             Partitions asked for; confidence is about the clusters of its `cut`.
-        columns : d str, optional
-            Names of the features, to match them by name where both have names.
         name : str
             How to call the table in an error.
 
@@ -119,7 +114,7 @@ class SavedDiscovery:
 
         model, cuts, rows = self.model, cuts or Cuts(), table.features
         try:
-            rows = in_order(rows, columns, self.columns)
+            rows = in_order(rows, table.columns, self.columns)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         if rows.shape[1] != model.n_features_in_:

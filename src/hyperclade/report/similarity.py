@@ -12,23 +12,21 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike, NDArray
 
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.hierarchy.naming import shortened
 from hyperclade.metrics.blocks import block_score, block_score_spread
+from hyperclade.report.branches import branch_colours, leaf_branches
 from hyperclade.report.dendrogram import (
     DPI,
     INK,
     QUIET,
-    branch_colours,
     check_format,
     dendrogram,
     draw_dendrogram,
-    leaf_branches,
     save_figure,
     text_inches,
 )
 from hyperclade.trees.tree import Tree
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 SIMILARITY_COLOURS = LinearSegmentedColormap.from_list(
     "similarity", ["#FCFCF8", "#D9E6E4", "#96C3CB", "#4B93B3", "#2C5C94", "#332288", "#1B0F4F"]
@@ -108,7 +106,9 @@ def draw_cluster_similarity(
     in_tree, in_any = (block_score(similarity, order) for order in orders)
     scores = BlockScores(in_tree, in_any, block_score_spread(similarity))
 
-    shown = [_shorten(name) for name in names] if names is not None and k <= _MOST_NAMED else []
+    shown = (
+        [shortened(str(name), _LONGEST) for name in names] if names is not None and k <= _MOST_NAMED else []
+    )
     size = float(np.clip(0.8 * 72 * _SIDE / k, 4.0, 8.0))
     room = text_inches(shown, size) + 0.1 if shown else 0.0
     top = 0.95 if title else 0.6
@@ -138,7 +138,7 @@ def draw_cluster_similarity(
             transform=axes.transAxes, fontsize=10, color=QUIET, ha="center", va="center",
         )  # fmt: skip
         left += panel + 0.45
-    _draw_scale(figure.add_axes(_share(figure, left - 0.2, _BELOW, 0.14, _SIDE)), image)
+    _draw_scale(_axes(figure, left - 0.2, _BELOW, 0.14, _SIDE), image)
     if title:
         figure.text(
             _EDGE / width, 1 - 0.22 / figure.get_figheight(), title,
@@ -323,18 +323,7 @@ def _signed(number: float, digits: int) -> str:
     return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "−")
 
 
-def _shorten(name: str) -> str:
-    name = " ".join(str(name).split())
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1].rstrip() + "…"
-
-
 def _axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    return figure.add_axes(_share(figure, left, bottom, width, height))
-
-
-def _share(
-    figure: Figure, left: float, bottom: float, width: float, height: float
-) -> tuple[float, float, float, float]:
-    """Inches as shares of a figure."""
+    """By inches."""
     w, h = figure.get_size_inches()
-    return left / w, bottom / h, width / w, height / h
+    return figure.add_axes((left / w, bottom / h, width / w, height / h))

@@ -1,8 +1,9 @@
 """The top of a hierarchy as lines of text."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from hyperclade.report.picture import MOST_BRANCHES, main_branches
+from hyperclade.report.branches import main_branches
 from hyperclade.trees.tree import Tree
 
 _LINES = 24  # of twigs together, where the tree has as many
@@ -10,10 +11,7 @@ _MOST_TWIGS = 4
 _LEAST_TWIG = 0.05  # of the rows of its branch
 
 
-def outline(
-    tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] | None = None, *,
-    branches: int = MOST_BRANCHES,
-) -> list[str]:  # fmt: skip
+def outline(tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] | None = None) -> list[str]:
     """The top of a tree as lines of text: its main branches, and theirs, with names and sizes.
 
     Together the lines of a level stand for all rows: a line of its own counts those too few to be shown.
@@ -25,8 +23,6 @@ def outline(
         Names of some nodes; others are called by their number of rows.
     notes : dict of int to str, optional
         What stands behind the sizes of some nodes.
-    branches : int
-        Main branches at most.
 
     Examples
     --------
@@ -44,7 +40,7 @@ def outline(
         return "  ".join(filter(None, about))
 
     lines = [_rows(tree.n_leaves)]
-    nodes = outline_nodes(tree, branches)
+    nodes = outline_nodes(tree)
     rest = _rest(tree, tree.root, [branch for branch, _ in nodes])
     for k, (branch, below) in enumerate(nodes):
         last = k == len(nodes) - 1 and not rest
@@ -57,13 +53,13 @@ def outline(
     return [*lines, f"└─ {rest}"] if rest else lines
 
 
-def outline_nodes(tree: Tree, branches: int = MOST_BRANCHES) -> list[tuple[int, list[int]]]:
+def outline_nodes(tree: Tree) -> list[tuple[int, list[int]]]:
     """The nodes that `outline` shows: each main branch with its own, in depth-first order.
 
     >>> outline_nodes(Tree([4, 4, 5, 5, 6, 6, -1]))
     [(4, []), (5, [])]
     """
-    shown = [node for node in main_branches(tree, branches).tolist() if node != tree.root]
+    shown = [node for node in main_branches(tree).tolist() if node != tree.root]
     count = min(max(_LINES // max(len(shown), 1), 2), _MOST_TWIGS)
 
     def twigs(branch: int) -> list[int]:
@@ -80,3 +76,30 @@ def _rest(tree: Tree, node: int, below: list[int]) -> str:
 
 def _rows(count: int) -> str:
     return f"{count:,} row{'s' if count != 1 else ''}"
+
+
+def facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What a summary (`Outcome.summary`) says of a discovery, as texts by their titles."""
+    memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
+    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
+    return {
+        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
+        "similarity": summary["similarity"],
+        "metric": summary["metric"],
+        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
+        "Dasgupta cost": f"{summary['cost']:.6g}",
+        "normalised score": f"{summary['score']:.4f}",
+        "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
+        "time": f"{sum(summary['seconds'].values()):.1f} s",
+        "peak memory": "unknown" if memory is None else f"{memory:,.0f} MiB",
+    }
+
+
+def scores(evaluation: Mapping[str, Any]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+    """Title, columns and rows of a table of what `Outcome.evaluation` found."""
+    purity = evaluation["dendrogram_purity"]
+    title = f"Against {evaluation['classes']} classes of labels"
+    title += "" if purity is None else f": dendrogram purity {purity:.4f}"
+    columns = ("labels", "NMI", "AMI", "ARI", "mean purity", "weighted purity")
+    found = evaluation["layers"].items()
+    return title, columns, [(name, *(f"{score:.3f}" for score in own.values())) for name, own in found]

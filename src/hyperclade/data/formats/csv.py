@@ -46,7 +46,7 @@ def read(path: Path, asked: dict[str, str | None]) -> Read:
     if any(frame[k].dtype.kind not in "fiub" for k in numeric) or frame.isna().to_numpy().any():
         _raise_first_fault(path, len(first), numeric, header)
     values = {role: integers_if_all(frame[k].to_numpy(dtype=object)) for role, k in taken.items()}
-    return frame[numeric].to_numpy(), values, inside
+    return frame[numeric].to_numpy(), values, inside, [header[k] for k in numeric] if header else None
 
 
 def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> None:
@@ -59,12 +59,6 @@ def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> N
             for values, row in zip(beside, features[start:stop], strict=False):
                 # The shortest text of a number that reads back to the same one; None becomes an empty cell.
                 writer.writerow([*values, *map(str, row)])
-
-
-def column_names(path: Path, asked: dict[str, str | None]) -> list[str] | None:
-    """The header, or None where there is none."""
-    first, _ = first_row(path)
-    return None if all(map(_is_number, first)) else first
 
 
 def read_text_table(path: Path) -> pd.DataFrame:

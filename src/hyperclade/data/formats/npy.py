@@ -19,10 +19,11 @@ def read(path: Path, asked: dict[str, str | None]) -> Read:
         raise ValueError(f"{path}: not a readable .npy array of numbers ({error})") from error
     rows = rows_file(path)
     if not rows.exists():
-        return features, {}, set()
+        return features, {}, set(), None
     table = open_parquet(rows).read()
     columns, inside = pick_columns(table.column_names, asked)
-    return features, {role: column_values(table.column(name)) for role, name in columns.items()}, inside
+    values = {role: column_values(table.column(name)) for role, name in columns.items()}
+    return features, values, inside, None
 
 
 def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> None:

@@ -24,7 +24,7 @@ def read(path: Path, asked: dict[str, str | None]) -> Read:
     else:
         features = _features_of_archive(path, arrays)
     columns, inside = pick_columns([key for key, a in arrays.items() if a.ndim == 1], asked)
-    return features, {role: arrays[key] for role, key in columns.items()}, inside
+    return features, {role: arrays[key] for role, key in columns.items()}, inside, None
 
 
 def write(path: Path, features: Any, columns: dict[str, np.ndarray]) -> None:

@@ -27,7 +27,8 @@ def read(path: Path, asked: dict[str, str | None]) -> Read:
         table = file.read(columns=list(columns.values()))
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{path}: cannot be read to its end ({error})") from error
-    return features, {role: column_values(table.column(name)) for role, name in columns.items()}, inside
+    values = {role: column_values(table.column(name)) for role, name in columns.items()}
+    return features, values, inside, None if lists else [field.name for field in rest]
 
 
 def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> None:
@@ -41,14 +42,6 @@ def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> N
             column = pa.FixedSizeListArray.from_arrays(flat, features.shape[1])
             batch = [array.slice(start, stop - start) for array in arrays.values()]
             writer.write_batch(pa.record_batch([*batch, column], schema=writer.schema))
-
-
-def column_names(path: Path, asked: dict[str, str | None]) -> list[str] | None:
-    """Names of all columns, or None if a list column, whose numbers have no names, has the features."""
-    schema = open_parquet(path).schema_arrow
-    if any(_is_list(field.type) for field in schema if field.name not in asked.values()):
-        return None
-    return [str(name) for name in schema.names]
 
 
 def open_parquet(path: str | os.PathLike) -> pq.ParquetFile:

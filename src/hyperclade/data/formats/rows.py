@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 BLOCK_BYTES = 1 << 24
-#: features, columns by role ("id", "label", "name"), and the roles that were asked for and found in the file
-Read = tuple[Any, dict[str, Any], set[str]]
+#: features, columns by role ("id", "label", "name"), the roles that were asked for and found in the file, and
+#: the names of the features, where they have some
+Read = tuple[Any, dict[str, Any], set[str], list[str] | None]
 
 
 def pick_columns(available: Sequence[str], asked: dict[str, str | None]) -> tuple[dict[str, str], set[str]]:
