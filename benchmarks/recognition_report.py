@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from hyperclade.recognition.published import Measure, Table
-from hyperclade.recognition.reproduce import table_rows
-
+from hyperclade.learning.tables import Measure, Table, table_rows
+from hyperclade.recognition.system import SYSTEM
 from report_text import markdown, mean_sd, setting_line
 
 Record = dict[str, Any]
@@ -33,7 +32,7 @@ def _section(name: str, section: dict[str, Any], planned: dict[int, Table]) -> s
         rankings = name.startswith("imclef")
         if rankings:
             table = replace(table, measures=(*table.measures, *_FURTHER))
-        rows = list(table_rows(table, records))
+        rows = list(table_rows(SYSTEM, table, records))
         data = dict.fromkeys(row["data"] for row in rows)
         for source in data:
             title = table.title + (f": {source}" if len(data) > 1 else "")

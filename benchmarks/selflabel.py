@@ -11,10 +11,15 @@ leaves the others.
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hyperclade.selflabel.reproduce import Comparison, compare
+from hyperclade.learning.comparison import compare
+from hyperclade.learning.runs import CHECKPOINT
+from hyperclade.selflabel.reproduce import Comparison, by_system, plan
+from hyperclade.selflabel.system import SYSTEM
 from measure import in_process, load_sections, save_section, setting
 from report_text import rewrite
 from selflabel_report import tables
@@ -31,7 +36,6 @@ PACKAGES = (
     "torch",
     "pytorch-lightning",
     "faiss-cpu",
-    "geoopt",
 )
 
 #: A shorter budget than the main comparison's, the same for all systems.
@@ -58,7 +62,7 @@ DEGRADATION = (0.0, 1.0, 2.0)
 
 def systems(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
     """All presets on AV digits: clusters of unseen pairs, linear probes, fine-tuning."""
-    return compare(Comparison(), CACHE / "systems", seeds=seeds, jobs=jobs)
+    return compared(Comparison(), CACHE / "systems", None, seeds, jobs)
 
 
 def variants(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
@@ -100,16 +104,37 @@ def _short(
 ) -> list[dict[str, Any]]:
     """A comparison with the shorter budget; on the data of the main one it starts from its L3."""
     folder = CACHE / "".join(c if c.isalnum() else "-" for c in name)
-    for seed in seeds:
+    for seed in seeds:  # the checkpoint alone: its result is one of the main comparison
         start, own = CACHE / "systems" / f"l3-{seed}", folder / f"l3-{seed}"
-        if not options and start.exists() and not own.exists():
-            shutil.copytree(start, own)
+        if not options and (start / CHECKPOINT).exists() and not own.exists():
+            own.mkdir(parents=True)
+            shutil.copy2(start / CHECKPOINT, own)
     merged = {part: SHORT.get(part, {}) | changes.get(part, {}) for part in SHORT.keys() | changes.keys()}
     merge_to = (10,) if merged["system"].get("n_clusters", 30) > 10 else ()
     comparison = Comparison(
         options=options, changes=merged, merge_to=merge_to, fractions=(), tune_fraction=None
     )
-    return compare(comparison, folder, systems=systems, seeds=seeds, jobs=jobs)
+    return compared(comparison, folder, systems, seeds, jobs)
+
+
+def compared(
+    comparison: Comparison, folder: Path, systems: Sequence[str] | None, seeds: list[int], jobs: int
+) -> list[dict[str, Any]]:
+    """Results of the systems, without the settings, which are those of this file.
+
+    An L3 that only lends its towers is not trained again, whichever comparison it was trained for.
+    """
+    planned = plan(SYSTEM, comparison, systems=systems, seeds=seeds)
+    wanted = [
+        run
+        for run in planned.runs
+        if systems is None or run.about["system"] in systems or not (folder / run.name / CHECKPOINT).exists()
+    ]
+    results = compare(replace(planned, runs=wanted, claim=None), folder, jobs=jobs)
+    return [
+        {name: value for name, value in result.items() if name not in ("comparison", "recipe")}
+        for result in by_system(results, systems)
+    ]
 
 
 def relabelling(seeds: list[int], jobs: int) -> list[dict[str, Any]]:

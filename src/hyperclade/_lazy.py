@@ -19,6 +19,11 @@ def lazy_exports(
     home : dict of str to str
         Module, relative to the package, that each exported name comes from.
 
+    Notes
+    -----
+    Loading a name whose module needs a package that is not installed raises ModuleNotFoundError, which says
+    what installs it.
+
     Examples
     --------
     >>> load, names, _ = lazy_exports("hyperclade.metrics", {"nmi": "partitions"})
@@ -27,8 +32,16 @@ def lazy_exports(
     """
 
     def load(name: str) -> Any:
-        if name in home:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
             return getattr(import_module(f"{package}.{home[name]}"), name)
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("hyperclade"):
+                raise
+            from hyperclade.environment import installation
+
+            message = f"{package}.{name} needs {error.name}: {installation(error.name)}"
+            raise ModuleNotFoundError(message) from error
 
     return load, lambda: sorted(home), list(home)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +10,15 @@ import pytest
 pytest.importorskip("pytorch_lightning")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from hyperclade.recognition.published import TABLES
-
-from hyperclade.learning.runs import plain
-from recognition import CANDIDATES, SECTIONS, main
+from hyperclade.learning.settings import plain
+from recognition import CANDIDATES, SECTIONS, TABLES, main
 
 
 def finish(run, folder, value):
     """As if a run had ended with such a MAP."""
     report = dict.fromkeys(("cmap", "cv", "micro_ap", "cv_closure"), 0.25) | {"map": value}
     result = {
-        "system": run.system, "data": run.data, "seed": run.recipe.seed, "recipe": plain(asdict(run.recipe)),
-        "seconds": 120.0, "parameters": 7, "report": report,
+        **run.about, "recipe": plain(run.recipe), "seconds": 120.0, "parameters": 7, "report": report,
     }  # fmt: skip
     (folder / run.name).mkdir(parents=True)
     (folder / run.name / "result.json").write_text(json.dumps(result))
@@ -47,9 +43,9 @@ def test_a_part_of_the_runs_is_reported_with_its_numbers_of_seeds(tmp_path, docu
     values: dict[str, list[float]] = {}
     for run in SECTIONS["imclef07a"].runs([0, 1, 2]):
         known = {"hvsa": 3, "leaf-softmax": 2, "mbm": 1}
-        if run.recipe.seed < known.get(run.system, 0):
+        if run.recipe.seed < known.get(run.about["system"], 0):
             value = float(rng.uniform(0.5, 0.9))
-            values.setdefault(run.system, []).append(100 * value)
+            values.setdefault(run.about["system"], []).append(100 * value)
             finish(run, tmp_path / "cache", value)
     stored, text = collect(tmp_path, document, "imclef07a")
     assert len(stored["imclef07a"]["records"]) == 6 and not stored["imclef07a"]["complete"]

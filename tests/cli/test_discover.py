@@ -417,10 +417,8 @@ def test_bad_arguments(table, tmp_path, capsys):
     assert "need FEATURES" in fails(capsys, "--out", out, "--labels", "x")
     (tmp_path / "texts.txt").write_text("a\nb\n")
     assert "no file 'genre'" in fails(capsys, tmp_path / "texts.txt", "--out", out, "--labels", "genre")
-    for device in ("banana", "cuda:99"):
-        assert f"--device {'must be auto' if device == 'banana' else device}" in fails(
-            capsys, tmp_path / "absent.npy", "--out", out, "--device", device
-        )
+    absent = tmp_path / "absent.npy"
+    assert "--device must be auto" in fails(capsys, absent, "--out", out, "--device", "banana")
     assert not out.exists()
 
 
@@ -520,6 +518,7 @@ def letters(monkeypatch):
     )
 
 
+@pytest.mark.learn
 def test_texts_are_embedded_first(letters, tmp_path):
     texts = ["a small cat", "the old dog", "a tall oak", "an old cat", "the small dog", "the old oak"]
     (tmp_path / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
@@ -532,6 +531,7 @@ def test_texts_are_embedded_first(letters, tmp_path):
     assert pd.read_parquet(tmp_path / "out" / "assignments.parquet")["name"].tolist() == texts
 
 
+@pytest.mark.learn
 def test_images_of_a_folder_with_a_broken_one(letters, tmp_path):
     rng = np.random.default_rng(0)
     for kind in ("red", "blue"):
@@ -549,6 +549,7 @@ def test_images_of_a_folder_with_a_broken_one(letters, tmp_path):
     assert Image.open(tmp_path / "out" / "hierarchy.png").size == (1800, 1800)
 
 
+@pytest.mark.learn
 def test_images_of_a_parquet_file(letters, tmp_path):
     images = []
     for k in range(6):
@@ -563,6 +564,7 @@ def test_images_of_a_parquet_file(letters, tmp_path):
     assert summary["rows"] == 6 and summary["evaluation"]["classes"] == 2
 
 
+@pytest.mark.learn
 def test_features_outlive_a_failure_after_embedding(letters, tmp_path, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

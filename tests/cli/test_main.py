@@ -7,7 +7,6 @@ from inspect import signature
 from typing import Literal
 
 import pytest
-import torch
 
 from hyperclade.cli import main as entry
 from hyperclade.cli import systems
@@ -58,7 +57,10 @@ def test_help_lists_every_command():
         assert f"{command}  " in done.stdout and summary in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(c, marks=pytest.mark.learn if " " in c else ()) for c in COMMANDS],
+)
 def test_help_of_a_command_describes_every_option(command, capsys):
     with pytest.raises(SystemExit) as stop:
         entry.main([*command.split(), "--help"])
@@ -88,6 +90,7 @@ def test_unknown_command_and_option():
     assert done.returncode == 2 and "manhattan" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.learn
 @pytest.mark.parametrize("command", ["discover X.npy", "embed X.txt --out X.npy"])
 @pytest.mark.parametrize(
     ("device", "message"),
@@ -167,9 +170,8 @@ def test_arguments_reach_the_function(command, arguments, expected):
         (ImportError("needs pillow: pip install pillow"), "error: needs pillow: pip install pillow"),
         (MemoryError(), "error: MemoryError"),
         (
-            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of …"),
-            "error: the GPU ran out of memory; --device cpu does without it (CUDA out of memory. Tried to "
-            "allocate 2.00 GiB)",
+            ModuleNotFoundError("No module named 'av'", name="av"),
+            "error: this needs av, which is not installed: pip install 'hyperclade[learn]'",
         ),
     ],
 )
@@ -181,6 +183,18 @@ def test_errors_of_the_user_are_one_line(command, error, line, capsys, monkeypat
     monkeypatch.setenv("HYPERCLADE_DEBUG", "1")
     with pytest.raises(type(error)):
         entry.main(["discover"])
+
+
+@pytest.mark.learn
+def test_a_full_gpu_is_named(command, capsys):
+    import torch
+
+    command(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total of …"))
+    assert entry.main(["discover"]) == 2
+    assert capsys.readouterr().err == (
+        "error: the GPU ran out of memory; --device cpu does without it (CUDA out of memory. Tried to "
+        "allocate 2.00 GiB)\n"
+    )
 
 
 def test_other_errors_are_not_hidden(command):

@@ -35,8 +35,8 @@ def test_a_system_is_named_in_one_place(toy, capsys):
         entry.main(["train", "toy", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     for option, about in (
-        ("--n ", "Number of planted samples."), ("--network.bias", "whether it has one."),
-        ("--training.batch_size", "Samples per step"), ("--source.delimiter", "between numbers"),
+        ("--n ", "Number of planted samples."), ("--network.bias", "Whether it has one."),
+        ("--training.batch_size", "Samples per step"), ("--source.delimiter", "Between numbers"),
         ("--data", '"planted", or a file of numbers.'),
     ):  # fmt: skip
         assert option in text and about in text

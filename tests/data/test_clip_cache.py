@@ -52,7 +52,7 @@ def test_the_cache_holds_what_decoding_gives(films, tmp_path):
     assert pairs.labels.tolist() == [-1, 0, 0]
     assert pairs.class_names == ("owls",)
     assert isinstance(pairs.frames, np.memmap)
-    batch = pairs.__getitems__([0, 1, 2])
+    batch = pairs.batch([0, 1, 2])
     for k, path in enumerate(table["path"][1:]):
         clip = read_clip(path, n_frames=2, frame_size=16)
         np.testing.assert_array_equal(batch["frames"][k], clip.frames)

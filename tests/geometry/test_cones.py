@@ -12,6 +12,7 @@ from hyperclade.geometry import cones
 from hyperclade.geometry.ball import conformal_factor, expmap
 
 CURVATURES = [0.4, 1.0, 2.5]
+NARROW = 1e-12  # k of cones so narrow that the energy is the whole angle
 LEAST = 2 * 0.1 / (1 + np.sqrt(1.04)) + 1e-5  # norm of a point with a cone, for k = 0.1
 
 
@@ -35,14 +36,14 @@ def test_angle_is_that_of_geoopts_geodesics(c):
     # Out along the ray: the geodesic from x to a point of the same ray farther out.
     outwards = manifold.logmap(x, x / x.norm(dim=-1, keepdim=True) * 0.99 / np.sqrt(c))
     expected = torch.acos(torch.cosine_similarity(outwards, manifold.logmap(x, y), dim=-1))
-    torch.testing.assert_close(cones.cone_angle(x, y, c), expected, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(cones.cone_energy(x, y, NARROW, c), expected, rtol=1e-7, atol=1e-7)
 
 
 def test_energies_are_the_published_formulas():
     x, y = points(200, seed=1), points(200, seed=2)
     y[::2] = x[::2] * 1.01 + 0.01 * y[::2]  # half of them close to the parent, some in its cone
     y = y * (0.98 / y.norm(dim=-1, keepdim=True)).clamp_max(1)
-    torch.testing.assert_close(cones.cone_angle(x, y), formula(x, y), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(cones.cone_energy(x, y, NARROW), formula(x, y), rtol=1e-6, atol=1e-6)
     length = x.norm(dim=-1)
     aperture = torch.asin(0.3 * (1 - length**2) / length.clamp_min(0.4))
     wide = (length > 0.4) & (y.norm(dim=-1) > 0.4)  # beyond what is clamped
@@ -58,14 +59,14 @@ def test_euclidean_energies_are_the_published_formulas():
     chord = (x - y).norm(dim=-1)
     square = y.square().sum(-1) - x.square().sum(-1) - chord**2
     angle = torch.acos(square / (2 * x.norm(dim=-1) * chord))
-    torch.testing.assert_close(cones.euclidean_cone_angle(x, y), angle, rtol=1e-7, atol=1e-7)
+    torch.testing.assert_close(cones.euclidean_cone_energy(x, y, NARROW), angle, rtol=1e-7, atol=1e-7)
     energy = (angle - torch.asin(0.2 / x.norm(dim=-1))).clamp_min(0)
     assert 0 < (energy == 0).sum() < len(energy)
     torch.testing.assert_close(cones.euclidean_cone_energy(x, y, 0.2), energy, rtol=1e-7, atol=1e-7)
 
 
 @given(
-    norms=st.tuples(st.floats(LEAST, 1 - 1e-5), st.floats(1e-6, 1 - 1e-5)),
+    norms=st.tuples(st.floats(LEAST, 1 - 1e-5), st.floats(2e-5, 1 - 1e-5)),
     angle=st.one_of(st.floats(0, np.pi), st.floats(0, 1e-6), st.floats(np.pi - 1e-3, np.pi)),
     equal=st.booleans(),
 )
@@ -81,7 +82,7 @@ def test_angle_holds_for_extreme_points(norms, angle, equal):
             divisor = mpmath.sqrt(xx * (xx + yy - 2 * xy) * (1 + xx * yy - 2 * xy))
             exact = float(mpmath.re(mpmath.acos((xy * (1 + xx) - xx * (1 + yy)) / divisor)))
         # Rounding turns points about each other by ε over their distance; π is kept to 1e-7.
-        assert cones.cone_angle(x, y).item() == pytest.approx(exact, abs=1e-7 + 1e-15 / distance)
+        assert cones.cone_energy(x, y, NARROW).item() == pytest.approx(exact, abs=1e-7 + 1e-15 / distance)
     x, y = x.requires_grad_(), y.requires_grad_()
     (cones.cone_energy(x, y) + cones.euclidean_cone_energy(x, y)).backward()
     assert x.grad.isfinite().all() and y.grad.isfinite().all()
@@ -115,21 +116,9 @@ def walk(x, turn, roll, step):
     return expmap(x, step / conformal_factor(x) * direction)
 
 
-@pytest.mark.parametrize("c", CURVATURES)
-def test_all_pairs_are_the_pairs(c):
-    parents, children = points(30, 8, seed=1) / np.sqrt(c), points(20, 8, seed=2) / np.sqrt(c)
-    children[:5] = parents[:5]
-    children[5:8] = parents[5:8] * 0.9 + 1e-7
-    parents[9], children[9] = 0, 0
-    aligned = torch.linspace(0.1, 0.9, 30)[:, None] * parents[:1]  # so many close pairs that all are summed
-    for x, y in ((parents, children), (aligned, aligned)):
-        found = cones.pairwise_cone_energy(x, y, c=c)
-        torch.testing.assert_close(found, cones.cone_energy(x[:, None], y, c=c), rtol=1e-9, atol=1e-9)
-
-
 def test_gradients():
     x, y = points(6, seed=1).requires_grad_(), points(6, seed=2).requires_grad_()
-    for energy in (cones.cone_energy, cones.pairwise_cone_energy, cones.euclidean_cone_energy):
+    for energy in (cones.cone_energy, cones.euclidean_cone_energy):
         assert torch.autograd.gradcheck(energy, (x, y))
     assert torch.autograd.gradcheck(cones.aperture, (x,))
 
@@ -137,7 +126,7 @@ def test_gradients():
 def test_gradients_are_finite_where_angles_have_none():
     x = torch.tensor([[0.5, 0.2]] * 3 + [[0.0, 0.0], [1.0, 0.0], [3.0, 4.0]], dtype=torch.float64)
     y = torch.stack([x[0], 1.5 * x[0], -x[0], x[0], x[0], 0 * x[0]])
-    for energy in (cones.cone_energy, cones.pairwise_cone_energy, cones.euclidean_cone_energy):
+    for energy in (cones.cone_energy, cones.euclidean_cone_energy):
         for parent, child in ((x, y), (y, x)):
             parent, child = parent.clone().requires_grad_(), child.clone().requires_grad_()
             value = energy(parent, child)

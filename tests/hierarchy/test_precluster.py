@@ -5,7 +5,6 @@ import importlib
 import numpy as np
 import pytest
 import scipy.sparse
-import torch
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
@@ -92,14 +91,17 @@ def test_given_marginal_is_met_and_larger_shares_go_to_larger_clusters():
     assert skewed.sizes.max() / 1000 == pytest.approx(zipf(40, 1.0)[0], abs=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["float16", "float64", "fortran", "memmap", "torch", "csr"])
+@pytest.mark.parametrize(
+    "kind",
+    ["float16", "float64", "fortran", "memmap", "csr", pytest.param("torch", marks=pytest.mark.learn)],
+)
 def test_every_kind_of_input_gives_the_same_pre_clusters(mixture, tmp_path, kind):
     X = np.round(mixture[0] * 16) / 16  # exact in float16
     np.save(tmp_path / "x.npy", X)
     made = {
         "fortran": lambda: np.asfortranarray(X),
         "memmap": lambda: np.load(tmp_path / "x.npy", mmap_mode="r"),
-        "torch": lambda: torch.from_numpy(X),
+        "torch": lambda: pytest.importorskip("torch").from_numpy(X),
         "csr": lambda: scipy.sparse.csr_matrix(X),
     }.get(kind, lambda: X.astype(kind))()
     expected = precluster(X, 20, sample_size=500, random_state=0)
@@ -119,6 +121,31 @@ def test_degenerate_rows(balanced):
     assert precluster(np.eye(5), 5, balanced=balanced, random_state=0).sizes.tolist() == [1] * 5
 
 
+@pytest.mark.learn
+@pytest.mark.parametrize("n_clusters", [30, 120])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_blocks_as_tensors_give_the_clusters_of_arrays(mixture, metric, n_clusters, monkeypatch):
+    """As "cuda", "cpu:0" is torch's. Products are exact; candidates may differ where rows tie."""
+    monkeypatch.setattr(importlib.import_module("hyperclade.hierarchy.precluster"), "ONE_LEVEL", 100)
+    options = {"metric": metric, "random_state": 0, "block_rows": 300}
+    arrays, tensors = (precluster(mixture[0], n_clusters, device=d, **options) for d in ("cpu", "cpu:0"))
+    assert np.ptp(tensors.sizes) <= 1
+    assert tensors.objective == pytest.approx(arrays.objective, abs=2e-3)
+    free = [precluster(mixture[0], n_clusters, balanced=False, device=d, **options) for d in ("cpu", "cpu:0")]
+    np.testing.assert_array_equal(free[0].labels, free[1].labels)
+    np.testing.assert_array_equal(free[0].centroids, free[1].centroids)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_threads_and_block_sizes_do_not_change_the_clusters(mixture, metric):
+    X = mixture[0]
+    expected = precluster(X, 48, metric=metric, random_state=1)
+    for block_rows in (100, 777):
+        found = precluster(X, 48, metric=metric, random_state=1, block_rows=block_rows)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.centroids, expected.centroids)
+
+
 def test_same_seed_same_result(mixture):
     first, second = (precluster(mixture[0], 30, random_state=np.random.RandomState(3)) for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
@@ -129,10 +156,11 @@ def test_same_seed_same_result(mixture):
     [
         (np.ones((3, 2)), 4, "n_clusters"),
         (np.ones((3, 2)), 0, "n_clusters"),
-        (np.ones(3), 1, "matrix"),
-        (np.ones((0, 2)), 1, "non-empty"),
-        (np.array([[1.0, np.nan], [1.0, 2.0]]), 1, "finite"),
-        (np.array([["a", "b"]], dtype=object), 1, "real numbers"),
+        (np.ones(3), 1, "2D array"),
+        (np.ones((0, 2)), 1, "0 sample"),
+        (np.array([[1.0, np.nan], [1.0, 2.0]]), 1, "NaN"),
+        (np.array([[1.0, np.inf], [1.0, 2.0]]), 1, "infinity"),
+        (np.array([["a", "b"]], dtype=object), 1, "convert string"),
     ],
 )
 def test_bad_input_is_named(X, n_clusters, message):

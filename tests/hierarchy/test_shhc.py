@@ -92,9 +92,11 @@ def tied():
 
 
 @pytest.mark.parametrize("n_clusters", [None, 30])
+@pytest.mark.learn
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_values_and_seed_give_the_same_tree(digits, tied, name, n_clusters, tmp_path):
-    torch = pytest.importorskip("torch")
+    import torch
+
     for X in (digits[0][:300].astype(np.float32), tied):
         model = SHHC(n_clusters, similarity=name, random_state=3).fit(X)
         assert clone(model).get_params() == model.get_params()

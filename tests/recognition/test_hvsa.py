@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hyperclade.geometry import WrappedNormal, log0, pairwise_cone_energy
+from hyperclade.geometry import WrappedNormal, cone_energy, log0
 from hyperclade.metrics import constraint_violation
 from hyperclade.recognition.hvsa import HVSA
 from hyperclade.trees.taxonomy import Taxonomy
@@ -126,7 +126,7 @@ def test_the_cone_loss_is_that_of_all_pairs_of_points_drawn():
     """With next to no spread the points are the means: brute force for ancestors, bounds for the rest."""
     method = made()
     loc = method.positions()[0].detach()
-    energy = pairwise_cone_energy(loc, loc)
+    energy = cone_energy(loc[:, None], loc)
     pairs = [(int(a), v) for v in range(len(TREE)) for a in TREE.ancestors(v)]
     near = np.mean([energy[pair].item() for pair in pairs])
     found = method._cone_loss(loc, torch.full_like(loc, 1e-9)).item()

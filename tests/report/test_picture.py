@@ -1,9 +1,7 @@
 """The picture: its geometry against geoopt, its branches by their laws, its file by what is in it."""
 
-import geoopt
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -11,7 +9,7 @@ from PIL import Image
 from hyperclade.report import draw_hierarchy, main_branches, named_nodes
 from hyperclade.report.branches import BRANCH_COLOURS
 from hyperclade.report.picture import geodesics, sector_layout
-from hyperclade.trees import Tree, disk_layout
+from hyperclade.trees import Tree, ball_layout
 
 
 def random_tree(n, rng):
@@ -32,9 +30,13 @@ trees = st.builds(
 )
 
 
+@pytest.mark.learn
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 0.9999))
 def test_geodesics_are_shortest(seed, reach):
+    import geoopt
+    import torch
+
     rng = np.random.default_rng(seed)
     angle, radius = rng.uniform(0, 2 * np.pi, (2, 8)), reach * rng.uniform(0, 1, (2, 8))
     start, stop = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * radius[..., None]
@@ -110,7 +112,7 @@ def test_of_names_in_one_place_the_one_of_the_larger_node_stays(tmp_path):
 def test_coordinates_may_be_given(tmp_path):
     tree = random_tree(50, np.random.default_rng(0))
     draw_hierarchy(tree, tmp_path / "a.png")
-    draw_hierarchy(tree, tmp_path / "b.png", disk_layout(tree))
+    draw_hierarchy(tree, tmp_path / "b.png", ball_layout(tree, 2))
     assert (pixels(tmp_path / "a.png") != pixels(tmp_path / "b.png")).any()
     with pytest.raises(ValueError, match=r"shape \(\d+, 2\)"):
         draw_hierarchy(tree, tmp_path / "c.png", np.zeros((3, 2)))

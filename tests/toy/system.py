@@ -20,8 +20,10 @@ TAXONOMY = Taxonomy.from_paths(["animal/dog", "animal/cat", "plant/oak"])
 class Network:
     """The layer.
 
-    Attributes:
-        bias: whether it has one.
+    Attributes
+    ----------
+    bias : bool
+        Whether it has one.
     """
 
     bias: bool = True
@@ -40,8 +42,10 @@ class Recipe:
 class Source:
     """How files are read.
 
-    Attributes:
-        delimiter: between numbers.
+    Attributes
+    ----------
+    delimiter : str
+        Between numbers.
     """
 
     delimiter: str = ","

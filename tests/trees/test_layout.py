@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import linkage
 from scipy.optimize import minimize_scalar
 from tree_strategies import balanced, caterpillar, clades, trees
 
-from hyperclade.trees import Tree, ball_layout, decode_ball, decode_disk, disk_layout, layout
+from hyperclade.trees import Tree, ball_layout, decode_ball, decode_disk, layout
 
 any_tree = trees(max_leaves=60, max_children=5, single_children=True)
 
@@ -18,7 +18,7 @@ def norms(points):
 @settings(max_examples=100, deadline=None)
 @given(trees(max_leaves=200), st.sampled_from([0.1, 1.0, 7.0]))
 def test_decoding_the_disk_layout_gives_the_tree(tree, curvature):
-    points = disk_layout(tree, curvature)
+    points = ball_layout(tree, 2, curvature)
     assert points.shape == (tree.n_nodes, 2)
     assert decode_disk(points[: tree.n_leaves]).same_clades(tree)
 
@@ -119,7 +119,7 @@ def test_single_leaf():
 @pytest.mark.parametrize("build", [caterpillar, lambda n: balanced(2**19)])
 def test_half_a_million_leaves_and_more(build):
     tree = build(1_000_000)
-    points = disk_layout(tree)
+    points = ball_layout(tree, 2)
     radius = norms(points)
     assert np.isfinite(points).all() and radius.max() < 1 - 1e-5
     assert (radius[tree.parent[:-1]] - radius[:-1]).max() < 1e-15
@@ -130,15 +130,15 @@ def test_steps_below_the_resolution_of_float64_are_refused(monkeypatch):
     tree = caterpillar(1000)
     monkeypatch.setattr(layout, "_RESOLUTION", 1.1 * 2 * np.pi / (tree.size[1000:].sum() + 1000))
     with pytest.raises(ValueError, match="float64 cannot hold"):
-        disk_layout(tree)
-    assert len(disk_layout(balanced(512))) == 1023
+        ball_layout(tree, 2)
+    assert len(ball_layout(balanced(512), 2)) == 1023
 
 
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: disk_layout(Tree([-1]), 0), "curvature"),
-        (lambda: disk_layout(Tree([-1]), np.inf), "curvature"),
+        (lambda: ball_layout(Tree([-1]), 2, 0), "curvature"),
+        (lambda: ball_layout(Tree([-1]), 2, np.inf), "curvature"),
         (lambda: ball_layout(Tree([-1]), 1), "at least 2"),
         (lambda: decode_disk([[1, 2, 3]]), "decode_ball"),
         (lambda: decode_disk([1, 2]), "shape"),

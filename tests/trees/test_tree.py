@@ -398,6 +398,34 @@ def test_subtree_keeps_clades_heights_names_and_lengths(tree, pick):
     assert tree.subtree(tree.root) == tree
 
 
+@settings(max_examples=80, deadline=None)
+@given(any_tree, st.integers(0, 10**6), st.data())
+def test_restrict_against_common_ancestors_of_pairs(tree, seed, data):
+    tree = labelled(tree, seed)
+    leaves = data.draw(st.permutations(range(tree.n_leaves)))
+    leaves = leaves[: data.draw(st.integers(1, tree.n_leaves))]
+    part = tree.restrict(leaves)
+    assert part.names == tuple(f"leaf {leaf}" for leaf in leaves)
+    assert (np.diff(part.child_pointer)[part.n_leaves :] > 1).all()
+    # Two leaves meet where they met, in a node of the same height and name, over those that are left of it.
+    under = clades(tree)
+    inner = [*[None] * tree.n_leaves, *(tree.inner_names or [None] * (tree.n_nodes - tree.n_leaves))]
+    kept = [*[None] * part.n_leaves, *(part.inner_names or [None] * (part.n_nodes - part.n_leaves))]
+    for i, j in itertools.combinations(range(len(leaves)), 2):
+        old, new = int(tree.lca(leaves[i], leaves[j])), int(part.lca(i, j))
+        assert (part.height[new], kept[new]) == (tree.height[old], inner[old])
+        assert part.size[new] == len(under[old] & set(leaves))
+    for i, leaf in enumerate(leaves):
+        paths = [np.nansum(t.branch_length[ancestors(t, k)]) for t, k in ((tree, leaf), (part, i))]
+        assert paths[0] == pytest.approx(paths[1], abs=1e-9)
+
+
+@given(trees(max_children=4))
+@settings(max_examples=20, deadline=None)
+def test_restricted_to_all_its_leaves_a_tree_is_itself(tree):
+    assert tree.restrict(range(tree.n_leaves)) == tree
+
+
 @settings(max_examples=60, deadline=None)
 @given(any_tree, st.integers(0, 10**6), st.integers(0, 8))
 def test_collapse_keeps_names_and_the_lengths_of_paths(tree, seed, min_size):
@@ -525,6 +553,11 @@ def test_bad_trees_are_refused(arguments, message):
         (lambda: Tree([2, 2, -1]).lca(0.5, 1), "integers"),
         (lambda: Tree([2, 2, -1]).children(-1), "node -1 is not"),
         (lambda: Tree([2, 2, -1]).layers(0), "max_layers"),
+        (lambda: Tree([2, 2, -1]).restrict([]), "at least"),
+        (lambda: Tree([2, 2, -1]).restrict([2]), r"some of 0\.\.1"),
+        (lambda: Tree([2, 2, -1]).restrict([1, 1]), "once"),
+        (lambda: Tree([2, 2, -1]).restrict([0, 3]), "node 3 is not"),
+        (lambda: Tree([2, 2, -1]).restrict(0), "at least"),
         (lambda: Tree([2, 2, -1]).collapse(min_gap=1), "min_gap"),
         (lambda: Tree([2, 2, -1]).collapse(max_depth=0), "max_depth"),
         (lambda: Tree([3, 3, 3, -1]).merges, "not binary"),

@@ -14,7 +14,7 @@ def console(width: int | None = None) -> "Console":
     """For standard output; no narrower than `width`, where that is given."""
     from rich.console import Console
 
-    made = Console(highlight=False, markup=False, soft_wrap=True)
+    made = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if width is not None:
         made.width = max(made.width, width)
     return made
@@ -30,7 +30,7 @@ def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    on = Console(stderr=True)
+    on = Console(stderr=True, highlight=False, markup=False, emoji=False)
     columns = (
         TextColumn("{task.description:<12}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
@@ -43,7 +43,7 @@ def bar(shown: bool = True) -> Iterator[tuple[Progress, Callable[[str], None]]]:
             drawn.update(task, completed=fraction)
 
         def say(line: str) -> None:
-            on.print(line, highlight=False, markup=False, soft_wrap=True)
+            on.print(line, soft_wrap=True)
 
         yield report, say
 

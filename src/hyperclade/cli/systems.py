@@ -62,6 +62,9 @@ def commands() -> dict[str, str]:
 
 def command(words: str) -> Callable[..., None]:
     """The function behind two words such as "train selflabel", with the options of that system."""
+    from hyperclade.environment import require
+
+    require(f"hyperclade {words}", "torch", "pytorch_lightning", "yaml")
     verb, name = _ALIASES.get(words, words).split()
     return _VERBS[verb](system_of(name))
 

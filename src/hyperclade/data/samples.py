@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperclade.data.formats.arff import read_hierarchical_arff
+from hyperclade.data.arff import read_hierarchical_arff
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_images
 from hyperclade.data.masks import MaskedSet, masked_folder

@@ -30,8 +30,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from hyperclade.trees.exchange import JSON_FORMAT, from_json
+from hyperclade.trees.exchange import JSON_FORMAT
 from hyperclade.trees.taxonomy import Taxonomy
+from hyperclade.trees.tree import Tree
 
 BUNDLED = ("camvid", "cifar100", "cityscapes", "lip", "pascal-person-part", "tiered-imagenet-h")
 
@@ -122,7 +123,7 @@ def _from_json(path: Path) -> Taxonomy:
     if content.get("format") != JSON_FORMAT:
         return _from_nested(content, path)
     try:
-        tree = from_json(text)
+        tree = Tree.from_json(text)
         leaves = tree.names if tree.names is not None else tuple(map(str, range(tree.n_leaves)))
         inner = (f"node {node}" for node in range(tree.n_leaves, tree.n_nodes))
         return Taxonomy.from_tree(tree, [*leaves, *inner])
@@ -159,14 +160,7 @@ def _from_edges(edges: list[tuple[str, str, str]], source: Path | str) -> Taxono
 
 
 def _built(edges: list[tuple[str, str, str]]) -> Taxonomy:
-    parents: dict[str, list[str]] = {}
-    for _, child, parent in edges:
-        above = parents.setdefault(child, [])
-        if parent:
-            above.append(parent)
-            parents.setdefault(parent, [])
-    index = {name: node for node, name in enumerate(parents)}
-    return Taxonomy(parents, [[index[name] for name in above] for above in parents.values()])
+    return Taxonomy.from_edges((child, parent) for _, child, parent in edges)
 
 
 def _has_cycle(edges: list[tuple[str, str, str]]) -> bool:

@@ -92,19 +92,6 @@ def log0(x: ArrayLike, c: float = 1.0) -> Tensor:
     return point * torch.where(scaled < 1e-8, 1 + scaled * scaled / 3, torch.atanh(safe) / safe)
 
 
-def mobius_add(x: ArrayLike, y: ArrayLike, c: float = 1.0) -> Tensor:
-    """Möbius addition x ⊕ y, the translation of y that takes the origin to x (sHHC Eq. 8).
-
-    Raises ValueError for c ≤ 0.
-
-    >>> mobius_add([0.0, 0.0], [0.1, 0.2])
-    tensor([0.1000, 0.2000], dtype=torch.float64)
-    """
-    root = curvature_root(c)
-    a, b = root * double(x), root * double(y)
-    return clip(_translate(a, b, _gap(b)) / root, c)
-
-
 def expmap(x: ArrayLike, v: ArrayLike, c: float = 1.0) -> Tensor:
     """Exponential map at x of the tangent vector v (sHHC Eq. 11), x ⊕ tanh(√c λ_x‖v‖/2) v / (√c‖v‖).
 
@@ -172,51 +159,6 @@ def log_sinhc(r: ArrayLike) -> Tensor:
     square = radius * radius
     series = square * (1 / 6 - square * (1 / 180 - square / 2835))
     return torch.where(small, series, safe + torch.log(-torch.expm1(-2 * safe) / (2 * safe)))
-
-
-def poincare_to_klein(x: ArrayLike, c: float = 1.0) -> Tensor:
-    """Klein coordinates 2x / (1 + c‖x‖²) of points of the Poincaré ball. Raises ValueError for c ≤ 0.
-
-    >>> poincare_to_klein([0.5, 0.0])
-    tensor([0.8000, 0.0000], dtype=torch.float64)
-    """
-    point = curvature_root(c) * double(x)
-    return 2 * double(x) / (1 + point.square().sum(-1, keepdim=True))
-
-
-def klein_to_poincare(x: ArrayLike, c: float = 1.0) -> Tensor:
-    """Poincaré coordinates x / (1 + √(1 − c‖x‖²)) of points given in Klein's. Raises ValueError for c ≤ 0.
-
-    >>> klein_to_poincare([0.8, 0.0])
-    tensor([0.5000, 0.0000], dtype=torch.float64)
-    """
-    root = curvature_root(c)
-    point = double(x)
-    return point / (1 + _gap(root * point).clamp_min(1e-30).sqrt().unsqueeze(-1))
-
-
-def radius_to_norm(radius: ArrayLike, c: float = 1.0) -> Tensor:
-    """Poincaré norm tanh(√c r/2)/√c of points at hyperbolic distance r ≥ 0 from the origin, short of 1/√c.
-
-    Raises ValueError for c ≤ 0.
-
-    >>> round(radius_to_norm(1.0986122886681098).item(), 12)
-    0.5
-    """
-    root = curvature_root(c)
-    return torch.tanh((root * double(radius)).clamp_max(MAX_RADIUS) / 2) / root
-
-
-def norm_to_radius(length: ArrayLike, c: float = 1.0) -> Tensor:
-    """Hyperbolic distance 2/√c · artanh(√c ρ) from the origin of points with Poincaré norm ρ.
-
-    Raises ValueError for c ≤ 0.
-
-    >>> round(norm_to_radius(0.5).item(), 12)
-    1.098612288668
-    """
-    root = curvature_root(c)
-    return 2 / root * torch.atanh((root * double(length)).clamp_max(_MAX_NORM))
 
 
 def clip(x: ArrayLike, c: float = 1.0) -> Tensor:

@@ -21,7 +21,6 @@ from hyperclade.geometry.ball import ArrayLike, curvature_root, double, norm
 _MARGIN = 1e-5  # between the norms of points with cones and the limits of what the formulas allow
 _ORIGIN = 1e-9  # norm of points without direction
 _COINCIDENT = 1e-24  # squared distance of points too close for an angle between them
-_CLOSE = 1e-6  # squared chord below which an inner product has lost too many digits
 
 
 def cone_energy(parent: ArrayLike, child: ArrayLike, k: float = 0.1, c: float = 1.0) -> Tensor:
@@ -34,33 +33,6 @@ def cone_energy(parent: ArrayLike, child: ArrayLike, k: float = 0.1, c: float = 
     """
     (a, u), (b, v) = _polar(parent), _polar(child)
     return _energy(a, b, _chord(a, u, b, v), k, c)
-
-
-def pairwise_cone_energy(parents: ArrayLike, children: ArrayLike, k: float = 0.1, c: float = 1.0) -> Tensor:
-    """Energies `(n, m)` of all parents `(n, d)` with all children `(m, d)`, in memory O(nm + (n + m)d).
-
-    Raises ValueError for k or c ≤ 0.
-
-    >>> pairwise_cone_energy([[0.5, 0.0], [0.0, 0.9]], [[0.9, 0.0], [0.0, 0.9]])
-    tensor([[0.0000, 2.3502],
-            [3.0159, 0.0000]], dtype=torch.float64)
-    """
-    (a, u), (b, v) = _polar(parents), _polar(children)
-    return _energy(a[:, None], b, _pairwise_chord(a, u, b, v), k, c)
-
-
-def cone_angle(x: ArrayLike, y: ArrayLike, c: float = 1.0) -> Tensor:
-    """Angle Ξ(x, y) `(...)` at x between the ray from the origin and the geodesic to y (HVSA Eq. 14).
-
-    arccos((⟨x,y⟩(1+‖x‖²) − ‖x‖²(1+‖y‖²)) / (‖x‖‖x−y‖√(1+‖x‖²‖y‖²−2⟨x,y⟩))) for c = 1, to 1e-7 near π; 0 where
-    both coincide. Norms are not clamped. Raises ValueError for c ≤ 0.
-
-    >>> cone_angle([0.5, 0.0], [[0.9, 0.0], [0.0, 0.0]])
-    tensor([0.0000, 3.1416], dtype=torch.float64)
-    """
-    root = curvature_root(c)
-    (a, u), (b, v) = _polar(x), _polar(y)
-    return _ball_angle(root * a, root * b, _chord(a, u, b, v))
 
 
 def aperture(x: ArrayLike, k: float = 0.1, c: float = 1.0) -> Tensor:
@@ -84,16 +56,6 @@ def euclidean_cone_energy(parent: ArrayLike, child: ArrayLike, k: float = 0.1) -
     least = _checked(k) + _MARGIN
     angle = _angle(*_offset(a.clamp_min(least), b.clamp_min(least), _chord(a, u, b, v)))
     return (angle - euclidean_aperture(parent, k)).clamp_min(0)
-
-
-def euclidean_cone_angle(x: ArrayLike, y: ArrayLike) -> Tensor:
-    """Angle `(...)` between x and y − x, arccos((‖y‖²−‖x‖²−‖x−y‖²) / (2‖x‖‖x−y‖)) (HVSA Eq. 13).
-
-    >>> euclidean_cone_angle([1.0, 0.0], [2.0, 1.0])  # π/4
-    tensor(0.7854, dtype=torch.float64)
-    """
-    (a, u), (b, v) = _polar(x), _polar(y)
-    return _angle(*_offset(a, b, _chord(a, u, b, v)))
 
 
 def euclidean_aperture(x: ArrayLike, k: float = 0.1) -> Tensor:
@@ -147,18 +109,6 @@ def _polar(x: ArrayLike) -> tuple[Tensor, Tensor]:
 def _chord(a: Tensor, u: Tensor, b: Tensor, v: Tensor) -> Tensor:
     """Distance `(...)` of the unit directions u, v; 0 where a or b, the norms, vanish."""
     return torch.where((a > _ORIGIN) & (b > _ORIGIN), norm(u - v), 0.0)
-
-
-def _pairwise_chord(a: Tensor, u: Tensor, b: Tensor, v: Tensor) -> Tensor:
-    """`_chord` of all pairs `(n, m)`, by inner products but for the close ones, where those cancel."""
-    square = 2 - 2 * u @ v.mT
-    close = square < _CLOSE
-    rows, columns = close.nonzero(as_tuple=True)
-    if len(rows) > len(u) + len(v):
-        chord = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist")
-    else:
-        chord = torch.where(close, 1.0, square).sqrt().index_put((rows, columns), norm(u[rows] - v[columns]))
-    return torch.where((a[:, None] > _ORIGIN) & (b > _ORIGIN), chord, 0.0)
 
 
 def _limits(k: float) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from hyperclade.hierarchy.similarity import (
     SimilarityName,
     similarity_of,
 )
-from hyperclade.trees import Tree
-from hyperclade.trees.tree import sum_up
+from hyperclade.trees.kernels import sum_up
+from hyperclade.trees.tree import Tree
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
 _SAMPLED_TRIPLES = 2_000_000

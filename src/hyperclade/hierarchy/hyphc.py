@@ -29,6 +29,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
+from hyperclade.environment import device_of
 from hyperclade.hierarchy.cost import dasgupta_cost
 from hyperclade.hierarchy.linkage import (
     FloatArray,
@@ -111,7 +112,7 @@ class HypHC(TreeEstimator):
         Number of flat clusters for `labels_`; None: the tree's coarsest layer (`Tree.layers`).
     random_state : int, RandomState or None
     device : str
-        Where to sum over triples: "cpu" (compiled, threaded) or a torch device such as "cuda".
+        Where to sum over triples: "cpu" (compiled, threaded), or torch's "cuda", "cuda:N" or "mps".
 
     Attributes
     ----------
@@ -130,6 +131,8 @@ class HypHC(TreeEstimator):
     ------
     ValueError
         Unknown option, NaN or infinity, no rows or n_clusters out of range.
+    ModuleNotFoundError
+        Another device than "cpu", and no torch.
 
     Examples
     --------
@@ -260,6 +263,7 @@ def fit_directions(
     ([[0, 1]], 3.0)
     """
     n = len(similarity)
+    device = device_of(device)
     check_positive("temperature", temperature)
     check_positive("learning_rate", learning_rate)
     rng = check_random_state(random_state)
@@ -436,7 +440,7 @@ def _n_steps(n_iterations: str | int, n: int, block: int) -> int:
 
 @njit(cache=True)
 def _depths(gram, radius):
-    """LCA depths `(m, m)` as `geometry.lca.gram_lca_depth`, with slopes in Gram entry and radius."""
+    """LCA depths artanh(tanh R · cos(α/2)) `(m, m)`, with slopes in Gram entry cos α and radius R."""
     m = len(gram)
     depth, by_gram, by_radius = np.zeros((m, m)), np.zeros((m, m)), np.zeros((m, m))
     klein = np.tanh(radius)

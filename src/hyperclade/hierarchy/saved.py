@@ -61,7 +61,7 @@ def save(model: SHHC, folder: Path) -> None:
     (folder / _HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> SHHC:
+def load(kind: type[SHHC], folder: Path) -> SHHC:
     """The model that `save` wrote; features stay on disk, as a memory map.
 
     Raises
@@ -69,8 +69,6 @@ def load(folder: Path) -> SHHC:
     ValueError
         If the folder holds no model of this format and version, or a part of it is missing or broken.
     """
-    from hyperclade.hierarchy.shhc import SHHC
-
     try:
         header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -83,7 +81,7 @@ def load(folder: Path) -> SHHC:
             f"this release reads {FORMAT!r} of version {FORMAT_VERSION}"
         )
     try:
-        return _restored(SHHC(**header["parameters"]), header, folder)
+        return _restored(kind(**header["parameters"]), header, folder)
     except (OSError, EOFError, KeyError, ValueError, TypeError) as error:
         raise ValueError(f"the model in {folder} is incomplete or broken: {error}") from error
 

@@ -357,7 +357,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         """The model that `save` wrote to a folder."""
         from hyperclade.hierarchy.saved import load
 
-        return load(Path(folder))
+        return load(cls, Path(folder))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

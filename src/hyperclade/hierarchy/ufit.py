@@ -13,12 +13,12 @@ from numbers import Integral
 from typing import Self
 
 import numpy as np
-import torch
 from numba import njit
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from hyperclade.environment import require
 from hyperclade.hierarchy.cost import dasgupta_cost
 from hyperclade.hierarchy.linkage import FloatArray, IntArray, TreeEstimator, check_positive
 from hyperclade.hierarchy.neighbours import NeighbourIndex
@@ -68,6 +68,8 @@ class UFit(TreeEstimator):
     ------
     ValueError
         Option out of range, NaN or infinity, no rows or n_clusters out of range.
+    ModuleNotFoundError
+        No torch, whose Adam this takes.
 
     Notes
     -----
@@ -103,6 +105,7 @@ class UFit(TreeEstimator):
         check_positive("learning_rate", self.learning_rate)
         if not isinstance(self.n_iterations, Integral) or self.n_iterations < 0:
             raise ValueError(f"n_iterations={self.n_iterations!r} must be a whole number, at least 0")
+        require("UFit", "torch")
         X = validate_data(self, X, dtype=np.float64)
         self._check_n_clusters(len(X))
         unit = Rows(X).read(slice(None), np.float64)
@@ -118,6 +121,8 @@ class UFit(TreeEstimator):
         self, unit: FloatArray, edges: IntArray, lengths: FloatArray
     ) -> tuple[IntArray, FloatArray, FloatArray]:
         """Merges and heights of the best tree, and the cost at each evaluation."""
+        import torch
+
         n = len(unit)
         rng = check_random_state(self.random_state)
         rows = similarity_of(unit, "cosine", merge_equal=False).items()

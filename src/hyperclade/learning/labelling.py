@@ -101,10 +101,11 @@ def sinkhorn_labels(
         1 / sharpness,
         max_passes=max_passes,
         tolerance=tolerance,
-        column_dual=column_dual,
+        column_dual=None if column_dual is None else column_dual.cpu().numpy(),
     )
-    labels = [(block + found.column_dual.to(block)).argmax(1).cpu() for block in scores]
-    return torch.cat(labels).numpy(), found.column_dual.cpu()
+    dual = torch.from_numpy(found.column_dual)
+    labels = [(block + dual.to(block)).argmax(1).cpu() for block in scores]
+    return torch.cat(labels).numpy(), dual
 
 
 def kmeans_labels(

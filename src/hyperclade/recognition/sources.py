@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.features import read_features
-from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
 from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet

@@ -129,7 +129,7 @@ def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
 
     A node lies in the middle of its sector, at a hyperbolic distance from the centre that grows with the
     logarithm of one over its share, as the room on a hyperbolic circle grows; all leaves lie on one circle.
-    Unlike `hyperclade.trees.disk_layout` this cannot be decoded. There is a gap before each of the branches,
+    Unlike `hyperclade.trees.ball_layout` this cannot be decoded. There is a gap before each of the branches,
     by default the main ones. `(m, 2) float64`.
 
     Examples

@@ -374,7 +374,8 @@ def compare(comparison: "Comparison", out: Any, **options: Any) -> list[dict[str
     and fraction).
     """
     from hyperclade.learning import comparison as mechanism
-    from hyperclade.selflabel.reproduce import plan
+    from hyperclade.selflabel.reproduce import by_system, plan
 
     planned = {name: options.pop(name) for name in ("systems", "seeds") if name in options}
-    return mechanism.compare(plan(SYSTEM, comparison, **planned), out, **options)
+    results = mechanism.compare(plan(SYSTEM, comparison, **planned), out, **options)
+    return by_system(results, planned.get("systems"))

@@ -5,15 +5,6 @@ import numpy as np
 SMALLEST_SHARE = 0.1
 
 
-def uniform(k: int) -> np.ndarray:
-    """Equal shares of k clusters: `(k,) float64`, summing to one (sHHC Eq. 4).
-
-    >>> uniform(4)
-    array([0.25, 0.25, 0.25, 0.25])
-    """
-    return np.full(_checked_count(k), 1.0 / k)
-
-
 def gaussian(k: int, sd: float, rng: np.random.Generator) -> np.ndarray:
     """Shares drawn from a normal distribution around 1/k: `(k,) float64`, summing to one.
 
@@ -47,7 +38,7 @@ def sizes_from_marginal(marginal: np.ndarray, n: int) -> np.ndarray:
 
     `marginal` is `(k,) float`, non-negative, of any positive total.
 
-    >>> sizes_from_marginal(uniform(3), 10)
+    >>> sizes_from_marginal(np.ones(3), 10)
     array([4, 3, 3])
     """
     marginal = np.asarray(marginal, dtype=np.float64)

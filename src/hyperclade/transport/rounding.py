@@ -10,16 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from numba import njit
-from torch import Tensor
+from numpy.typing import NDArray
 
-from hyperclade.transport.dense import as_score_tensor, sinkhorn
+from hyperclade.environment import FloatArray, IntArray
 
-# Up to so many columns, or scores in all, every column is a candidate of every row.
-ALL_CANDIDATES_COLUMNS, ALL_CANDIDATES_SCORES = 64, 2**22
-# Bidding starts with coarse increments, which settles prices in few bids, and ends with fine ones.
-COARSE_TO_FINE = (64.0, 8.0, 1.0)
 BIDS_PER_ROW = 60
 # Rows whose candidates ran out look again at all columns, in rounds; what then remains is placed greedily.
 RENEWAL_ROUNDS = 12
@@ -28,88 +23,53 @@ RENEWAL_BLOCK = 4096
 PATIENCE = 4.0
 
 
-def round_to_sizes(
-    scores: Any,
-    sizes: np.ndarray,
-    *,
-    column_dual: Any = None,
-    tolerance: float = 1e-3,
-    n_candidates: int = 16,
-) -> np.ndarray:
-    """Hard assignment of rows to columns with exact column counts and a nearly maximal sum of scores.
-
-    Args:
-        scores: `(n, k) float32 | float64`, numpy or torch; larger is better.
-        sizes: `(k,) int >= 0`, summing to n.
-        column_dual: `(k,) float`, dual of a Sinkhorn problem on these scores; computed here if None. It
-            speeds the rounding up and does not change what is optimal.
-        tolerance: bid increment as a share of the mean spread of a row's candidates; bounds the loss per row.
-        n_candidates: columns a row of a large problem considers at a time.
-
-    Returns:
-        Labels `(n,) int64`; column j occurs exactly `sizes[j]` times.
-
-    Raises:
-        ValueError: sizes that do not fit the scores.
-
-    >>> round_to_sizes(np.array([[5.0, 0.0], [4.0, 0.0], [3.0, 0.0]]), np.array([1, 2]))
-    array([0, 1, 1])
-    """
-    tensor = as_score_tensor(scores)
-    n, k = tensor.shape
-    sizes = _checked_sizes(sizes, n, k)
-    if column_dual is None:
-        low, high = tensor.aminmax()
-        span = float(high - low)
-        column_dual = sinkhorn(
-            tensor,
-            column_marginal=torch.as_tensor(sizes),
-            epsilon=max(span, 1e-30) / 50,
-            max_iterations=50,
-            tolerance=0.1,
-        ).column_dual
-    dual = torch.as_tensor(column_dual).to(tensor)
-    know_all = k <= ALL_CANDIDATES_COLUMNS or n * k <= ALL_CANDIDATES_SCORES
-    m = k if know_all else min(k, n_candidates)
-    columns, values = top_candidates(tensor + dual, m)
-    labels, _ = round_candidates(
-        columns, values, sizes, lambda rows: (tensor[rows] + dual).cpu().numpy(), tolerance=tolerance
-    )
-    return labels
-
-
 def round_candidates(
-    columns: np.ndarray,
-    values: np.ndarray,
-    sizes: np.ndarray,
-    row_values: Callable[[np.ndarray], np.ndarray],
+    columns: NDArray[np.int32],
+    values: NDArray[np.floating],
+    sizes: IntArray,
+    row_values: Callable[[IntArray], NDArray[np.floating]],
     *,
     tolerance: float = 1e-3,
-    stages: tuple[float, ...] = COARSE_TO_FINE,
-) -> tuple[np.ndarray, np.ndarray]:
-    """`round_to_sizes` when scores do not fit in memory: from the best few columns of each row.
+) -> tuple[IntArray, FloatArray]:
+    """Hard assignment of rows to columns with exact column counts and a nearly maximal sum of values.
 
-    Args:
-        columns: `(n, m) int32`, best m columns of each row by dual-adjusted score (score + column dual), from
-            `top_candidates`. Changed in place where candidates are renewed, like `values`.
-        values: `(n, m) float`, their adjusted scores.
-        sizes: `(k,) int >= 0`, summing to n.
-        row_values: maps row numbers `(r,) int64` to adjusted scores of all columns `(r, k) float`; asked for
-            the rows whose candidates ran out, each at most a few times and n rows in all.
-        tolerance: bid increment as a share of the mean spread of a row's candidates.
-        stages: multiples of the increment to bid with in turn; `(1.0,)` suffices after a good warm start.
+    Parameters
+    ----------
+    columns : (n, m) int32
+        Best m columns of each row, from `top_candidates`, by score plus column dual of a Sinkhorn problem:
+        the dual saves bids and does not change what is optimal. Changed in place where candidates are
+        renewed, like `values`.
+    values : (n, m) float
+        Their scores with the dual.
+    sizes : (k,) int
+        At least 0, summing to n.
+    row_values : callable
+        Maps row numbers `(r,) int64` to the same values of all columns `(r, k) float`; asked for the rows
+        whose candidates ran out, each at most a few times and n rows in all.
+    tolerance : float
+        Bid increment as a share of the mean spread of a row's candidates; bounds the loss per row.
 
-    Returns:
-        Labels `(n,) int64`, and by how much the price of each column rose, `(k,) float64`: the column dual
-        less this is the dual of the rounded problem.
+    Returns
+    -------
+    labels : (n,) int64
+        Column j occurs exactly `sizes[j]` times.
+    rises : (k,) float64
+        By how much the price of each column rose: the column dual less this is that of the rounded problem.
 
+    Raises
+    ------
+    ValueError
+        Sizes that do not fit the rows.
+
+    Examples
+    --------
     >>> values = np.array([[5.0, 0.0], [4.0, 0.0], [3.0, 0.0]])
     >>> columns = np.array([[0, 1]] * 3, dtype=np.int32)
     >>> round_candidates(columns, values.copy(), np.array([1, 2]), lambda rows: values[rows])[0]
     array([0, 1, 1])
     """
     n, m = columns.shape
-    sizes = _checked_sizes(sizes, n, len(sizes))
+    sizes = _checked_sizes(sizes, n)
     k = len(sizes)
     finite = np.isfinite(values)
     highest = values.max(1)
@@ -120,39 +80,40 @@ def round_candidates(
     # Where all open columns are known, nothing lies beyond the candidates.
     bounds = np.where(finite.all(1) & (m < k), lowest, -np.inf).astype(np.float64)
     prices = np.where(sizes > 0, 0.0, np.inf)
-    for stage in stages:
-        labels, filled = np.full(n, -1, dtype=np.int64), np.zeros(k, dtype=np.int64)
-        places = np.empty(n), np.empty(n, dtype=np.int64)
-        waiting, budget = np.arange(n), n if stage == stages[-1] else n // 4
-        state = (prices, sizes, *places, filled, labels)
-        for _ in range(RENEWAL_ROUNDS):
-            waiting = _auction(waiting, columns, values, bounds, *state, increment * stage, BIDS_PER_ROW * n)
-            budget -= len(waiting)
-            if len(waiting) == 0 or budget < 0:
-                break
-            for rows in _in_blocks(waiting):
-                full = row_values(rows)
-                columns[rows], net = top_candidates(torch.from_numpy(full - prices), m)
-                values[rows] = np.take_along_axis(full, columns[rows], 1)
-                bounds[rows] = np.where(np.isfinite(net).all(1), net.min(1), -np.inf)
+    labels, filled = np.full(n, -1, dtype=np.int64), np.zeros(k, dtype=np.int64)
+    slots = np.empty(n), np.empty(n, dtype=np.int64)
+    limits = increment, BIDS_PER_ROW * n
+    waiting, budget = np.arange(n), n
+    for _ in range(RENEWAL_ROUNDS):
+        waiting = _auction(waiting, columns, values, bounds, prices, sizes, *slots, filled, labels, *limits)
+        budget -= len(waiting)
+        if len(waiting) == 0 or budget < 0:
+            break
+        for rows in _in_blocks(waiting):
+            full = row_values(rows)
+            columns[rows], net = top_candidates(full - prices, m)
+            values[rows] = np.take_along_axis(full, columns[rows], 1)
+            bounds[rows] = np.where(np.isfinite(net).all(1), net.min(1), -np.inf)
     for rows in _in_blocks(np.flatnonzero(labels < 0)):
         _place_greedily(rows, row_values(rows) - prices, sizes, filled, labels)
     return labels, np.where(sizes > 0, prices, 0.0)
 
 
-def top_candidates(values: Tensor, m: int) -> tuple[np.ndarray, np.ndarray]:
+def top_candidates(values: Any, m: int) -> tuple[NDArray[np.int32], NDArray[np.floating]]:
     """Best m columns of each row, in no particular order: columns `(n, m) int32` and their values `(n, m)`.
 
-    `values` is `(n, k) float` on any device.
+    `values` is an `(n, k) float` array, or a tensor on any device.
 
-    >>> columns, values = top_candidates(torch.tensor([[1.0, 3.0, 2.0]]), 2)
+    Examples
+    --------
+    >>> columns, values = top_candidates(np.array([[1.0, 3.0, 2.0]]), 2)
     >>> sorted(columns[0].tolist())
     [1, 2]
     """
-    if values.device.type == "cpu":
-        return _top_candidates(values.contiguous().numpy(), m)
+    if isinstance(values, np.ndarray):
+        return _top_candidates(values, m)
     best = values.topk(m, dim=1, sorted=False)
-    return best.indices.to(torch.int32).cpu().numpy(), best.values.cpu().numpy()
+    return best.indices.int().cpu().numpy(), best.values.cpu().numpy()
 
 
 @njit(cache=True, nogil=True)
@@ -161,21 +122,19 @@ def _top_candidates(values, m):
     columns = np.empty((n, m), dtype=np.int32)
     best = np.empty((n, m), dtype=values.dtype)
     for i in range(n):
-        lowest = 0
+        lowest, threshold = 0, values[i, 0]
         for j in range(m):
             columns[i, j] = j
             best[i, j] = values[i, j]
-            if best[i, j] < best[i, lowest]:
-                lowest = j
-        threshold = best[i, lowest]
+            if best[i, j] < threshold:
+                lowest, threshold = j, best[i, j]
         for j in range(m, k):
             if values[i, j] > threshold:
                 columns[i, lowest] = j
-                best[i, lowest] = values[i, j]
+                best[i, lowest] = threshold = values[i, j]
                 for c in range(m):
-                    if best[i, c] < best[i, lowest]:
-                        lowest = c
-                threshold = best[i, lowest]
+                    if best[i, c] < threshold:
+                        lowest, threshold = c, best[i, c]
     return columns, best
 
 
@@ -277,15 +236,15 @@ def _place_greedily(rows, net, sizes, filled, labels):
         filled[best] += 1
 
 
-def _in_blocks(rows: np.ndarray) -> list[np.ndarray]:
+def _in_blocks(rows: IntArray) -> list[IntArray]:
     return [rows[start : start + RENEWAL_BLOCK] for start in range(0, len(rows), RENEWAL_BLOCK)]
 
 
-def _checked_sizes(sizes: np.ndarray, n: int, k: int) -> np.ndarray:
+def _checked_sizes(sizes: IntArray, n: int) -> IntArray:
     sizes = np.asarray(sizes)
-    if sizes.shape != (k,) or sizes.dtype.kind not in "iu" or (sizes < 0).any() or sizes.sum() != n:
+    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or (sizes < 0).any() or sizes.sum() != n:
         raise ValueError(
-            f"sizes must be ({k},) whole numbers >= 0 that sum to {n}, "
+            f"sizes must be whole numbers >= 0 that sum to {n}, "
             f"got shape {sizes.shape}, dtype {sizes.dtype}, sum {sizes.sum()}"
         )
     return sizes.astype(np.int64)

@@ -1,6 +1,8 @@
 """Trees to and from other formats: SciPy linkage, Newick, JSON; out to networkx and GraphML.
 
-Everything here turns a `Tree` into a string, array or graph, or back; writing files is the caller's concern.
+Everything here turns a `Tree` into a string, array or graph, or back, and is a method of it; writing files is
+the caller's concern. What reads a format is told which class to make, so that `Tree` can have it as a class
+method without a circle of imports.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
-from hyperclade.trees.tree import FloatArray, IntArray, Tree
+from hyperclade.environment import FloatArray, IntArray, require
+from hyperclade.trees.kernels import lifted, path_heights
 
 if TYPE_CHECKING:
     import networkx
+
+    from hyperclade.trees.tree import Tree
 
 JSON_FORMAT = "hyperclade-tree"
 
@@ -69,13 +73,14 @@ def to_linkage(tree: Tree) -> FloatArray:
 
     Examples
     --------
-    >>> to_linkage(Tree([3, 3, 4, 4, -1], height=[0, 0, 0, 0.5, 2])).tolist()
+    >>> from hyperclade.trees import Tree
+    >>> Tree([3, 3, 4, 4, -1], height=[0, 0, 0, 0.5, 2]).to_linkage().tolist()
     [[0.0, 1.0, 0.5, 2.0], [2.0, 3.0, 2.0, 3.0]]
     """
     if np.diff(tree.child_pointer)[tree.n_leaves :].min(initial=2) < 2:
         tree = tree.collapse()
     n = tree.n_leaves
-    tree = Tree.from_parents(tree.parent, tree.height)
+    tree = tree.canonical()
 
     # child_index lists the children by ascending parent, that is, in the order of the merges
     first = np.zeros(tree.n_nodes - 1, dtype=bool)
@@ -92,7 +97,7 @@ def to_linkage(tree: Tree) -> FloatArray:
     return np.column_stack([pairs, tree.height[tree.parent[tree.child_index[rows]]], sizes[rows] - before])
 
 
-def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree:
+def from_linkage(make: type[Tree], linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree:
     """Binary tree from a SciPy linkage; row i becomes node n+i.
 
     Where a merge lies below one of its clusters (an inversion, as centroid linkage gives) it is lifted to the
@@ -100,6 +105,8 @@ def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree
 
     Parameters
     ----------
+    make : class
+        `Tree`, whose class method this is.
     linkage : (n-1, 4) float
     names : n str, optional
 
@@ -110,7 +117,8 @@ def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree
 
     Examples
     --------
-    >>> from_linkage([[0, 1, 0.5, 2], [2, 3, 2.0, 3]]).parent.tolist()
+    >>> from hyperclade.trees import Tree
+    >>> Tree.from_linkage([[0, 1, 0.5, 2], [2, 3, 2.0, 3]]).parent.tolist()
     [3, 3, 4, 4, -1]
     """
     linkage = np.asarray(linkage, dtype=np.float64)
@@ -123,7 +131,7 @@ def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree
         raise ValueError("the first two columns of a linkage must be whole numbers, the ids of clusters")
     if (linkage[:, 2] < 0).any():
         raise ValueError("the heights (third column) of a linkage must not be negative")
-    tree = Tree.from_merges(merges, names=names)
+    tree = make.from_merges(merges, names=names)
     wrong = np.flatnonzero(linkage[:, 3] != tree.size[tree.n_leaves :])
     if wrong.size:
         row = int(wrong[0])
@@ -133,8 +141,8 @@ def from_linkage(linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree
         )
     height = linkage[:, 2]
     if (np.r_[np.zeros(tree.n_leaves), height][merges] > height[:, None]).any():
-        height = _lifted(tree.parent, np.r_[np.zeros(tree.n_leaves), height])[tree.n_leaves :]
-    return Tree.from_merges(merges, height, names)
+        height = lifted(tree.parent, np.r_[np.zeros(tree.n_leaves), height])[tree.n_leaves :]
+    return make.from_merges(merges, height, names)
 
 
 def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str:
@@ -151,7 +159,8 @@ def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str
 
     Examples
     --------
-    >>> to_newick(Tree([3, 3, 4, 4, -1], names=["cat", "big dog", "oak"], inner_names=["pets", None]))
+    >>> from hyperclade.trees import Tree
+    >>> Tree([3, 3, 4, 4, -1], names=["cat", "big dog", "oak"], inner_names=["pets", None]).to_newick()
     "((cat:1.0,'big dog':1.0)pets:1.0,oak:2.0);"
     """
     names = _all_names(tree, node_names)
@@ -179,7 +188,7 @@ def to_newick(tree: Tree, node_names: Sequence[str | None] | None = None) -> str
     return "".join(pieces) + ";"
 
 
-def from_newick(text: str) -> Tree:
+def from_newick(make: type[Tree], text: str) -> Tree:
     """Tree from Newick text of one tree.
 
     Leaves are numbered in the order of the text, unless all are labelled with the unquoted numbers
@@ -204,15 +213,16 @@ def from_newick(text: str) -> Tree:
 
     Examples
     --------
-    >>> tree = from_newick("((cat:1,'big dog':1)pets:1[a comment],oak:2e0);")
+    >>> from hyperclade.trees import Tree
+    >>> tree = Tree.from_newick("((cat:1,'big dog':1)pets:1[a comment],oak:2e0);")
     >>> tree.names, tree.inner_names, tree.height.tolist()
     (('cat', 'big dog', 'oak'), ('pets', None), [0.0, 0.0, 0.0, 1.0, 2.0])
-    >>> tree = from_newick("(A:0.1,B:1);")
+    >>> tree = Tree.from_newick("(A:0.1,B:1);")
     >>> tree.height.tolist(), tree.branch_length.tolist(), tree.to_newick()
     ([0.0, 0.0, 1.0], [0.1, 1.0, nan], '(A:0.1,B:1.0);')
     """
     parents, labels, lengths = _parse_newick(text)
-    heights = _path_heights(parents, np.nan_to_num(lengths))
+    heights = path_heights(parents, np.nan_to_num(lengths))
     differences = np.r_[np.nan, heights[parents[1:]] - heights[1:]]
     branch_length = None if np.array_equal(lengths, differences, equal_nan=True) else lengths
     is_leaf = np.bincount(parents[1:], minlength=len(parents)) == 0
@@ -227,7 +237,7 @@ def from_newick(text: str) -> Tree:
     inner = [labels[node] for node in np.flatnonzero(~is_leaf).tolist()]
     inner_names = [None if label is None else _unquoted(label) for label in inner]
     given_heights = None if np.isnan(lengths).all() else heights
-    return Tree.from_parents(parents, given_heights, names, inner_names, branch_length)
+    return make.from_parents(parents, given_heights, names, inner_names, branch_length)
 
 
 def to_json(tree: Tree) -> str:
@@ -238,7 +248,8 @@ def to_json(tree: Tree) -> str:
 
     Examples
     --------
-    >>> to_json(Tree([2, 2, -1]))
+    >>> from hyperclade.trees import Tree
+    >>> Tree([2, 2, -1]).to_json()
     '{"format":"hyperclade-tree","version":1,"parent":[2,2,-1],"height":[0.0,0.0,1.0],"names":null}'
     """
     content = {
@@ -255,7 +266,7 @@ def to_json(tree: Tree) -> str:
     return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
 
-def from_json(text: str) -> Tree:
+def from_json(make: type[Tree], text: str) -> Tree:
     """Tree from the JSON text of `to_json`.
 
     Raises
@@ -265,7 +276,8 @@ def from_json(text: str) -> Tree:
 
     Examples
     --------
-    >>> from_json(to_json(Tree([2, 2, -1], names=["a", "b"]))).names
+    >>> from hyperclade.trees import Tree
+    >>> Tree.from_json(Tree([2, 2, -1], names=["a", "b"]).to_json()).names
     ('a', 'b')
     """
     content = json.loads(text.removeprefix(_BOM))
@@ -285,7 +297,7 @@ def from_json(text: str) -> Tree:
             what = f"a list of {'strings' if str in kinds else 'numbers'}"
             raise ValueError(f'"{field}" must be {"null or " if field in _NULLABLE else ""}{what}')
     try:
-        return Tree(**{field: content[field] for field in fields})
+        return make(**{field: content[field] for field in fields})
     except OverflowError as error:
         raise ValueError(f"a number is too large: {error}") from error
 
@@ -309,14 +321,14 @@ def to_networkx(tree: Tree, node_names: Sequence[str | None] | None = None) -> n
 
     Examples
     --------
-    >>> graph = to_networkx(Tree([2, 2, -1], names=["a", "b"]))
+    >>> from hyperclade.trees import Tree
+    >>> graph = Tree([2, 2, -1], names=["a", "b"]).to_networkx()
     >>> sorted(graph.edges), graph.nodes[0]
     ([(2, 0), (2, 1)], {'size': 1, 'height': 0.0, 'name': 'a'})
     """
-    try:
-        import networkx
-    except ImportError as error:
-        raise ImportError("to_networkx needs networkx: pip install networkx") from error
+    require("to_networkx", "networkx")
+    import networkx
+
     graph = networkx.DiGraph()
     for node, attributes in enumerate(_attributes(tree, node_names)):
         graph.add_node(node, **attributes)
@@ -329,7 +341,8 @@ def to_graphml(tree: Tree, node_names: Sequence[str | None] | None = None) -> st
 
     Examples
     --------
-    >>> print(to_graphml(Tree([2, 2, -1], names=["a", "b & c"])).splitlines()[-4])
+    >>> from hyperclade.trees import Tree
+    >>> print(Tree([2, 2, -1], names=["a", "b & c"]).to_graphml().splitlines()[-4])
     <edge source="2" target="0"/>
     """
     lines = [
@@ -460,24 +473,6 @@ def _without_comments(text: str) -> str:
     if annotations:
         warnings.warn(
             f"Newick: a tree keeps no annotations; dropped {len(annotations)}, such as {annotations[0]}",
-            stacklevel=5,  # at the caller of Tree.from_newick
+            stacklevel=4,  # at the caller of Tree.from_newick
         )
     return "".join(pieces) + text[kept:]
-
-
-@njit(cache=True)
-def _path_heights(parent, length):
-    """Longest path from each node down to a leaf, negative lengths being 0; parents come before children."""
-    height = np.zeros(len(parent))
-    for node in range(len(parent) - 1, 0, -1):
-        height[parent[node]] = max(height[parent[node]], height[node] + max(length[node], 0.0))
-    return height
-
-
-@njit(cache=True)
-def _lifted(parent, height):
-    """Heights raised to those of the children; children come before parents."""
-    lifted = height.copy()
-    for node in range(len(parent) - 1):
-        lifted[parent[node]] = max(lifted[parent[node]], lifted[node])
-    return lifted

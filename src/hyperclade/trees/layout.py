@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import fastcluster
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike
 
-from hyperclade.trees.exchange import from_linkage
-from hyperclade.trees.tree import FloatArray, IntArray, Tree
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.trees.kernels import cartesian_parents
+from hyperclade.trees.tree import Tree
 
 # Hyperbolic radius (curvature -1) that leaves never exceed: the norm stays below 1 - 1e-5, the margin that
 # float64 implementations of the ball project to.
@@ -29,51 +29,22 @@ _MAX_RADIUS = 12.0
 _RESOLUTION = 1e-14
 
 
-def disk_layout(tree: Tree, curvature: float = 1.0) -> FloatArray:
-    """Points of all nodes in the Poincaré disk such that `decode_disk` of the leaves gives the tree back.
+def ball_layout(tree: Tree, dim: int, curvature: float = 1.0) -> FloatArray:
+    """Points of all nodes in the Poincaré ball such that `decode_ball` of the leaves gives the tree back.
 
     An internal node is the lowest common ancestor of the two leaves beside its (middle) step: the point
     nearest the origin on the geodesic between them. Ancestors are never farther from the origin than
     descendants; strictly nearer as far as float64 resolves. A node with one child shares the child's point.
 
+    Directions lie on a flat torus of ``dim // 2`` circles: the steps of a node run along the circle numbered
+    by its depth, modulo their number. Squared chords add up over the circles and no coordinate ever turns
+    back, so two siblings are exactly their step apart in any dimension. In an odd dimension the last
+    coordinate separates the children of the root.
+
     Parameters
     ----------
     tree : Tree
         With more than two children at a node its steps are equal, and decoding gives a binary refinement.
-    curvature : float
-        c > 0 of the ball ``c‖x‖² < 1`` of curvature -c.
-
-    Returns
-    -------
-    (m, 2) float64
-
-    Raises
-    ------
-    ValueError
-        If float64 cannot tell the steps apart (chains of more than some 3·10⁷ leaves), or curvature is not
-        positive.
-
-    Examples
-    --------
-    >>> tree = Tree([4, 4, 5, 5, 6, 6, -1])
-    >>> points = disk_layout(tree)
-    >>> decode_disk(points[:4]).same_clades(tree)
-    True
-    """
-    return ball_layout(tree, 2, curvature)
-
-
-def ball_layout(tree: Tree, dim: int, curvature: float = 1.0) -> FloatArray:
-    """Points of all nodes in the Poincaré ball such that `decode_ball` of the leaves gives the tree back.
-
-    As `disk_layout`, with the directions on a flat torus of ``dim // 2`` circles: the steps of a node run
-    along the circle numbered by its depth, modulo their number. Squared chords add up over the circles and no
-    coordinate ever turns back, so two siblings are exactly their step apart in any dimension. In an odd
-    dimension the last coordinate separates the children of the root.
-
-    Parameters
-    ----------
-    tree : Tree
     dim : int, at least 2
     curvature : float
         c > 0 of the ball ``c‖x‖² < 1`` of curvature -c.
@@ -85,7 +56,8 @@ def ball_layout(tree: Tree, dim: int, curvature: float = 1.0) -> FloatArray:
     Raises
     ------
     ValueError
-        As `disk_layout`, or if dim is below 2.
+        If float64 cannot tell the steps apart (chains of more than some 3·10⁷ leaves), dim is below 2, or
+        curvature is not positive.
 
     Examples
     --------
@@ -158,7 +130,7 @@ def decode_disk(points: ArrayLike) -> Tree:
     if n > 1:
         bounded = np.r_[n, rank, n]  # larger than any rank
         parent[order] = n + np.minimum(bounded[:-1], bounded[1:])
-        parent[n:] = _cartesian_parents(rank)
+        parent[n:] = cartesian_parents(rank)
     return Tree(parent, np.r_[np.zeros(n), gap[by_gap]])
 
 
@@ -189,7 +161,7 @@ def decode_ball(points: ArrayLike) -> Tree:
         return decode_disk(np.ones((1, 2)) if len(points) == 1 else points)
     linkage = fastcluster.linkage_vector(points / np.linalg.norm(points, axis=1, keepdims=True), "single")
     linkage[:, 2] = 2 * np.arcsin(np.minimum(linkage[:, 2] / 2, 1.0))  # from chords
-    return from_linkage(linkage)
+    return Tree.from_linkage(linkage)
 
 
 def _points(points: ArrayLike) -> FloatArray:
@@ -253,22 +225,3 @@ def _branching_node(tree: Tree) -> IntArray:
     while (node[node] != node).any():
         node = node[node]
     return node
-
-
-@njit(cache=True)
-def _cartesian_parents(rank):
-    """Parents in the Cartesian tree of a permutation, largest on top, by rank; ids start at len(rank) + 1."""
-    count = len(rank)
-    parent = np.full(count, -1, dtype=np.int64)
-    stack = np.empty(count, dtype=np.int64)  # ranks, falling
-    top = 0
-    for at in range(count):
-        while top > 0 and stack[top - 1] < rank[at]:
-            top -= 1
-            above = rank[at] if top == 0 else min(rank[at], stack[top - 1])
-            parent[stack[top]] = count + 1 + above
-        stack[top] = rank[at]
-        top += 1
-    for at in range(1, top):
-        parent[stack[at]] = count + 1 + stack[at - 1]
-    return parent

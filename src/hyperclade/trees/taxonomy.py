@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse
-from numba import njit
 
-from hyperclade.trees.tree import IntArray, Tree, canonical_order, sorted_distinct
+from hyperclade.environment import IntArray
+from hyperclade.trees.kernels import longest_depths
+from hyperclade.trees.tree import Tree, sorted_distinct
 
 _APART = np.int64(2**40)  # stands for infinity between nodes without a common ancestor
 
@@ -66,7 +67,7 @@ class Taxonomy:
         by_parent = np.argsort(self.parent_index, kind="stable")
         self.child_index = child[by_parent]
         self.child_pointer = np.searchsorted(self.parent_index[by_parent], np.arange(m + 1))
-        self.depth, waiting = _longest_depths(
+        self.depth, waiting = longest_depths(
             np.diff(self.parent_pointer), self.child_pointer, self.child_index
         )
         if waiting.any():
@@ -84,13 +85,17 @@ class Taxonomy:
     def from_edges(cls, edges: Iterable[tuple[str, str]]) -> Taxonomy:
         """Taxonomy from pairs of names, child first; nodes are numbered as they first occur.
 
+        The parent of a root may be empty.
+
         >>> Taxonomy.from_edges([("dog", "animal"), ("oak", "plant"), ("dog", "pet")]).names
         ('dog', 'animal', 'oak', 'plant', 'pet')
         """
         parents: dict[str, list[str]] = {}
         for child, parent in edges:
-            parents.setdefault(child, []).append(parent)
-            parents.setdefault(parent, [])
+            above = parents.setdefault(child, [])
+            if parent:
+                above.append(parent)
+                parents.setdefault(parent, [])
         index = {name: node for node, name in enumerate(parents)}
         return cls(parents, [[index[name] for name in above] for above in parents.values()])
 
@@ -178,7 +183,7 @@ class Taxonomy:
         >>> Taxonomy.from_paths(["animal/dog", "rock"]).height.tolist()
         [1, 0, 0]
         """
-        return _longest_depths(np.diff(self.child_pointer), self.parent_pointer, self.parent_index)[0]
+        return longest_depths(np.diff(self.child_pointer), self.parent_pointer, self.parent_index)[0]
 
     @cached_property
     def is_tree(self) -> bool:
@@ -291,32 +296,6 @@ class Taxonomy:
             levels[level] = current
         return levels
 
-    def to_tree(self) -> Tree:
-        """The taxonomy as a `Tree` whose leaves have their names; `tree_nodes` maps the ids.
-
-        Several roots are joined under one more node.
-
-        Raises
-        ------
-        ValueError
-            If a node has several parents.
-
-        Examples
-        --------
-        >>> Taxonomy.from_paths(["animal/dog", "animal/cat", "plant"]).to_tree().names
-        ('animal/dog', 'animal/cat', 'plant')
-        """
-        return Tree.from_parents(self._tree_parents(), names=[self.names[leaf] for leaf in self.leaves])
-
-    def tree_nodes(self) -> IntArray:
-        """Id here of each node of `to_tree`; -1 for a root that joins several.
-
-        >>> Taxonomy.from_paths(["animal/dog", "animal/cat"]).tree_nodes().tolist()
-        [1, 2, 0]
-        """
-        order = canonical_order(self._tree_parents())
-        return np.where(order < len(self), order, -1)
-
     @cached_property
     def _main_parent(self) -> IntArray:
         """The deepest parent of each node, of these the one with the smallest id; -1 for roots."""
@@ -343,16 +322,6 @@ class Taxonomy:
             if len(above):
                 least[k, :k] = least[:k, k] = least[above, :k].min(axis=0) + step
         return least[np.ix_(rank, rank)]
-
-    def _tree_parents(self) -> IntArray:
-        if not self.is_tree:
-            node = int(np.argmax(np.diff(self.parent_pointer) > 1))
-            above = self.parent_index[self.parent_pointer[node] : self.parent_pointer[node + 1]]
-            names = ", ".join(repr(self.names[parent]) for parent in above)
-            raise ValueError(f"not a tree: {self.names[node]!r} has several parents: {names}")
-        if len(self.roots) == 1:
-            return self._main_parent
-        return np.r_[np.where(self._main_parent < 0, len(self), self._main_parent), -1]
 
     def _ids(self, nodes: Sequence[int | str] | IntArray) -> IntArray:
         ids = np.array(
@@ -398,29 +367,3 @@ def _reached(pointer: IntArray, index: IntArray, node: int) -> IntArray:
         seen |= new
         stack.extend(new)
     return np.array(sorted(seen), dtype=np.int64)
-
-
-@njit(cache=True)
-def _longest_depths(n_parents, child_pointer, child_index):
-    """Depths, and the number of parents of each node that a cycle holds back."""
-    m = len(n_parents)
-    depth = np.zeros(m, dtype=np.int64)
-    waiting = n_parents.copy()
-    queue = np.empty(m, dtype=np.int64)
-    filled = 0
-    for node in range(m):
-        if waiting[node] == 0:
-            queue[filled] = node
-            filled += 1
-    done = 0
-    while done < filled:
-        node = queue[done]
-        done += 1
-        for at in range(child_pointer[node], child_pointer[node + 1]):
-            child = child_index[at]
-            depth[child] = max(depth[child], depth[node] + 1)
-            waiting[child] -= 1
-            if waiting[child] == 0:
-                queue[filled] = child
-                filled += 1
-    return depth, waiting

@@ -9,22 +9,17 @@ a tree a million levels deep costs no more than a balanced one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-if TYPE_CHECKING:
-    import networkx
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.trees import exchange, kernels
 
 _LAYER_MEAN = 5  # leaves of a cluster on average, in the finest layer
-_BLOCK = 16  # gaps per block of the range-maximum table: its memory is n/16·log n, its scans at most 30 steps
 
 
 class Tree:
@@ -94,12 +89,12 @@ class Tree:
         _check_numbering(self.parent)
         self.n_leaves = int(np.count_nonzero(np.bincount(self.parent[:-1], minlength=self.n_nodes) == 0))
         if height is None:
-            self.height = _frozen(_levels(self.parent))
+            self.height = _frozen(kernels.levels(self.parent))
         else:
             self.height = _frozen(_heights(height, self.n_nodes))
             _check_heights(self.parent, self.height, self.n_leaves)
-        self.names = _leaf_names(names, self.n_leaves)
-        self.inner_names = _inner_names(inner_names, self.n_nodes - self.n_leaves)
+        self.names: tuple[str, ...] | None = _names(names, "names", self.n_leaves)
+        self.inner_names = _names(inner_names, "inner_names", self.n_nodes - self.n_leaves)
         self.branch_length = None
         if branch_length is not None:
             self.branch_length = _frozen(_branch_lengths(branch_length, self.n_nodes))
@@ -183,7 +178,7 @@ class Tree:
         rank[order] = np.arange(len(order))
         rank[-1] = -1  # the root's parent, -1, indexes the last entry
         n_inner = int(np.count_nonzero(np.bincount(parent[parent >= 0])))
-        inner_names = _inner_names(inner_names, n_inner)
+        inner_names = _names(inner_names, "inner_names", n_inner)
         if inner_names is not None:
             inner_names = [inner_names[at] for at in order[-n_inner:].argsort().argsort().tolist()]
         return cls(
@@ -201,12 +196,12 @@ class Tree:
         """Number of leaves under each node, ``(m,) int64``."""
         ones = np.zeros(self.n_nodes, dtype=np.int64)
         ones[: self.n_leaves] = 1
-        return _frozen(sum_up(self.parent, ones))
+        return _frozen(kernels.sum_up(self.parent, ones))
 
     @cached_property
     def depth(self) -> IntArray:
         """Number of edges from the root to each node, ``(m,) int64``."""
-        return _frozen(_depths(self.parent))
+        return _frozen(kernels.depths(self.parent))
 
     @cached_property
     def child_pointer(self) -> IntArray:
@@ -217,7 +212,7 @@ class Tree:
     @cached_property
     def child_index(self) -> IntArray:
         """All nodes but the root, grouped by parent, in a group by smallest leaf, ``(m-1,) int64``."""
-        return _frozen(_children_by_leaf(self.parent, self.child_pointer, self.n_leaves))
+        return _frozen(kernels.children_by_leaf(self.parent, self.child_pointer, self.n_leaves))
 
     @cached_property
     def is_binary(self) -> bool:
@@ -245,7 +240,7 @@ class Tree:
     @cached_property
     def leaf_interval(self) -> IntArray:
         """Positions in `leaf_order` of the leaves under each node, ``(m, 2) int64``: start and stop."""
-        start = _starts(self.child_pointer, self.child_index, self.size, 0)
+        start = kernels.starts(self.child_pointer, self.child_index, self.size, 0)
         return _frozen(np.column_stack([start, start + self.size]))
 
     @cached_property
@@ -295,17 +290,19 @@ class Tree:
         """
         i, j = np.broadcast_arrays(self._nodes(i), self._nodes(j))
         start, stop = self.leaf_interval.T
-        found = _lca(i.flatten(), j.flatten(), start, stop, self.gap_node, self._gap_maxima)
+        found = kernels.common_ancestors(
+            i.flatten(), j.flatten(), start, stop, self.gap_node, self._gap_maxima
+        )
         return found.reshape(i.shape)[()]
 
     @cached_property
     def _gap_maxima(self) -> IntArray:
         """Sparse table ``(levels, blocks)`` of maxima of `gap_node` over runs of 2^level blocks."""
-        blocks = max(1, -(-(self.n_leaves - 1) // _BLOCK))
-        padded = np.full(blocks * _BLOCK, -1, dtype=np.int64)
+        blocks = max(1, -(-(self.n_leaves - 1) // kernels.BLOCK))
+        padded = np.full(blocks * kernels.BLOCK, -1, dtype=np.int64)
         padded[: self.n_leaves - 1] = self.gap_node
         table = np.empty((blocks.bit_length(), blocks), dtype=np.int64)
-        table[0] = padded.reshape(blocks, _BLOCK).max(axis=1)
+        table[0] = padded.reshape(blocks, kernels.BLOCK).max(axis=1)
         for level in range(1, len(table)):
             half = 1 << (level - 1)
             table[level] = table[level - 1]
@@ -463,7 +460,7 @@ class Tree:
         top = int(
             np.argmax(self.size == self.n_leaves)
         )  # below it come its descendants, above it only a chain
-        keep, host = _collapse(
+        keep, host = kernels.collapsed(
             self.parent[: top + 1],
             self.height,
             self.size,
@@ -477,7 +474,7 @@ class Tree:
         rank = np.cumsum(keep) - 1
         length = None
         if self.branch_length is not None:
-            length = _joined_lengths(self.parent, keep, self.branch_length)
+            length = kernels.joined_lengths(self.parent, keep, self.branch_length)
         return self._part(kept, np.r_[rank[host[kept[:-1]]], -1], length)
 
     def subtree(self, node: int) -> Tree:
@@ -491,6 +488,40 @@ class Tree:
         nodes = np.sort(preorder[start[node] : start[node] + count[node]])
         parent = np.r_[np.searchsorted(nodes, self.parent[nodes[:-1]]), -1]
         return self._part(nodes, parent, self.branch_length)
+
+    def restrict(self, leaves: ArrayLike) -> Tree:
+        """The tree over some of its leaves, which are numbered in the order given.
+
+        What is left with a single child goes; its branch is joined to the one below. Other nodes keep their
+        heights and names.
+
+        Parameters
+        ----------
+        leaves : k int
+            Distinct leaves, one at least.
+
+        Examples
+        --------
+        >>> tree = Tree([4, 4, 5, 5, 6, 6, -1], names=["a", "b", "c", "d"])
+        >>> part = tree.restrict([3, 0, 2])
+        >>> part.names, part.parent.tolist()
+        (('d', 'a', 'c'), [3, 4, 3, 4, -1])
+        """
+        leaves = self._nodes(leaves)
+        chosen = np.bincount(leaves, minlength=self.n_nodes) if leaves.ndim == 1 else np.zeros(0)
+        if not leaves.size or leaves.max() >= self.n_leaves or chosen.max(initial=0) != 1:
+            raise ValueError(f"leaves must be some of 0..{self.n_leaves - 1}, each once, one at least")
+        divides, above = kernels.dividing(self.parent, kernels.sum_up(self.parent, chosen))
+        nodes = np.r_[leaves, np.flatnonzero(divides)]
+        rank = np.full(self.n_nodes + 1, -1, dtype=np.int64)
+        rank[nodes] = np.arange(len(nodes))
+        divides[: self.n_leaves] = True
+        length = self.branch_length
+        return self._part(
+            nodes,
+            rank[above[nodes]],
+            None if length is None else kernels.joined_lengths(self.parent, divides, length),
+        )
 
     # Comparison
 
@@ -507,7 +538,7 @@ class Tree:
         if self.n_leaves != other.n_leaves:
             return False
         n = self.n_leaves
-        low, high = _position_range(other.parent, self.leaf_interval[:n, 0])
+        low, high = kernels.position_range(other.parent, self.leaf_interval[:n, 0])
         if (high - low + 1 != other.size).any():
             return False
         mine = self.leaf_interval[:, 0] * n + self.leaf_interval[:, 1] - 1
@@ -536,58 +567,16 @@ class Tree:
     def __reduce__(self) -> tuple[Any, ...]:
         return Tree, (self.parent, self.height, self.names, self.inner_names, self.branch_length)
 
-    # Exchange; formats and errors are described in `hyperclade.trees.exchange`
+    # Exchange; what these take, give and refuse stands in `hyperclade.trees.exchange`
 
-    def to_newick(self, node_names: Sequence[str | None] | None = None) -> str:
-        """Newick text; see `exchange.to_newick`."""
-        from hyperclade.trees import exchange
-
-        return exchange.to_newick(self, node_names)
-
-    @classmethod
-    def from_newick(cls, text: str) -> Tree:
-        """Tree from Newick text; see `exchange.from_newick`."""
-        from hyperclade.trees import exchange
-
-        return exchange.from_newick(text)
-
-    def to_linkage(self) -> FloatArray:
-        """SciPy linkage ``(n-1, 4) float64``; see `exchange.to_linkage`."""
-        from hyperclade.trees import exchange
-
-        return exchange.to_linkage(self)
-
-    @classmethod
-    def from_linkage(cls, linkage: ArrayLike, names: Iterable[str] | None = None) -> Tree:
-        """Tree from a SciPy linkage; see `exchange.from_linkage`."""
-        from hyperclade.trees import exchange
-
-        return exchange.from_linkage(linkage, names)
-
-    def to_json(self) -> str:
-        """JSON text; see `exchange.to_json`."""
-        from hyperclade.trees import exchange
-
-        return exchange.to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> Tree:
-        """Tree from JSON text; see `exchange.from_json`."""
-        from hyperclade.trees import exchange
-
-        return exchange.from_json(text)
-
-    def to_networkx(self, node_names: Sequence[str | None] | None = None) -> networkx.DiGraph:
-        """Directed graph from the root to the leaves; see `exchange.to_networkx`."""
-        from hyperclade.trees import exchange
-
-        return exchange.to_networkx(self, node_names)
-
-    def to_graphml(self, node_names: Sequence[str | None] | None = None) -> str:
-        """GraphML text; see `exchange.to_graphml`."""
-        from hyperclade.trees import exchange
-
-        return exchange.to_graphml(self, node_names)
+    to_newick = exchange.to_newick
+    to_linkage = exchange.to_linkage
+    to_json = exchange.to_json
+    to_networkx = exchange.to_networkx
+    to_graphml = exchange.to_graphml
+    from_newick = classmethod(exchange.from_newick)
+    from_linkage = classmethod(exchange.from_linkage)
+    from_json = classmethod(exchange.from_json)
 
     # Helpers
 
@@ -602,7 +591,7 @@ class Tree:
         return nodes
 
     def _part(self, nodes: IntArray, parent: IntArray, branch_length: FloatArray | None) -> Tree:
-        """A tree over some nodes (ascending); parents are given in the new ids, lengths for all old nodes."""
+        """A tree over some nodes, leaves first; parents are in the new ids, lengths of all old nodes."""
         n_leaves = int(np.searchsorted(nodes, self.n_leaves))
         names, inner_names = self.names, self.inner_names
         return Tree(
@@ -651,8 +640,8 @@ class Tree:
     @cached_property
     def _preorder(self) -> tuple[IntArray, IntArray, IntArray]:
         """Position of each node in preorder, the nodes in preorder, and the number of nodes under each."""
-        count = sum_up(self.parent, np.ones(self.n_nodes, dtype=np.int64))
-        start = _starts(self.child_pointer, self.child_index, count, 1)
+        count = kernels.sum_up(self.parent, np.ones(self.n_nodes, dtype=np.int64))
+        start = kernels.starts(self.child_pointer, self.child_index, count, 1)
         preorder = np.empty(self.n_nodes, dtype=np.int64)
         preorder[start] = np.arange(self.n_nodes)
         return start, preorder, count
@@ -693,7 +682,7 @@ def canonical_order(parent: ArrayLike, height: ArrayLike | None = None) -> IntAr
     if len(roots) != 1:
         raise ValueError(f"a tree has one root (parent -1); found {len(roots)}")
     n_children = np.bincount(parent[parent >= 0], minlength=m)
-    level, smallest, reached = _levels_any_order(parent, n_children)
+    level, smallest, reached = kernels.levels_any_order(parent, n_children)
     if reached < m:
         raise ValueError(f"the parents of {m - reached} nodes form a cycle")
     key = level if height is None else _heights(height, m)
@@ -737,46 +726,35 @@ def _integers(values: ArrayLike, name: str, ndim: int | None = None) -> IntArray
     return array.astype(np.int64, copy=False)
 
 
-def _heights(height: ArrayLike, length: int) -> FloatArray:
-    array = np.asarray(height, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
+def _numbers(values: ArrayLike, name: str, length: int, *, some_unknown: bool = False) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
     if array.shape != (length,):
-        raise ValueError(f"height must have shape ({length},), got {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError("heights must be finite")
+        raise ValueError(f"{name} must have shape ({length},), got {array.shape}")
+    if not (np.isfinite(array) | (np.isnan(array) & some_unknown)).all():
+        raise ValueError(f"{name} must be finite{', or NaN where unknown' if some_unknown else ''}")
     return array
 
 
-def _leaf_names(names: Iterable[str] | None, n: int) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    if isinstance(names, str):
-        raise ValueError("names must be a sequence of strings, got a single string")
-    names = tuple(map(str, names))
-    if len(names) != n:
-        raise ValueError(f"names must hold one name for each of the {n} leaves, got {len(names)}")
-    return names
-
-
-def _inner_names(names: Iterable[str | None] | None, count: int) -> tuple[str | None, ...] | None:
-    if names is None:
-        return None
-    if isinstance(names, str):
-        raise ValueError("inner_names must be a sequence of strings and None, got a single string")
-    names = tuple(None if name is None else str(name) for name in names)
-    if len(names) != count:
-        raise ValueError(
-            f"inner_names must hold one for each of the {count} internal nodes, got {len(names)}"
-        )
-    return names if any(name is not None for name in names) else None
+def _heights(height: ArrayLike, length: int) -> FloatArray:
+    return _numbers(height, "height", length)
 
 
 def _branch_lengths(length: ArrayLike, m: int) -> FloatArray:
-    array = np.asarray(length, dtype=np.float64) + 0.0  # a copy, in which -0.0 is 0.0
-    if array.shape != (m,):
-        raise ValueError(f"branch_length must have shape ({m},), got {array.shape}")
-    if np.isinf(array).any():
-        raise ValueError("branch lengths must be finite, or NaN where unknown")
-    return array
+    return _numbers(length, "branch_length", m, some_unknown=True)
+
+
+def _names(names: Iterable[str | None] | None, field: str, count: int) -> tuple[Any, ...] | None:
+    """Names as the tree holds them; only internal nodes may have none."""
+    of_leaves = field == "names"
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise ValueError(f"{field} must be a sequence of strings, got a single string")
+    names = tuple(None if name is None and not of_leaves else str(name) for name in names)
+    if len(names) != count:
+        nodes = "leaves" if of_leaves else "internal nodes"
+        raise ValueError(f"{field} must hold one name for each of the {count} {nodes}, got {len(names)}")
+    return names if any(name is not None for name in names) else None
 
 
 def _same_lengths(first: FloatArray | None, second: FloatArray | None) -> bool:
@@ -818,165 +796,3 @@ def _check_heights(parent: IntArray, height: FloatArray, n: int) -> None:
             f"node {node} has height {height[node]}, above its parent {parent[node]} with "
             f"{height[parent[node]]}; heights must not decrease towards the root"
         )
-
-
-@njit(cache=True)
-def _levels(parent):
-    height = np.zeros(len(parent))
-    for node in range(len(parent) - 1):
-        height[parent[node]] = max(height[parent[node]], height[node] + 1.0)
-    return height
-
-
-@njit(cache=True)
-def _children_by_leaf(parent, child_pointer, n):
-    """Children of each node in the order of the smallest leaf under them."""
-    place = child_pointer[:-1].copy()  # where the next child of a node goes
-    children = np.empty(len(parent) - 1, dtype=np.int64)
-    # The smallest leaf of a node is the first whose way up reaches it, so every edge is climbed once.
-    for leaf in range(n):
-        node = leaf
-        while parent[node] >= 0:
-            above = parent[node]
-            children[place[above]] = node
-            place[above] += 1
-            if place[above] > child_pointer[above] + 1:  # an earlier leaf came through here
-                break
-            node = above
-    return children
-
-
-@njit(cache=True)
-def _levels_any_order(parent, n_children):
-    """Level above the deepest leaf and smallest leaf of each node, and how many nodes no cycle holds back."""
-    m = len(parent)
-    level = np.zeros(m, dtype=np.int64)
-    smallest = np.arange(m)
-    waiting = n_children.copy()
-    queue = np.empty(m, dtype=np.int64)
-    filled = 0
-    for node in range(m):
-        if waiting[node] == 0:
-            queue[filled] = node
-            filled += 1
-        else:
-            smallest[node] = m
-    done = 0
-    while done < filled:
-        node = queue[done]
-        done += 1
-        above = parent[node]
-        if above >= 0:
-            level[above] = max(level[above], level[node] + 1)
-            smallest[above] = min(smallest[above], smallest[node])
-            waiting[above] -= 1
-            if waiting[above] == 0:
-                queue[filled] = above
-                filled += 1
-    return level, smallest, done
-
-
-@njit(cache=True)
-def sum_up(parent, values):
-    """Sum of `values` `(m,)` over each node and all below it, `(m,)`; children come before parents."""
-    total = values.copy()
-    for node in range(len(parent) - 1):
-        total[parent[node]] += total[node]
-    return total
-
-
-@njit(cache=True)
-def _depths(parent):
-    depth = np.zeros(len(parent), dtype=np.int64)
-    for node in range(len(parent) - 2, -1, -1):
-        depth[node] = depth[parent[node]] + 1
-    return depth
-
-
-@njit(cache=True)
-def _starts(child_pointer, child_index, weight, own):
-    """First slot of each node when a node takes `own` slots and then its children, `weight` slots each."""
-    start = np.zeros(len(weight), dtype=np.int64)
-    for node in range(len(weight) - 1, -1, -1):
-        position = start[node] + own
-        for at in range(child_pointer[node], child_pointer[node + 1]):
-            start[child_index[at]] = position
-            position += weight[child_index[at]]
-    return start
-
-
-@njit(cache=True)
-def _position_range(parent, position):
-    """Lowest and highest position of the leaves under each node."""
-    n = len(position)
-    low = np.full(len(parent), n, dtype=np.int64)
-    high = np.full(len(parent), -1, dtype=np.int64)
-    low[:n] = position
-    high[:n] = position
-    for node in range(len(parent) - 1):
-        above = parent[node]
-        low[above] = min(low[above], low[node])
-        high[above] = max(high[above], high[node])
-    return low, high
-
-
-@njit(cache=True)
-def _range_max(values, table, low, high):
-    """Maximum of values[low..high], both ends included."""
-    first, last = low // _BLOCK, high // _BLOCK
-    best = values[low]
-    if last - first < 2:
-        for at in range(low, high + 1):
-            best = max(best, values[at])
-        return best
-    for at in range(low, (first + 1) * _BLOCK):
-        best = max(best, values[at])
-    for at in range(last * _BLOCK, high + 1):
-        best = max(best, values[at])
-    level = 0
-    while (2 << level) <= last - first - 1:
-        level += 1
-    return max(best, table[level, first + 1], table[level, last - (1 << level)])
-
-
-@njit(cache=True)
-def _lca(first, second, start, stop, gap_node, gap_maxima):
-    found = np.empty(len(first), dtype=np.int64)
-    for at in range(len(first)):
-        left, right = first[at], second[at]
-        if start[left] > start[right]:
-            left, right = right, left
-        if start[right] < stop[left]:  # intervals of a tree that overlap are nested
-            found[at] = max(left, right)
-        else:
-            found[at] = _range_max(gap_node, gap_maxima, stop[left] - 1, start[right] - 1)
-    return found
-
-
-@njit(cache=True)
-def _collapse(parent, height, size, n_children, min_size, min_gap, max_depth):
-    """Which nodes stay, and the nearest ancestor that stays, of each node."""
-    m = len(parent)
-    keep = np.ones(m, dtype=np.bool_)
-    host = np.full(m, -1, dtype=np.int64)
-    depth = np.zeros(m, dtype=np.int64)
-    for node in range(m - 2, -1, -1):
-        above = parent[node] if keep[parent[node]] else host[parent[node]]
-        host[node] = above
-        depth[node] = depth[above] + 1
-        if n_children[node] > 0:
-            near = min_gap >= 0 and height[above] - height[node] <= min_gap * height[above]
-            small = size[node] < min_size or n_children[node] == 1
-            keep[node] = not (near or small or depth[node] >= max_depth)
-    return keep, host
-
-
-@njit(cache=True)
-def _joined_lengths(parent, keep, length):
-    """Branch length of each node, with those of the nodes contracted right above it; unknown ones count 0."""
-    joined = length.copy()
-    for node in range(len(parent) - 2, -1, -1):
-        above = joined[parent[node]]
-        if not keep[parent[node]] and not np.isnan(above):
-            joined[node] = above if np.isnan(joined[node]) else joined[node] + above
-    return joined

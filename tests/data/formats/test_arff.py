@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from hyperclade.data.formats.arff import read_arff_features, read_hierarchical_arff
+from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
 from hyperclade.data.samples import data_home, load_imclef
 
 HEADER = "@relation r\n% note\n@attribute x numeric\n@attribute class hierarchical 1,1/2,1,1/3,4/5\n\n@DATA\n"
