@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
 
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
+_ENCODED = ("folder", "image table", "texts")
+_GIVE = "a feature file, a folder or Parquet file of images, or a text file"
 _SCALED = "scaled.npy"
 _FEW_PRECLUSTERS = 20
 _WIDE = 64  # characters of the table of scores, which are not to be cut short
@@ -78,6 +80,7 @@ def discover(
     from hyperclade.data.atomic import atomic_directory
     from hyperclade.data.columns import named_columns
     from hyperclade.data.embedding import embed_beside
+    from hyperclade.data.opening import what_is
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.progress import timed
     from hyperclade.report.cuts import Cuts
@@ -92,7 +95,7 @@ def discover(
     _check_target(target, source)
     with atomic_directory(target, overwrite=overwrite) as folder:
         embedded = None
-        if source is not None and _needs_encoder(source, encoder):
+        if source is not None and (encoder is not None or what_is(source, give=_GIVE) in _ENCODED):
             with timed(seconds, "embedding"):
                 embedded = target.with_name(f"{target.name}.{_EMBEDDED[0]}")
                 if embedded.exists() and not overwrite:
@@ -160,13 +163,6 @@ def discover(
     _print(summary, outcome.outline(), target)
 
 
-def _needs_encoder(source: Path, encoder: str | None) -> bool:
-    from hyperclade.data.opening import what_is
-
-    give = "a feature file, a folder or Parquet file of images, or a text file"
-    return encoder is not None or what_is(source, give=give) in ("folder", "image table", "texts")
-
-
 def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> "FeatureTable":
     from hyperclade.data.features import FeatureTable, files_beside, read_features
 
@@ -224,5 +220,5 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    saved = [MODEL] if (target / MODEL).exists() else []
-    on.print(f"\nWritten to {target}: {', '.join([*FILES, *saved])}")
+    written = [*FILES, *([MODEL] if (target / MODEL).exists() else [])]
+    on.print(f"\nWritten to {target}: {', '.join(written)}")

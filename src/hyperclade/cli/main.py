@@ -11,6 +11,7 @@ runs, so that `hyperclade --help` answers at once.
 import inspect
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -100,29 +101,28 @@ def _no_such(command: str) -> int:
     every = COMMANDS | systems.commands()
     begun = {name: about for name, about in every.items() if name.startswith(f"{command} ")}
     if begun:
-        print("\n".join([f"hyperclade {command} …", "", *_lines(begun)]))
+        print(f"hyperclade {command} …\n\n{_lines(begun)}")
     else:
         print(f"error: no command {command!r}; there are {', '.join(every)}", file=sys.stderr)
     return _WRONG_USE
 
 
 def _help() -> str:
-    commands = "\n".join(_lines(COMMANDS | systems.commands()))
     return f"""usage: hyperclade COMMAND …
 
 Find the hierarchy in unlabelled data, and learn from it.
 
 commands:
-{commands}
+{_lines(COMMANDS | systems.commands())}
 
 hyperclade COMMAND --help   options of a command
 hyperclade --version        version of this installation
 HYPERCLADE_DEBUG=1          show the traceback of an error"""
 
 
-def _lines(commands: dict[str, str]) -> list[str]:
+def _lines(commands: dict[str, str]) -> str:
     width = max(map(len, commands))
-    return [f"  {command:<{width}}  {about}" for command, about in commands.items()]
+    return "\n".join(f"  {command:<{width}}  {about}" for command, about in commands.items())
 
 
 def _parse(function: Callable[..., None], command: str, arguments: list[str]) -> dict[str, Any]:
@@ -143,20 +143,16 @@ def _parse(function: Callable[..., None], command: str, arguments: list[str]) ->
 
 def _with_underscores(argument: str) -> str:
     """`--batch-size=9` as `--batch_size=9`; other arguments as they are."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument.partition("=")
-    return "--" + name[2:].replace("-", "_") + equals + value
+    return re.sub(r"(?<=^--)[^=]*", lambda name: name[0].replace("-", "_"), argument)
 
 
 def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":
     import docstring_parser
     from jsonargparse import ActionYesNo, ArgumentParser
 
-    documented = docstring_parser.parse(inspect.getdoc(function) or "")
-    about = {parameter.arg_name: parameter.description for parameter in documented.params}
-    told = documented.description
-    parser = ArgumentParser(prog=f"hyperclade {command}", description=told, exit_on_error=False)
+    told = docstring_parser.parse(inspect.getdoc(function) or "")
+    about = {parameter.arg_name: parameter.description for parameter in told.params}
+    parser = ArgumentParser(prog=f"hyperclade {command}", description=told.description, exit_on_error=False)
     parameters = inspect.signature(function).parameters
     handled: set[str | int] = set()
     if any(is_dataclass(parameter.annotation) for parameter in parameters.values()):

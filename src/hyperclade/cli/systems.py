@@ -56,12 +56,8 @@ def system_of(name: str) -> System:
 
 def commands() -> dict[str, str]:
     """What each command does, by its two words: those of systems that can do it."""
-    return {
-        f"{verb} {name}": system_of(name).about[verb]
-        for verb in _VERBS
-        for name in SYSTEMS
-        if verb in system_of(name).about
-    }
+    about = {name: system_of(name).about for name in SYSTEMS}
+    return {f"{v} {name}": told[v] for v in _VERBS for name, told in about.items() if v in told}
 
 
 def command(words: str) -> Callable[..., None]:
@@ -78,7 +74,7 @@ def is_command(words: str) -> bool:
 
 
 def read_config(words: str, names: list[str]) -> dict[str, Any]:
-    """Settings of YAML files, or of presets of a command's system by their names; later ones over earlier."""
+    """`learning.settings.read_configs`, of the presets of a command's system."""
     from hyperclade.learning.settings import read_configs
 
     return read_configs(names, system_of(_ALIASES.get(words, words).split()[1]).package, option="--config")
@@ -166,10 +162,8 @@ def _reproduce(system: System) -> Callable[..., None]:
         _show(shown, width=_WIDTH)
         on.print(f"\nWritten to {Path(out) / plan.record}")
 
-    usual = {
-        **{"systems": (list[str] | None, None), "seeds": (list[int], list(system.seeds))},
-        **{"settings": (str | None, None), "jobs": 1, "device": "auto"},
-    }
+    usual: dict[str, Any] = {"systems": (list[str] | None, None), "seeds": (list[int], list(system.seeds))}
+    usual |= {"settings": (str | None, None), "jobs": 1, "device": "auto"}
     return _made(reproduce, [system.plan], {"out": str}, options, usual)
 
 

@@ -230,13 +230,7 @@ def recipe_from(kind: type[Part], given: Mapping[str, Any]) -> Part:
     7
     >>> recipe_from(Recipe, {"trainig": {"epochs": 3}})
     Traceback (most recent call last):
-    >>> from hyperclade.selflabel.config import Recipe
-    >>> recipe_from(Recipe, {"system": {"n_clusters": 7}}).system.n_clusters
-    7
-    >>> recipe_from(Recipe, {"trainig": {"epochs": 3}})
-    Traceback (most recent call last):
     ...
-    ValueError: a recipe has no part 'trainig'; it has system, encoders, training, seed
     ValueError: a recipe has no part 'trainig'; it has system, encoders, training, seed
     """
     kinds = parts_of(kind)
