@@ -5,9 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 CORE := .venv-core/bin
-CORE_TESTS := $(addprefix tests/,test_core_alone.py transport metrics report data \
+CORE_TESTS := $(addprefix tests/,test_core_alone.py test_environment.py test_progress.py transport metrics report data \
 	$(addprefix hierarchy/test_,precluster.py portability.py shhc.py) \
-	$(addprefix cli/test_,main.py discover.py assign.py))
+	$(addprefix cli/test_,console.py main.py discover.py assign.py))
 # Compiled Python files are made for the modules that are used.
 PIP_INSTALL := pip install --disable-pip-version-check --quiet --no-compile -c constraints.txt
 

@@ -75,13 +75,6 @@ def test_texts_are_shown_as_they_are_however_narrow(monkeypatch, capsys):
     assert console.console(90).width == 200
 
 
-def test_lists_go_to_standard_error(capsys):
-    console.listed("2 classes without samples:", ["a", "b"], most=1)
-    console.listed("nothing:", [])
-    printed = capsys.readouterr()
-    assert printed.out == "" and printed.err == "2 classes without samples:\n  a\n  … and 1 more\n"
-
-
 def test_tables_have_names_to_the_left_and_numbers_to_the_right(capsys):
     on = Console(width=40, color_system=None)
     on.print(console.table(("model", "NMI"), [("a", 0.5), ("longer one", 10.25)]))

@@ -123,11 +123,11 @@ def test_a_folder_is_for_one_comparison(work, tmp_path):
     compare(Plan([run_of("a")], work, claim={"data": "x", "sizes": (1, 2)}), out, say=str)
     assert json.loads((out / COMPARISON).read_text()) == {"data": "x", "sizes": [1, 2]}
     compare(Plan([run_of("b")], work, claim={"data": "x", "sizes": (1, 2)}), out, say=str)
-    with pytest.raises(ValueError, match=r"compares something else \(other sizes\)"):
+    with pytest.raises(ValueError, match="holds a comparison with another sizes; choose another --out"):
         compare(Plan([run_of("c")], work, claim={"data": "x", "sizes": (1, 3)}), out, say=str)
     with pytest.raises(ValueError, match="holds no comparison"):
         compare(Plan([run_of("c")], work, claim={"data": "x"}), out / "a", say=str)
-    with pytest.raises(ValueError, match="not an empty folder"):
+    with pytest.raises(ValueError, match="is a file; choose a folder"):
         compare(Plan([run_of("c")], work, claim={"data": "x"}), out / COMPARISON, say=str)
     assert work.asked == ["a", "b"]
 
