@@ -73,10 +73,9 @@ def class_positions(
 
     Two leaves whose lowest common ancestor has s leaves are as far apart as if it lay at distance
     r = radius · (1 − log 2s / log 2k) from the origin: their directions have cosine 1 − exp(−2r). Such
-    cosines are a Gram matrix G for every tree, and the directions are the rows of its root √G, which
-    changes little
-    where a tree changes little: heads need not learn renewed positions from the start. Exact for k ≤ dim;
-    more classes are projected at random, which keeps distances up to a factor of about 1 ± 1/√dim.
+    cosines are a Gram matrix G for every tree, and the directions are the rows of its root √G, which changes
+    little where a tree changes little: heads need not learn renewed positions from the start. Exact for
+    k ≤ dim; more classes are projected at random, which keeps distances up to a factor of about 1 ± 1/√dim.
 
     Args:
         tree: over the k classes.
