@@ -5,8 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 CORE := .venv-core/bin
-CORE_TESTS := $(addprefix tests/,test_core_alone.py test_environment.py test_progress.py transport metrics report data \
-	$(addprefix hierarchy/test_,precluster.py portability.py shhc.py) \
+# Those that meet what the core does without torch; the others of the core have no part in that.
+CORE_TESTS := $(addprefix tests/,test_core_alone.py test_environment.py test_progress.py transport metrics data \
+	$(addprefix hierarchy/test_,precluster.py portability.py) \
 	$(addprefix cli/test_,console.py main.py discover.py assign.py))
 # Compiled Python files are made for the modules that are used.
 PIP_INSTALL := pip install --disable-pip-version-check --quiet --no-compile -c constraints.txt

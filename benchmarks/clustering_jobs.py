@@ -9,11 +9,11 @@ from unittest import mock
 
 import numpy as np
 
+from clustering_baselines import random_tree
 from clustering_data import load
 from clustering_methods import METHODS, link
 from hyperclade import SHHC, Tree, dasgupta_cost
 from hyperclade.hierarchy.cost import cost_lower_bound, normalised_score, random_cost
-from hyperclade.hierarchy.linkage import random_tree
 from hyperclade.hierarchy.search import improve
 from hyperclade.hierarchy.similarity import FeatureSimilarity, similarity_of
 from hyperclade.metrics.dendrograms import dendrogram_purity

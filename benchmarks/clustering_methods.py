@@ -11,8 +11,8 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
+from clustering_baselines import bisecting_kmeans_tree, random_tree
 from hyperclade import SHHC, HypHC, Tree, UFit
-from hyperclade.hierarchy.linkage import bisecting_kmeans_tree, random_tree
 from hyperclade.trees.tree import canonical_order
 
 COMPLETE_GRAPH_ROWS = 2000  # up to which Paris also runs on all pairs

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_iris, load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from trial_trees import random_tree
 
 from hyperclade.hierarchy import hyphc
 from hyperclade.hierarchy.hyphc import HypHC, fit_directions, merge_cost, triple_loss
-from hyperclade.hierarchy.linkage import Linkage, random_tree
+from hyperclade.hierarchy.linkage import Linkage
 from hyperclade.hierarchy.similarity import Similarity, similarity_of
 from hyperclade.trees.layout import decode_ball
 

@@ -1,18 +1,11 @@
-"""Linkage against SciPy's, bisecting k-means against its definition, random trees against expectation."""
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 from sklearn.base import clone
-from sklearn.cluster import KMeans
-from sklearn.datasets import load_iris
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hyperclade.hierarchy.linkage import Linkage, bisecting_kmeans_tree, random_tree
-from hyperclade.trees.tree import Tree
+from hyperclade.hierarchy.linkage import Linkage
 
 
 @parametrize_with_checks([Linkage()])
@@ -70,45 +63,6 @@ def test_one_row_duplicates_and_extreme_lengths(method):
     X = np.random.default_rng(0).standard_normal((12, 3))
     lengths = 10.0 ** np.linspace(-150, 150, 12)[:, None]
     assert Linkage(method).fit(X * lengths).tree_.same_clades(Linkage(method).fit(X).tree_)
-
-
-def test_random_tree_expectation():
-    # Any two leaves' LCA has 2 + 2(n-2)/3 leaves on average.
-    n, draws = 12, 3000
-    rng = np.random.RandomState(0)
-    mean = np.mean([t.size[t.lca(3, 8)] for t in (random_tree(n, rng) for _ in range(draws))])
-    assert mean == pytest.approx(2 + 2 * (n - 2) / 3, abs=0.25)  # 5 standard errors
-    assert random_tree(50, 1) == random_tree(50, 1) != random_tree(50, 2)
-    assert random_tree(1).n_nodes == 1
-    with pytest.raises(ValueError, match="at least 1"):
-        random_tree(0)
-
-
-@given(n=st.integers(1, 40), seed=st.integers(0, 100), spread=st.sampled_from([0.0, 1e-12, 1.0, 1e100]))
-@settings(max_examples=40, deadline=None)
-def test_bisecting_kmeans_is_a_binary_tree_over_all_rows(n, seed, spread):
-    X = np.random.default_rng(seed).standard_normal((n, 3)).round(1) * spread
-    tree = bisecting_kmeans_tree(X, random_state=seed)
-    assert isinstance(tree, Tree) and tree.n_leaves == n and tree.is_binary
-
-
-def test_bisecting_kmeans_splits_like_kmeans():
-    X = load_iris().data
-    tree = bisecting_kmeans_tree(X, random_state=0, n_init=10, max_iter=100)
-
-    def inertia(sets):
-        return sum(((X[s] - X[s].mean(0)) ** 2).sum() for s in sets)
-
-    expected = KMeans(2, n_init=10, random_state=0).fit(X).inertia_
-    assert inertia([tree.leaves(v) for v in tree.children(tree.root)]) == pytest.approx(expected, rel=1e-6)
-    # Every split is a fixed point of Lloyd's algorithm: each row is nearest to its own side's mean.
-    for node in range(tree.n_leaves, tree.n_nodes):
-        sides = [tree.leaves(v) for v in tree.children(node)]
-        means = np.array([X[s].mean(0) for s in sides])
-        for own, rows in enumerate(sides):
-            gaps = ((X[rows][:, None] - means) ** 2).sum(2)
-            assert (gaps[:, own] <= gaps[:, 1 - own] + 1e-9).all()
-    assert tree == bisecting_kmeans_tree(X, random_state=0, n_init=10, max_iter=100)
 
 
 def test_estimators_can_be_cloned():

@@ -11,9 +11,10 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import squareform
 from sklearn.datasets import load_wine
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from trial_trees import random_tree
 
 from hyperclade.hierarchy import ufit
-from hyperclade.hierarchy.linkage import Linkage, random_tree
+from hyperclade.hierarchy.linkage import Linkage
 from hyperclade.hierarchy.ufit import UFit, single_linkage, soft_cost
 from hyperclade.trees.tree import Tree
 

@@ -16,6 +16,10 @@ def random_merges(n: int, rng: np.random.Generator) -> np.ndarray:
     return np.array(merges, dtype=np.int64).reshape(-1, 2)
 
 
+def random_tree(n: int, seed: int = 0) -> Tree:
+    return Tree.from_merges(random_merges(n, np.random.default_rng(seed)))
+
+
 def dense(weights: AnySimilarity) -> np.ndarray:
     """All pairwise similarities of rows `(n, n)`, diagonal zero, from their definitions."""
     item_of = weights.distinct.item_of

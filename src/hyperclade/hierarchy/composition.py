@@ -1,25 +1,49 @@
-"""One tree over all rows, from trees over pre-clusters, inside them and over equal rows; adding leaves."""
+"""One tree over all rows, from trees over pre-clusters, inside them and over equal rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from hyperclade.hierarchy.rows import Distinct
-from hyperclade.hierarchy.search import improve
-from hyperclade.hierarchy.similarity import Similarity
+from hyperclade.environment import IntArray
+from hyperclade.hierarchy.search import merge_costs
+from hyperclade.hierarchy.similarity import AnySimilarity, GraphSimilarity, Similarity
 from hyperclade.trees.tree import Tree, canonical_order
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-_PASSES = 4  # over new leaves: where one belongs depends a little on where the others are
-_SETTLED = 1e-4  # of the cost: what a pass over all must gain to be followed by another
 _LEAST_HEIGHT = 1e-12
 _JUST_ABOVE = 1 + 2.0**-30
+
+
+@dataclass(frozen=True, eq=False)
+class Nested:
+    """A binary tree over parts and one inside each; or, without parts, a tree over all items.
+
+    top : (K-1, 2) int64, merges over the K parts, or over all items.
+    parts : K arrays of int64, the items of each part, or None.
+    subtrees : K arrays of int64, the merges over these.
+    """
+
+    top: IntArray
+    parts: list[IntArray] | None = None
+    subtrees: list[IntArray] = field(default_factory=list)
+
+    @cached_property
+    def part_of_item(self) -> IntArray:
+        """Part of each item, `(m,)`."""
+        assert self.parts is not None
+        part = np.empty(sum(map(len, self.parts)), dtype=np.int64)
+        for k, rows in enumerate(self.parts):
+            part[rows] = k
+        return part
+
+    def items(self, weights: AnySimilarity) -> Similarity:
+        """Similarity between the parts, or between all items."""
+        if self.parts is None:
+            return weights.items()
+        return weights.groups(self.part_of_item, len(self.parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,42 +58,31 @@ class Composed:
     item_node: IntArray
 
 
-def compose(
-    top: IntArray,
-    parts: list[IntArray] | None,
-    subtrees: list[IntArray] | None,
-    cross: FloatArray,
-    distinct: Distinct,
-    *,
-    least: float,
-    peak: float,
-) -> Composed:
+def compose(nested: Nested, items: Similarity, weights: AnySimilarity) -> Composed:
     """The tree over all rows, in canonical numbering, with heights.
 
     Parameters
     ----------
-    top : (K-1, 2) int64
-        Merges over the parts, or over all items.
-    parts, subtrees : K arrays of int64, or None
-        Items of each part, and the merges over these.
-    cross : (m-1,) float64
-        Similarity of all pairs of rows across each merge: subtree by subtree, then of `top`.
-    distinct : Distinct
-        Rows of the m items.
-    least : float
-        What sides without any similarity count as sharing, so that such a merge has a height too.
-    peak : float
-        The largest similarity there is, of equal rows: height 0.
+    nested : Nested
+    items : Similarity
+        Between its parts, or all items.
+    weights : similarity of the rows
     """
+    distinct = weights.distinct
     m = len(distinct)
-    if parts is None or subtrees is None:
-        merges, nodes = top, np.arange(2 * m - 1)
+    cross = [merge_costs(nested.top, items)[1]]
+    if nested.parts is None:
+        merges, nodes = nested.top, np.arange(2 * m - 1)
     else:
-        merges, nodes = _joined(top, parts, subtrees, m)
-    sizes = distinct.sizes.astype(np.float64)
-    heights = merge_heights(merges, cross, sizes, least, peak)
-    members, start = distinct.members
-    parent, root_of = _with_equal_rows(merges, members, start)
+        inner = zip(nested.subtrees, nested.parts, strict=True)
+        cross = [merge_costs(below, weights.items(part))[1] for below, part in inner] + cross
+        merges, nodes = _joined(nested.top, nested.parts, nested.subtrees, m)
+    # What sides without any similarity count as sharing, so that such a merge has a height too.
+    least = 0.25 if isinstance(weights, GraphSimilarity) else 1e-9
+    heights = merge_heights(
+        merges, np.concatenate(cross), distinct.sizes.astype(np.float64), least, items.peak
+    )
+    parent, root_of = _with_equal_rows(merges, *distinct.members)
     height = np.zeros(len(parent))
     height[root_of[m:]] = heights
     order = canonical_order(parent, height)
@@ -80,33 +93,44 @@ def compose(
     return Composed(tree, rank[root_of[nodes]])
 
 
-def with_leaves(
-    merges: IntArray, items: Similarity, old: IntArray, added: IntArray, *, settle: bool
-) -> IntArray:
-    """The tree with new items grafted on it, each on its best edge.
+def rows_by_label(labels: IntArray, k: int) -> list[IntArray]:
+    """Rows of each label in 0..k-1, ascending.
 
-    Parameters
-    ----------
-    merges : (k-1, 2) int64
-        Over the old items.
-    items : Similarity
-        Of old and new items together.
-    old : (k,) int64
-        Number among `items` of each old one.
-    added : (b,) int64
-        Numbers of the new ones.
-    settle : bool
-        Whether the old ones may then move where that pays.
+    >>> [rows.tolist() for rows in rows_by_label(np.array([1, 0, 1]), 2)]
+    [[1], [0, 2]]
     """
-    k, total = len(old), len(items)
-    if not len(added):
-        return np.r_[old, np.arange(total, 2 * total - 1)][merges]
-    node = np.r_[old, np.arange(total, total + k - 1)]
-    # First hung one above the other over the root, from where each then moves to its place.
-    roots = np.r_[node[-1], np.arange(total + k - 1, 2 * total - 2)]
-    chained = np.r_[node[merges].reshape(-1, 2), np.stack([roots, added], axis=1)]
-    grafted = improve(chained, items, max_passes=_PASSES, only=added)
-    return improve(grafted, items, tolerance=_SETTLED) if settle else grafted
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=k))[:-1])
+
+
+def cluster_roots(tree: Tree, labels: IntArray, k: int) -> IntArray:
+    """The node of the tree that holds exactly the rows of each label, `(k,)`.
+
+    >>> cluster_roots(Tree([4, 4, 5, 5, 6, 6, -1]), np.array([1, 1, 0, 0]), 2).tolist()
+    [5, 4]
+    """
+    in_order = labels[tree.leaf_order]
+    first = np.full(k, tree.n_leaves)
+    last = np.zeros(k, dtype=np.int64)
+    np.minimum.at(first, in_order, np.arange(tree.n_leaves))
+    np.maximum.at(last, in_order, np.arange(tree.n_leaves))
+    return tree.lca(tree.leaf_order[first], tree.leaf_order[last])
+
+
+@njit(cache=True)
+def larger_side(parent, size, n):
+    """The one of n leaves under each node that is reached by always taking the larger child, `(m,)`.
+
+    >>> larger_side(np.array([3, 3, 4, 4, -1]), np.array([1, 1, 1, 2, 3]), 3).tolist()
+    [0, 1, 2, 0, 0]
+    """
+    leaf = np.arange(parent.shape[0])
+    largest = np.zeros(parent.shape[0])
+    for node in range(parent.shape[0] - 1):
+        p = parent[node]
+        if size[node] > largest[p]:
+            largest[p] = size[node]
+            leaf[p] = leaf[node]
+    return leaf
 
 
 @njit(cache=True)
@@ -122,8 +146,10 @@ def merge_heights(merges, cross, sizes, least, peak):
         Similarity of all pairs across each merge.
     sizes : (k,) float64
         Rows in each item.
-    least, peak : float
-        See `compose`.
+    least : float
+        What sides without any similarity count as sharing.
+    peak : float
+        The largest similarity there is, of equal rows: height 0.
 
     >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([0.5, 0.5]), np.ones(3), 1e-9, 1.0).round(3)
     array([0.693, 1.386])

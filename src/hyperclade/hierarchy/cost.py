@@ -1,4 +1,4 @@
-"""Exact objectives of a tree: Dasgupta's cost, Moseley–Wang, Cohen-Addad, and the normalised score.
+"""Dasgupta's cost of a tree, exact, and the score that normalises it.
 
 All sums run over unordered pairs of rows; some public codes count every pair twice.
 """
@@ -79,42 +79,6 @@ def similarity_total(weights: AnySimilarity) -> float:
     equal = float((sizes * (sizes - 1)).sum()) / 2
     dense = 0.0 if weights.dense is None else weights.dense_weight * _feature_total(weights.dense)
     return weights.graph_total + equal + dense
-
-
-def moseley_wang_reward(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
-    """Moseley–Wang reward ``Σ_{i<j} w_ij (n − |lca(i, j)|)``, to be maximised.
-
-    Examples
-    --------
-    >>> tree = Tree.from_merges([[0, 1], [2, 3], [4, 5]])
-    >>> round(moseley_wang_reward(tree, [[1, 0], [1, 0], [0, 1], [0, 1]]), 6)
-    4.0
-    """
-    weights = _resolve(similarity, X)
-    return tree.n_leaves * similarity_total(weights) - dasgupta_cost(tree, X, weights)
-
-
-def cohen_addad_value(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> float:
-    """Cohen-Addad value ``Σ_{i<j} (1 − w_ij) |lca(i, j)|`` of the dissimilarities, to be maximised.
-
-    Examples
-    --------
-    >>> tree = Tree.from_merges([[0, 1], [2, 3], [4, 5]])
-    >>> round(cohen_addad_value(tree, [[1, 0], [1, 0], [0, 1], [0, 1]]), 6)
-    8.0
-    """
-    return unit_cost(tree) - dasgupta_cost(tree, X, similarity)
-
-
-def unit_cost(tree: Tree) -> float:
-    """Cost of the tree when all pairs are equally similar: ``(n³ − n) / 3`` for every binary tree.
-
-    Examples
-    --------
-    >>> unit_cost(Tree.from_merges([[0, 1], [2, 3], [4, 5]]))
-    20.0
-    """
-    return float(_unit_costs(tree)[-1])
 
 
 def random_cost(weights: AnySimilarity) -> float:

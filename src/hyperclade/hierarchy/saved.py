@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse
 
 from hyperclade.hierarchy.neighbours import NeighbourIndex
 from hyperclade.hierarchy.rows import Rows
-from hyperclade.hierarchy.similarity import FeatureSimilarity, GraphSimilarity
+from hyperclade.hierarchy.similarity import AnySimilarity, FeatureSimilarity, GraphSimilarity
 
-if TYPE_CHECKING:
-    from hyperclade.hierarchy.shhc import SHHC
+Model = TypeVar("Model")
+Arrays = dict[str, Any]
 
-FORMAT, FORMAT_VERSION = "hyperclade-shhc", 1
+_FORMAT, _VERSION = "hyperclade-shhc", 1
 _HEADER, _FEATURES, _SPARSE = "model.json", "features.npy", "features.npz"
 
 
-def save(model: SHHC, folder: Path) -> None:
-    """Write a fitted model to a new or empty folder.
+def save(folder: Path, X: Any, weights: AnySimilarity, header: dict[str, Any], arrays: Arrays) -> None:
+    """Write a fitted model to a new or empty folder: its rows, their similarity, and what else it needs.
 
     Raises
     ------
@@ -32,37 +33,30 @@ def save(model: SHHC, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    if scipy.sparse.issparse(model._X):
-        scipy.sparse.save_npz(folder / _SPARSE, model._X)
+    if scipy.sparse.issparse(X):
+        scipy.sparse.save_npz(folder / _SPARSE, X)
     else:
-        np.save(folder / _FEATURES, model._X, allow_pickle=False)
-    arrays: dict[str, Any] = {"labels": model.labels_, "top": model._top}
-    if model._parts is not None:
-        arrays["part_of_item"] = model._part_of_item
-        arrays["subtrees"] = np.concatenate(model._subtrees).reshape(-1, 2)
-    weights = model._weights
-    header: dict[str, Any] = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "hyperclade": version("hyperclade"),
-    }
+        np.save(folder / _FEATURES, X, allow_pickle=False)
+    header = {"format": _FORMAT, "version": _VERSION, "hyperclade": version("hyperclade"), **header}
     if isinstance(weights, GraphSimilarity):
         edges = weights.edges
         arrays |= {"edge_pointer": edges.indptr, "edge_index": edges.indices, "edge_weight": edges.data}
         arrays |= {"neighbours": weights.neighbours, "distances": weights.distances}
         header |= {"dense_weight": weights.dense_weight, "has_dense": weights.dense is not None}
-    parameters = model.get_params() | {"random_state": None, "progress": None}
-    header |= {"parameters": parameters, "seed": model._seed, "recall": model.recall_}
-    header |= {"metric": model.metric_, "seconds": model.timings_}
-    header |= {"names": getattr(model, "feature_names_in_", np.empty(0)).tolist()}
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     # Last, so that a folder without it is known to be unfinished.
     (folder / _HEADER).write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
 
 
-def load(kind: type[SHHC], folder: Path) -> SHHC:
+def load(folder: Path, restored: Callable[[dict[str, Any], Any, Arrays], Model]) -> Model:
     """The model that `save` wrote; features stay on disk, as a memory map.
+
+    Parameters
+    ----------
+    folder : Path
+    restored : callable
+        Makes the model of the header, the rows, and the arrays.
 
     Raises
     ------
@@ -75,60 +69,37 @@ def load(kind: type[SHHC], folder: Path) -> SHHC:
         raise ValueError(f"{folder} holds no saved model: there is no {_HEADER}") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{folder / _HEADER} is broken: {error}") from error
-    if header.get("format") != FORMAT or header.get("version") != FORMAT_VERSION:
+    if header.get("format") != _FORMAT or header.get("version") != _VERSION:
         raise ValueError(
             f"{folder} holds {header.get('format')!r} of version {header.get('version')!r}; "
-            f"this release reads {FORMAT!r} of version {FORMAT_VERSION}"
+            f"this release reads {_FORMAT!r} of version {_VERSION}"
         )
     try:
-        return _restored(kind(**header["parameters"]), header, folder)
+        if (folder / _SPARSE).exists():
+            X = scipy.sparse.load_npz(folder / _SPARSE)
+        else:
+            X = np.load(folder / _FEATURES, mmap_mode="r", allow_pickle=False)
+        paths = (path for path in folder.glob("*.npy") if path.name != _FEATURES)
+        arrays = {path.stem: np.load(path, allow_pickle=False) for path in paths}
+        return restored(header, X, arrays)
     except (OSError, EOFError, KeyError, ValueError, TypeError) as error:
         raise ValueError(f"the model in {folder} is incomplete or broken: {error}") from error
 
 
-def _restored(model: SHHC, header: dict[str, Any], folder: Path) -> SHHC:
-    def read(name: str) -> np.ndarray:
-        return np.load(folder / f"{name}.npy", allow_pickle=False)
-
-    sparse = (folder / _SPARSE).exists()
-    X = (
-        scipy.sparse.load_npz(folder / _SPARSE)
-        if sparse
-        else np.load(folder / _FEATURES, mmap_mode="r", allow_pickle=False)
+def graph_of(X: Any, header: dict[str, Any], arrays: Arrays) -> GraphSimilarity:
+    """The graph over the rows X of a saved model."""
+    rows = Rows(X, header["metric"])
+    distinct = rows.distinct
+    items = rows.at(distinct.first)
+    index = NeighbourIndex(items, recall=header["parameters"]["recall"], random_state=header["seed"])
+    index.recall_ = header["recall"]
+    edges = (arrays["edge_weight"], arrays["edge_index"], arrays["edge_pointer"])
+    return GraphSimilarity(
+        scipy.sparse.csr_matrix(edges, shape=(len(items), len(items))),
+        distinct,
+        dense=FeatureSimilarity.over(items, distinct) if header["has_dense"] else None,
+        dense_weight=header["dense_weight"],
+        index=index,
+        neighbours=arrays["neighbours"],
+        distances=arrays["distances"],
     )
-    model._seed, model.timings_ = header["seed"], header["seconds"]
-    model.n_features_in_ = X.shape[1]
-    if header["names"]:
-        model.feature_names_in_ = np.array(header["names"], dtype=object)
-    graph = None
-    if model.similarity == "knn":
-        rows = Rows(X, header["metric"])
-        distinct = rows.distinct
-        items = rows.at(distinct.first)
-        index = NeighbourIndex(items, recall=model.recall, random_state=model._seed)
-        index.recall_ = header["recall"]
-        m = len(items)
-        edges = scipy.sparse.csr_matrix(
-            (read("edge_weight"), read("edge_index"), read("edge_pointer")), shape=(m, m)
-        )
-        graph = GraphSimilarity(
-            edges,
-            distinct,
-            dense=FeatureSimilarity.over(items, distinct) if header["has_dense"] else None,
-            dense_weight=header["dense_weight"],
-            index=index,
-            neighbours=read("neighbours"),
-            distances=read("distances"),
-        )
-    model._compare(X, graph)
-    model._top = read("top")
-    model._parts = None
-    if (folder / "part_of_item.npy").exists():
-        model._set_parts(read("part_of_item"), read("subtrees"))
-        model._items = model._weights.groups(model._part_of_item, len(model._parts or []))
-    else:
-        model._items = model._weights.items()
-    model._finish()
-    model.labels_ = read("labels")
-    model._label_nodes()
-    return model

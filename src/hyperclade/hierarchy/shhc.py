@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse
-from numba import njit
-from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hyperclade.environment import device_of
+from hyperclade.environment import FloatArray, IntArray, device_of
+from hyperclade.hierarchy import saved
 from hyperclade.hierarchy.bisection import bisect
-from hyperclade.hierarchy.composition import Composed, compose, with_leaves
+from hyperclade.hierarchy.composition import (
+    Nested,
+    cluster_roots,
+    compose,
+    larger_side,
+    rows_by_label,
+)
 from hyperclade.hierarchy.cost import dasgupta_cost, normalised_score
+from hyperclade.hierarchy.insertion import Assignment, Neighbourhood, best_nodes, with_rows
 from hyperclade.hierarchy.linkage import TreeEstimator
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
 from hyperclade.hierarchy.rows import METRICS, Metric, Rows, as_array
-from hyperclade.hierarchy.search import best_grafts, improve, merge_cost, merge_costs
+from hyperclade.hierarchy.search import improve, merge_cost
 from hyperclade.hierarchy.similarity import (
     N_NEIGHBORS,
     AnySimilarity,
@@ -38,34 +44,9 @@ from hyperclade.hierarchy.threads import in_threads
 from hyperclade.trees.layout import ball_layout
 from hyperclade.trees.tree import Tree
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
 _FULL_RESOLUTION = 100_000  # distinct rows up to which "auto" gives each its own leaf from the start
 _THOROUGH = 5_000  # items up to which the search runs to the end, from several starts
 _ROWS_PER_CLUSTER = 200  # of the pre-clusters that "auto" makes above that
-_ORDINARY = 0.99  # share of the rows that are no outliers
-_NO_EDGES = scipy.sparse.csr_matrix((0, 0), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """Where new rows belong in a hierarchy, see `SHHC.assign`.
-
-    labels : (b,) int64, of the cluster.
-    confidence : (b,) float64 in [0, 1], share of the nearest rows that lie in that cluster, near ones
-        counting more.
-    outlier : (b,) bool, whether the row is farther from its neighbours than 99 % of the fitted rows are from
-        theirs.
-    nearest : (b,) int64, the nearest fitted row.
-    leaf : (b,) int64, the fitted row whose labels the new one has, in this cut and every other.
-    """
-
-    labels: IntArray
-    confidence: FloatArray
-    outlier: NDArray[np.bool_]
-    nearest: IntArray
-    leaf: IntArray
 
 
 class SHHC(TransformerMixin, TreeEstimator):
@@ -214,10 +195,9 @@ class SHHC(TransformerMixin, TreeEstimator):
         m = len(guide.rows)
         k = self._n_preclusters(m)
         if k is None:
-            self._parts = None
             with _Stage(self, "tree"):
                 self._items = self._weights.items()
-                self._top = self._solve(self._items, guide.items() if self._is_graph else None)
+                self._nested = Nested(self._solve(self._items, guide.items() if self._is_graph else None))
         else:
             with _Stage(self, "pre-clusters"):
                 from hyperclade.hierarchy.precluster import precluster
@@ -232,13 +212,13 @@ class SHHC(TransformerMixin, TreeEstimator):
                 )
                 # Without balance a pre-cluster may end up empty.
                 used, labels = np.unique(found.labels, return_inverse=True)
-                self._parts = _parts(labels, len(used))
+                parts = rows_by_label(labels, len(used))
             with _Stage(self, "tree"):
                 self._items = self._weights.groups(labels, len(used))
                 start = guide.groups(labels, len(used)) if self._is_graph else None
-                self._top = self._solve(self._items, start)
+                top = self._solve(self._items, start)
             with _Stage(self, "leaves"):
-                self._subtrees = self._solve_parts(guide)
+                self._nested = Nested(top, parts, self._solve_parts(parts, guide))
         with _Stage(self, "layout"):
             self._finish()
             self._set_own_labels()
@@ -276,14 +256,7 @@ class SHHC(TransformerMixin, TreeEstimator):
     def assign(self, X: Any, k: int | None = None) -> Assignment:
         """Labels of new rows as `predict` gives them, how sure they are, and which rows are out of place."""
         X = self._checked(X)
-        leaf, own = self._leaves(self._places(X)), self._labels(k)
-        labels = own[leaf]
-        index, reach = self._nearby
-        found, distance = index.of(index.rows.of(X), min(self.n_neighbors, len(index.rows)))
-        near = self._distinct.first[np.maximum(found, 0)]
-        weight = self._rank_weights(np.where(found >= 0, self._distinct.sizes[np.maximum(found, 0)], 0))
-        confidence = (weight * (own[near] == labels[:, None])).sum(axis=1) / weight.sum(axis=1)
-        return Assignment(labels, confidence, distance[:, -1] > reach, near[:, 0], leaf)
+        return self._neighbourhood.assignment(X, self._leaves(self._places(X)), self._labels(k))
 
     def transform(self, X: Any) -> FloatArray:
         """New rows in the ball, `(b, dim) float64`: on the leaves' radius, where they belong in the tree."""
@@ -313,33 +286,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         before = self._distinct
         stack = scipy.sparse.vstack if scipy.sparse.issparse(X) else np.vstack
         self._compare(stack([self._X, X]))
-        now = self._distinct
-        old = now.item_of[before.first]  # what the items are called now
-        is_new = np.ones(len(now), dtype=bool)
-        is_new[old] = False
-        added = np.flatnonzero(is_new)
-        if self._parts is None:
-            self._items = self._weights.items()
-            self._top = with_leaves(self._top, self._items, old, added, settle=settle)
-        else:
-            # The part that holds the place of an added item, or of the first of the rows equal to it.
-            part = self._part_of_item[before.item_of[leaf[now.first[added] - len(before.item_of)]]]
-            for k, own in enumerate(self._parts):
-                more = added[part == k]
-                rows = np.r_[old[own], more]
-                if len(more):
-                    self._subtrees[k] = with_leaves(
-                        self._subtrees[k],
-                        self._weights.items(rows),
-                        np.arange(len(own)),
-                        np.arange(len(own), len(rows)),
-                        settle=settle,
-                    )
-                self._parts[k] = rows
-            self._items = self._weights.groups(self._part_of_item, len(self._parts))
-            if settle:
-                self._top = improve(self._top, self._items)
-        self.__dict__.pop("_nearby_", None)
+        self._nested, self._items = with_rows(self._nested, self._weights, before, leaf, settle=settle)
         self._finish()
         self.labels_ = labels
         self._label_nodes()
@@ -347,22 +294,50 @@ class SHHC(TransformerMixin, TreeEstimator):
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted model to a new folder, as arrays and JSON; `load` reads it."""
-        from hyperclade.hierarchy.saved import save
-
         check_is_fitted(self)
-        save(self, Path(folder))
+        arrays: dict[str, Any] = {"labels": self.labels_, "top": self._nested.top}
+        if self._nested.parts is not None:
+            arrays["part_of_item"] = self._nested.part_of_item
+            arrays["subtrees"] = np.concatenate(self._nested.subtrees).reshape(-1, 2)
+        header = {
+            "parameters": self.get_params() | {"random_state": None, "progress": None},
+            "seed": self._seed,
+            "recall": self.recall_,
+            "metric": self.metric_,
+            "seconds": self.timings_,
+            "names": getattr(self, "feature_names_in_", np.empty(0)).tolist(),
+        }
+        saved.save(Path(folder), self._X, self._weights, header, arrays)
 
     @classmethod
-    def load(cls, folder: str | Path) -> SHHC:
+    def load(cls, folder: str | Path) -> Self:
         """The model that `save` wrote to a folder."""
-        from hyperclade.hierarchy.saved import load
-
-        return load(cls, Path(folder))
+        return saved.load(Path(folder), cls._restored)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+    @classmethod
+    def _restored(cls, header: dict[str, Any], X: Any, arrays: saved.Arrays) -> Self:
+        model = cls(**header["parameters"])
+        model._seed, model.timings_ = header["seed"], header["seconds"]
+        model.n_features_in_ = X.shape[1]
+        if header["names"]:
+            model.feature_names_in_ = np.array(header["names"], dtype=object)
+        model._compare(X, saved.graph_of(X, header, arrays) if model.similarity == "knn" else None)
+        model._nested = Nested(arrays["top"])
+        if "part_of_item" in arrays:
+            part = arrays["part_of_item"]
+            parts = rows_by_label(part, int(part.max()) + 1)
+            ends = np.cumsum([len(rows) - 1 for rows in parts])[:-1]
+            model._nested = Nested(arrays["top"], parts, np.split(arrays["subtrees"], ends))
+        model._items = model._nested.items(model._weights)
+        model._finish()
+        model.labels_ = arrays["labels"]
+        model._label_nodes()
+        return model
 
     @property
     def _is_graph(self) -> bool:
@@ -392,6 +367,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         own = {"cosine": "cosine", "euclidean": "euclidean"}.get(self.similarity, self.metric)
         self.metric_: Metric = self.metric or own or "euclidean"  # type: ignore[assignment]
         self._X = X
+        self.__dict__.pop("_neighbourhood", None)
         self._weights: AnySimilarity = graph or similarity_of(
             X,
             self.similarity,
@@ -466,9 +442,7 @@ class SHHC(TransformerMixin, TreeEstimator):
         )
         return found.merges
 
-    def _solve_parts(self, guide: FeatureSimilarity) -> list[IntArray]:
-        assert self._parts is not None
-        parts = self._parts
+    def _solve_parts(self, parts: list[IntArray], guide: FeatureSimilarity) -> list[IntArray]:
         done = [0]
 
         def solve(k: int, check: Callable[[], None]) -> IntArray:
@@ -487,22 +461,7 @@ class SHHC(TransformerMixin, TreeEstimator):
 
     def _finish(self) -> None:
         """Everything that follows from the merges: the tree over all rows, its layout, its cost."""
-        cross = [merge_costs(self._top, self._items)[1]]
-        if self._parts is not None:
-            cross = [
-                merge_costs(merges, self._weights.items(rows))[1]
-                for merges, rows in zip(self._subtrees, self._parts, strict=True)
-            ] + cross
-        least = 0.25 if self._is_graph else 1e-9
-        self._composed: Composed = compose(
-            self._top,
-            self._parts,
-            None if self._parts is None else self._subtrees,
-            np.concatenate(cross),
-            self._distinct,
-            least=least,
-            peak=self._items.peak,
-        )
+        self._composed = compose(self._nested, self._items, self._weights)
         self.tree_ = self._composed.tree
         self.node_embedding_ = ball_layout(self.tree_, self.dim)
         self.embedding_ = self.node_embedding_[: self.tree_.n_leaves]
@@ -510,33 +469,20 @@ class SHHC(TransformerMixin, TreeEstimator):
 
     def _set_own_labels(self) -> None:
         """Pre-clusters, or the coarsest layer, numbered in leaf order."""
-        if self._parts is None:
+        if self._nested.parts is None:
             self.labels_ = self.layers_[0]
             return
-        part = self._part_of_item[self._distinct.item_of]
+        part = self._nested.part_of_item[self._distinct.item_of]
         in_order = part[self.tree_.leaf_order]
-        number = np.empty(len(self._parts), dtype=np.int64)
-        number[in_order[np.flatnonzero(np.diff(in_order, prepend=-1))]] = np.arange(len(self._parts))
+        number = np.empty(len(self._nested.parts), dtype=np.int64)
+        number[in_order[np.flatnonzero(np.diff(in_order, prepend=-1))]] = np.arange(len(number))
         self.labels_ = number[part]
 
     def _label_nodes(self) -> None:
         self.n_clusters_ = int(self.labels_.max()) + 1
         self.cluster_embedding_ = self.node_embedding_[
-            _cluster_roots(self.tree_, self.labels_, self.n_clusters_)
+            cluster_roots(self.tree_, self.labels_, self.n_clusters_)
         ]
-
-    @property
-    def _part_of_item(self) -> IntArray:
-        assert self._parts is not None
-        part = np.empty(sum(map(len, self._parts)), dtype=np.int64)
-        for k, rows in enumerate(self._parts):
-            part[rows] = k
-        return part
-
-    def _set_parts(self, part_of_item: IntArray, subtrees: IntArray) -> None:
-        """Parts and the trees inside them, from the part of each item and all merges one after another."""
-        self._parts = _parts(part_of_item, int(part_of_item.max()) + 1)
-        self._subtrees = np.split(subtrees, np.cumsum([len(rows) - 1 for rows in self._parts])[:-1])
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -550,51 +496,27 @@ class SHHC(TransformerMixin, TreeEstimator):
 
     def _leaves(self, nodes: IntArray) -> IntArray:
         """The leaf under each node that is reached by always taking the larger child."""
-        rows = np.arange(self.tree_.n_leaves)
-        return _larger_side(self.tree_.parent, self.tree_.size, rows)[nodes]
+        return larger_side(self.tree_.parent, self.tree_.size, self.tree_.n_leaves)[nodes]
 
     def _places(self, X: Any) -> IntArray:
         """Node of `tree_` above which each new row makes the tree over the items cheapest.
 
         Of a row equal to a fitted one it is the leaf of that.
         """
-        weights = self._weights
-        if isinstance(weights, GraphSimilarity):
-            ties = weights.ties(X, self.n_neighbors)
-            if self._parts is not None:
-                part = self._part_of_item
-                pick = (np.ones(len(part), np.float32), (np.arange(len(part)), part))
-                ties = (ties @ scipy.sparse.csr_matrix(pick, shape=(len(part), len(self._parts)))).tocsr()
-            offsets, features = np.zeros(X.shape[0]), np.zeros((X.shape[0], 0), np.int32)
-            if weights.dense is not None:
-                offsets, features = weights.dense.of(X)
-                offsets = offsets * weights.dense_weight
-        else:
-            (offsets, features), ties = weights.of(X), _NO_EDGES
-        places = self._composed.item_node[best_grafts(self._top, self._items, offsets, features, ties)]
+        nodes = best_nodes(X, self._nested, self._items, self._weights, self.n_neighbors)
+        places = self._composed.item_node[nodes]
         twin = self._distinct.find(Rows(X))
         return np.where(twin >= 0, self._distinct.first[np.maximum(twin, 0)], places)
 
-    def _rank_weights(self, sizes: IntArray) -> FloatArray:
-        """What items of so many rows `(b, m)`, nearest first, weigh: the row of rank r < k ``1 − r/k``."""
-        k = min(self.n_neighbors, len(self._distinct.item_of))
-        last = np.minimum(np.cumsum(sizes, axis=1), k)
-        up_to = last - last * (last - 1) / (2 * k)
-        return np.diff(up_to, axis=1, prepend=0)
-
-    @property
-    def _nearby(self) -> tuple[NeighbourIndex, float]:
-        """Index of the items, and the squared distance of the farthest neighbour that most of them have."""
-        if "_nearby_" not in self.__dict__:
-            if isinstance(self._weights, GraphSimilarity):
-                index, distances = self._weights.index, self._weights.distances
-            else:
-                index = NeighbourIndex(self._guide().rows, recall=self.recall, random_state=self._seed)
-                distances = index.own(max(min(self.n_neighbors, len(index.rows) - 1), 0))[1]
-            assert index is not None and distances is not None
-            farthest = distances[:, -1] if distances.shape[1] else np.zeros(1)
-            self._nearby_ = index, float(np.quantile(farthest, _ORDINARY))
-        return self._nearby_
+    @cached_property
+    def _neighbourhood(self) -> Neighbourhood:
+        if isinstance(self._weights, GraphSimilarity):
+            index, distances = self._weights.index, self._weights.distances
+        else:
+            index = NeighbourIndex(self._guide().rows, recall=self.recall, random_state=self._seed)
+            distances = index.own(max(min(self.n_neighbors, len(index.rows) - 1), 0))[1]
+        assert index is not None and distances is not None
+        return Neighbourhood(index, distances, self._distinct, self.n_neighbors)
 
     def _report(self, stage: str, fraction: float) -> None:
         if self.progress is not None:
@@ -614,33 +536,3 @@ class _Stage:
     def __exit__(self, *error: object) -> None:
         self.model.timings_[self.name] = time.perf_counter() - self.start
         self.model._report(self.name, 1.0)
-
-
-def _parts(labels: IntArray, k: int) -> list[IntArray]:
-    """Rows of each label, ascending."""
-    return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=k))[:-1])
-
-
-@njit(cache=True)
-def _larger_side(parent, size, labels):
-    """Label of each node: that of its leaf reached by always taking the larger child."""
-    m = parent.shape[0]
-    label = np.empty(m, np.int64)
-    label[: labels.shape[0]] = labels
-    largest = np.zeros(m)
-    for node in range(m - 1):
-        p = parent[node]
-        if size[node] > largest[p]:
-            largest[p] = size[node]
-            label[p] = label[node]
-    return label
-
-
-def _cluster_roots(tree: Tree, labels: IntArray, k: int) -> IntArray:
-    """The node of the tree that holds exactly the rows of each label, `(k,)`."""
-    in_order = labels[tree.leaf_order]
-    first = np.full(k, tree.n_leaves)
-    last = np.zeros(k, dtype=np.int64)
-    np.minimum.at(first, in_order, np.arange(tree.n_leaves))
-    np.maximum.at(last, in_order, np.arange(tree.n_leaves))
-    return tree.lca(tree.leaf_order[first], tree.leaf_order[last])
