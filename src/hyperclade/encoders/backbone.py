@@ -22,16 +22,20 @@ def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Ba
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet, d = 1280; weights from a Python package), or a `transformers`
-        model: a name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
+    name : path
+        "efficientnet-lite0" (ImageNet, d = 1280; weights from a Python package), or a `transformers` model: a
+        name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
         "MIT/ast-finetuned-audioset-10-10-0.4593") or a local folder with a config, weights and a processor.
-    modality : "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the
-        Audio Spectrogram Transformer, as other models read waveforms.
+    modality : {"vision", "audio"}
+        "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the Audio
+        Spectrogram Transformer, as other models read waveforms.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model, weights missing from the checkpoint, or not a model of that modality.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model, weights missing from the checkpoint, or not a model of that modality.
 
     Examples
     --------
@@ -66,7 +70,10 @@ def backbone_from(blueprint: dict[str, Any]) -> "Backbone":
 class Tower(nn.Module):
     """A network behind the input that it was trained for: its channels in order, its size and range.
 
-    blueprint : what makes the same tower without its weights; texts, numbers, lists and dictionaries.
+    Parameters
+    ----------
+    blueprint : dict
+        What makes the same tower without its weights; texts, numbers, lists and dictionaries.
     """
 
     mean: Tensor

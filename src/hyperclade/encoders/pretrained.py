@@ -57,18 +57,22 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet, d = 1280), "all-minilm-l6-v2" (sentences, d = 384, unit length), or
-        a `transformers` image or text model: a hub name ("facebook/dinov2-small") or a local folder.
-        Image rows are the model's pooled output, the class token if the checkpoint lacks the pooler's
-        weights, or the mean over positions if the model has no pooler. Text rows are the mean over tokens,
-        or what the folder's sentence-transformers settings say.
+    name : path
+        "efficientnet-lite0" (ImageNet, d = 1280), "all-minilm-l6-v2" (sentences, d = 384, unit length), or a
+        `transformers` image or text model: a hub name ("facebook/dinov2-small") or a local folder. Image rows
+        are the model's pooled output, the class token if the checkpoint lacks the pooler's weights, or the
+        mean over positions if the model has no pooler. Text rows are the mean over tokens, or what the
+        folder's sentence-transformers settings say.
     device : "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1" …
-    kind : which half of a model for both (CLIP, SigLIP …); images by default.
+    kind : {"image", "text"}, optional
+        Which half of a model for both (CLIP, SigLIP …); images by default.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model or device, weights missing from the checkpoint, or not an image or text model.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model or device, weights missing from the checkpoint, or not an image or text model.
 
     Examples
     --------

@@ -26,16 +26,20 @@ def load_pyramid(name: str | os.PathLike, *, frozen_norm: bool = True) -> "Pyram
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet; weights from a Python package), or a `transformers` model with a
+    name : path
+        "efficientnet-lite0" (ImageNet; weights from a Python package), or a `transformers` model with a
         backbone of several strides (ResNet, ConvNeXt, HGNet, Swin): a name on the Hugging Face hub or a local
         folder with a config, weights and an image processor, whose normalisation is kept.
-    frozen_norm : keep the pretrained statistics of batch norms in training too, as the few large images of a
-        batch say little; their scales and offsets learn all the same.
+    frozen_norm : bool
+        Keep the pretrained statistics of batch norms in training too, as the few large images of a batch say
+        little; their scales and offsets learn all the same.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model, weights missing from the checkpoint, or no maps of several strides.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model, weights missing from the checkpoint, or no maps of several strides.
 
     Examples
     --------

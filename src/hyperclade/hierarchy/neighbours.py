@@ -37,7 +37,7 @@ class NeighbourIndex:
     recall : float in (0, 1]
         Share of the true neighbours to be found, on a sample, where not all pairs are compared.
     random_state : int
-        Of the inverted lists' k-means.
+        Seed of the inverted lists' k-means.
 
     Attributes
     ----------

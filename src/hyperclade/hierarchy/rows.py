@@ -46,8 +46,12 @@ def as_array(X: Any) -> Any:
 class Frame:
     """What prepares a row for the Euclidean metric: ``(x − centre) / spread``.
 
-    centre : (d,) float64, the mean row; 0 for sparse rows, which centring would make dense.
-    spread : float, root mean square distance of the rows from the centre.
+    Attributes
+    ----------
+    centre : (d,) float64
+        The mean row; 0 for sparse rows, which centring would make dense.
+    spread : float
+        Root mean square distance of the rows from the centre.
     """
 
     centre: NDArray[np.float64]
@@ -66,7 +70,7 @@ class Rows:
         row is 0. "euclidean": rows are moved to their mean and scaled by one number, so that their root mean
         square length is one.
     frame : Frame, optional
-        Of other rows, to be prepared likewise; default: made of these.
+        Frame of other rows, to be prepared likewise; default: made of these.
     index : (m,) int64, optional
         Rows of X to see, in this order; default all.
 
@@ -126,8 +130,7 @@ class Rows:
         return block
 
     def sketch(self, rows: slice | IntArray) -> NDArray[np.float64]:
-        """Prepared rows, `(b, min(d, 512)) float64`: of wide sparse rows a projection that nearly keeps
-        products.
+        """Prepared rows, `(b, min(d, 512)) float64`; wide sparse ones projected, which nearly keeps products.
 
         Each column goes with random signs to four of 512 places (a sparse Johnson–Lindenstrauss transform,
         Kane & Nelson 2014), by its number alone.
@@ -167,8 +170,7 @@ class Rows:
         return scipy.sparse.csr_matrix((signs.ravel(), places.ravel(), pointer), shape=(d, _SKETCH))
 
     def whole(self, rows: slice | IntArray) -> NDArray[np.int32]:
-        """Prepared rows (wide ones sketched) as whole numbers, `(b, d) int32`, of typical length 1,000 to
-        2,000."""
+        """Prepared rows (wide ones sketched) as whole numbers, `(b, d) int32`, some 1,000 to 2,000 long."""
         if self.metric == "cosine":
             return whole_directions(self.directions(rows))
         block = self.sketch(rows)
@@ -264,9 +266,14 @@ class Rows:
 class Distinct:
     """Groups of equal rows, here called items.
 
-    first : (m,) int64, the first row of each item, items in an order of their content.
-    item_of : (n,) int64, item of each row.
-    keys : (2, m) uint64, ascending, of the items' content; to find equal rows by.
+    Attributes
+    ----------
+    first : (m,) int64
+        The first row of each item, items in an order of their content.
+    item_of : (n,) int64
+        Item of each row.
+    keys : (2, m) uint64
+        Ascending, of the items' content; to find equal rows by.
     """
 
     first: IntArray

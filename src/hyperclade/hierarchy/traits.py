@@ -57,7 +57,7 @@ def name_by_features(
     Raises
     ------
     ValueError
-        If rows are not one a leaf, names not one a column, or a node is none or not below its `within`.
+        If rows are not one per leaf, names not one per column, or a node is none or not below its `within`.
 
     Examples
     --------
@@ -100,7 +100,8 @@ def label_mix(tree: Tree, labels: ArrayLike, nodes: ArrayLike, *, most: int = 2)
     Parameters
     ----------
     tree : Tree over n leaves
-    labels : n values, None or NaN where unknown; such rows do not count.
+    labels : array-like
+        n values, None or NaN where unknown; such rows do not count.
     nodes : k int
     most : int
         Labels named for a node; those below 5 % are left out after the first.

@@ -69,7 +69,8 @@ def block_score_spread(similarity: ArrayLike) -> float:
 
     Returns
     -------
-    float, 0 where every order scores 0.
+    float
+        0 where every order scores 0.
 
     Examples
     --------
