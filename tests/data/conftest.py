@@ -2,11 +2,12 @@
 
 import pytest
 
-from generated_media import write_media
-
 
 @pytest.fixture(scope="package")
 def films(tmp_path_factory):
+    pytest.importorskip("av")  # the core alone has none
+    from generated_media import write_media
+
     folder = tmp_path_factory.mktemp("films")
     (folder / "owls").mkdir()
     write_media(folder / "owls" / "a.mp4", seconds=3.0, size=(32, 32))

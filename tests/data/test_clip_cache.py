@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("av")
+
 from hyperclade.data import clip_cache, media
 from hyperclade.data.clip_cache import cache_clips, skipped_clips
 from hyperclade.data.clips import read_clip_table
