@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from hyperclade.environment import IntArray
 from hyperclade.hierarchy.search import dot
 from hyperclade.hierarchy.similarity import Similarity
 
@@ -16,7 +16,7 @@ _RESTART_BELOW = 64  # items: small nodes are cheap enough to try several starts
 _RESTARTS = 4
 
 
-def bisect(similarity: Similarity, *, seed: int = 0) -> NDArray[np.int64]:
+def bisect(similarity: Similarity, *, seed: int = 0) -> IntArray:
     """Binary tree by recursive bisection on feature sums.
 
     A node of n rows is split into sides l, r so that ``W_l (n − ⅔n_l) + W_r (n − ⅔n_r)`` is large, W being

@@ -14,10 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.environment import IntArray
 from hyperclade.hierarchy.rows import Rows
 from hyperclade.hierarchy.threads import in_threads
-
-IntArray = NDArray[np.int64]
 
 DEFAULT_RECALL = 0.98
 _EXACT = 20_000  # rows up to which all pairs are compared

@@ -17,7 +17,8 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from hyperclade.environment import FloatArray, IntArray
+
 Metric = Literal["euclidean", "cosine"]
 
 METRICS = ("euclidean", "cosine")
@@ -54,7 +55,7 @@ class Frame:
         Root mean square distance of the rows from the centre.
     """
 
-    centre: NDArray[np.float64]
+    centre: FloatArray
     spread: float
 
 
@@ -122,7 +123,7 @@ class Rows:
             block -= self.frame.centre / self.frame.spread
         return block.astype(dtype, copy=False)
 
-    def directions(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def directions(self, rows: slice | IntArray) -> FloatArray:
         """Prepared rows (wide ones sketched) scaled to length one, `(b, d) float64`; zero rows stay zero."""
         block = self.sketch(rows)
         if self.metric == "euclidean" or self.is_wide:
@@ -149,7 +150,7 @@ class Rows:
         """Numbers a row has, once sketched."""
         return _SKETCH if self.is_wide else self.shape[1]
 
-    def squares(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def squares(self, rows: slice | IntArray) -> FloatArray:
         """Squared lengths of prepared rows, `(b,) float64`."""
         if self.is_sparse:
             return np.asarray(self.sparse(rows).power(2).sum(axis=1)).ravel()
@@ -254,7 +255,7 @@ class Rows:
     def _sparse(self, rows: slice | IntArray) -> scipy.sparse.csr_matrix:
         return self.X[rows if self.index is None else self.index[rows]].astype(np.float64)
 
-    def _values(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def _values(self, rows: slice | IntArray) -> FloatArray:
         """Rows as they are, `(b, d) float64`, C-ordered, in memory of their own."""
         if self.is_sparse:
             return self._sparse(rows).toarray()
@@ -301,7 +302,7 @@ class Distinct:
         return np.argsort(self.item_of, kind="stable"), np.r_[0, np.cumsum(self.sizes)]
 
 
-def whole_directions(block: NDArray[np.float64]) -> NDArray[np.int32]:
+def whole_directions(block: FloatArray) -> NDArray[np.int32]:
     """Unit rows `(b, d)` as whole numbers; inner products and squared distances of two are exact in float32.
 
     >>> whole_directions(np.array([[0.6, 0.8], [0.0, 0.0]])).tolist()
@@ -329,7 +330,7 @@ def _power_above(largest: float) -> float:
     return 2.0 ** min(max(int(np.frexp(largest)[1]), -1000), 1023) if largest > 0 else 1.0
 
 
-def _limit_lengths(block: NDArray[np.float64], longest: float) -> None:
+def _limit_lengths(block: FloatArray, longest: float) -> None:
     length = np.sqrt(_squares(block))
     block *= np.where(length > longest, longest / np.where(length > 0, length, 1), 1.0)[:, None]
 

@@ -28,13 +28,12 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.graphs import group_graph, neighbour_graph, part_graph
 from hyperclade.hierarchy.kernel_features import KernelFeatures
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
 from hyperclade.hierarchy.rows import Distinct, Metric, Rows, scale_to_unit
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 SimilarityName = Literal["knn", "cosine", "euclidean", "softmax"]
 
 SIMILARITIES = ("knn", "cosine", "euclidean", "softmax")

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.trees.tree import Tree
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _LEAST_DIFFERENCE = 0.3  # standard deviations; between Cohen's "small" and "medium" effects
 _LEAST_OF_LARGEST = 0.5  # of the largest difference, for another feature to be named beside it
