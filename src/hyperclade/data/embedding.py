@@ -18,6 +18,7 @@ from hyperclade.data.images import decode_images, image_folder, image_parquet
 from hyperclade.data.opening import what_is
 from hyperclade.data.store import claim, fingerprint, folder_fingerprint
 from hyperclade.data.texts import text_lines
+from hyperclade.environment import require
 from hyperclade.progress import Progress, tracked
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def embed_to_file(
     source = _Source(input, batch_size, columns)
     if encoder is None:
         encoder = "efficientnet-lite0" if source.kind == "image" else "all-minilm-l6-v2"
+    if isinstance(encoder, str):
+        require(f"encoder {encoder!r}", "torch")
     local = isinstance(encoder, str) and Path(encoder).is_dir()
     manifest = {
         "format": 1,
