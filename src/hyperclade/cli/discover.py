@@ -5,10 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from hyperclade.data.features import FeatureTable
+from typing import Any, Literal
 
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
 _ENCODED = ("folder", "image table", "texts")
@@ -102,6 +99,7 @@ def discover(
     from hyperclade.data.columns import named_columns
     from hyperclade.data.embedding import embed_beside
     from hyperclade.data.opening import what_is
+    from hyperclade.data.samples import read_or_sample
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.progress import timed
     from hyperclade.report.cuts import Cuts
@@ -127,7 +125,7 @@ def discover(
                     embed_beside(source, embedded, encoder, beside, **options)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
-                data = _read(source, embedded, beside)
+                data = read_or_sample(source, embedded, beside)
                 titles, named_by = named_columns(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
@@ -182,21 +180,6 @@ def discover(
                 if path.exists():
                     shutil.move(path, folder / name)
     _print(summary, outcome.outline(), target)
-
-
-def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> "FeatureTable":
-    from hyperclade.data.features import FeatureTable, files_beside, read_features
-
-    if source is None:
-        from hyperclade.data.samples import load_nouns
-
-        if any(beside.values()):
-            raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
-        sample = load_nouns()
-        return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
-    if embedded is None:
-        return read_features(source, **beside)
-    return read_features(embedded, **files_beside(beside))
 
 
 def _check_target(target: Path, source: Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperclade.data.arff import read_hierarchical_arff
+from hyperclade.data.features import FeatureTable, files_beside, read_features
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_images
 from hyperclade.data.masks import MaskedSet, masked_folder
@@ -103,6 +104,21 @@ def load_digits() -> Sample:
         label_names=np.array([str(name) for name in data.target_names]),
         description="Optical recognition of handwritten digits (UCI, CC BY 4.0), 8 × 8 pixels.",
     )
+
+
+def read_or_sample(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> FeatureTable:
+    """Features of a file, those that were embedded of it, or without a file the nouns.
+
+    `beside` names columns or files of its "labels", "names" and "ids", as `read_features` takes them.
+    """
+    if source is None:
+        if any(beside.values()):
+            raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
+        sample = load_nouns()
+        return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
+    if embedded is None:
+        return read_features(source, **beside)
+    return read_features(embedded, **files_beside(beside))
 
 
 def data_home() -> Path | None:
