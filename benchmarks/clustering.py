@@ -39,7 +39,7 @@ PACKAGES = (
 )  # fmt: skip
 EMBEDDINGS = ("nouns", "wordnet:5000:0", "cifar100", "mnist", "imclef07A:5000:0", "fsdd")
 GROWTH = (20_000, 40_000, 80_000, 160_000, 300_000, 320_000, 640_000, 1_000_000)
-#: What `determinism` times: options of SHHC, with rows a pre-cluster in place of their number.
+#: What `determinism` times: options of SHHC, with rows per pre-cluster in place of their number.
 VERSION_FITS: dict[str, dict[str, Any]] = {
     "cosine": {"n_clusters": None, "similarity": "cosine"},
     "cosine, pre-clusters": {"n_clusters": 20, "similarity": "cosine"},

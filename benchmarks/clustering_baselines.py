@@ -30,7 +30,7 @@ def bisecting_kmeans_tree(
     ----------
     X : (n, d) float
     random_state : int, RandomState or None
-        Of the k-means++ starts.
+        Seed of the k-means++ starts.
     n_init : int
         Starts per split; the split with the least within-cluster sum of squares counts.
     max_iter : int
@@ -38,7 +38,7 @@ def bisecting_kmeans_tree(
 
     Notes
     -----
-    O(n d) a split, hence O(n d log n) for balanced splits. Rows that no split can tell apart are halved.
+    O(n d) per split, hence O(n d log n) for balanced splits. Rows that no split can tell apart are halved.
     """
     X = check_array(X, dtype=np.float64, order="C")
     if n_init < 1 or max_iter < 1:

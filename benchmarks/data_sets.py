@@ -58,7 +58,7 @@ def wordnet() -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def cifar100_rows(split: str) -> pd.DataFrame:
-    """CIFAR-100, 100 images a class: columns image (encoded bytes), label, superclass.
+    """CIFAR-100, 100 images per class: columns image (encoded bytes), label, superclass.
 
     Raises
     ------

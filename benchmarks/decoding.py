@@ -1,4 +1,4 @@
-"""Clips a second of one core: one picture and one second of sound each, against ffmpeg on the same files.
+"""Clips per second of one core: one picture and one second of sound each, against ffmpeg on the same files.
 
     python benchmarks/decoding.py [--repeats 2] [--seconds 10]
 
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def measure(paths: list[Path], repeats: int) -> dict[str, Any]:
-    """Clips a second, the best of `repeats` passes over all files, and the ratios."""
+    """Clips per second, the best of `repeats` passes over all files, and the ratios."""
     middles = {path: max(stream.end for stream in probe(path) if stream) / 2 for path in paths}
     sounds = [read_clip(path).sound for path in paths]
 
@@ -81,7 +81,7 @@ def measure(paths: list[Path], repeats: int) -> dict[str, Any]:
     log_mel_rate = len(paths) / best(lambda: [log_mel(sound) for sound in sounds], repeats)
     return {
         "files": len(paths),
-        "seconds a file": round(2 * sum(middles.values()) / len(paths), 2),
+        "seconds per file": round(2 * sum(middles.values()) / len(paths), 2),
         "read_clip + log_mel": rate["ours"],
         "ffmpeg, whole file": rate["whole"],
         "ffmpeg, same clip": rate["same"],

@@ -49,7 +49,10 @@ HELD_OUT = {"validation": 0.3}
 class Section:
     """Tables of runs, each with the data sets that count.
 
-    tables : by their number in the paper; 0 for the choice of settings.
+    Attributes
+    ----------
+    tables : dict of int to Table
+        By their number in the paper; 0 for the choice of settings.
     """
 
     tables: dict[int, Table]

@@ -147,7 +147,7 @@ def relabelling(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
 
 
 def full_size(seeds: list[int], jobs: int) -> list[dict[str, Any]]:
-    """The full-size preset from media files, stopped in the middle and resumed: clips a second, memory."""
+    """The full-size preset from media files, stopped in the middle and resumed: clips per second, memory."""
     return [in_process("selflabel_jobs:full_size_run", cache=str(CACHE / "full-size"))]
 
 

@@ -28,7 +28,7 @@ def relabelling_cost(
 ) -> dict[str, Any]:
     """Seconds and memory to renew all labels of the full-size sHHC from stored features, and of an epoch.
 
-    The features are a mixture of Gaussians, 512 numbers a modality, as L3-Net gives. Heads are labelled one
+    The features are a mixture of Gaussians, 512 numbers per modality, as L3-Net gives. Heads are labelled one
     after the other, so a few are measured. Extraction and the epoch are estimated from a few steps of the
     full-size towers on inputs of the full size.
     """

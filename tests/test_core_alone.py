@@ -91,6 +91,15 @@ def test_commands_say_it_in_one_line():
     assert all(line.startswith("error: ") and line.endswith(INSTALL) for line in lines)
 
 
+def test_embedding_leaves_nothing_behind(tmp_path):
+    (tmp_path / "lines.txt").write_text("a\nb\n")
+    done = run(
+        f"print(main(['embed', {str(tmp_path / 'lines.txt')!r}, '--out', {str(tmp_path / 'x.npy')!r}]))"
+    )
+    assert done.stdout == "2\n" and done.stderr.strip().endswith(INSTALL), done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["lines.txt"]
+
+
 def test_where_torch_is_installed_the_core_still_leaves_it_alone():
     statement = (
         "import sys, numpy as np\nfrom hyperclade import SHHC\n"

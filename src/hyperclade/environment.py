@@ -31,7 +31,7 @@ def require(what: str, *modules: str) -> None:
     Parameters
     ----------
     what : str
-        That needs them.
+        What needs them.
     modules : str
         Names to import.
 

@@ -182,7 +182,7 @@ def test_bad_tables_and_settings_get_one_line(tree, table, options, named, tmp_p
 def test_samples_of_another_length(files, trained, tmp_path, capsys):
     (tmp_path / "x.csv").write_text("label,x\ndog,1\n")
     assert entry.main(["evaluate", "recognition", str(trained), "--data", str(tmp_path / "x.csv")]) == 2
-    assert "trained on 3 features a sample; these have 1" in capsys.readouterr().err
+    assert "trained on 3 features per sample; these have 1" in capsys.readouterr().err
 
 
 # ---- images and masks ----

@@ -8,7 +8,7 @@ from hyperclade.encoders.l3net import FULL, SMALL, L3Net
 
 
 def parameters(in_channels, channels):
-    """Weights of two 3×3 convolutions without bias a block, and two numbers a channel and normalisation."""
+    """Weights of two 3×3 convolutions without bias per block, two numbers per channel and normalisation."""
     total = 0
     for width in channels:
         total += 9 * in_channels * width + 9 * width * width + 4 * width

@@ -98,7 +98,7 @@ def test_report_holds_every_measure(taxonomy, seed):
 def test_the_two_violations_by_hand():
     scores = [[0.2, 0.3, 0.1], [0.9, 0.5, 0.5]]  # a < b, the rest in order
     assert multilabel.constraint_violation(scores, CHAIN) == 1 / 4
-    assert multilabel.constraint_violation_closure(scores, CHAIN) == 1 / 12  # of 2 + 1 + 3 pairs a sample
+    assert multilabel.constraint_violation_closure(scores, CHAIN) == 1 / 12  # of 2 + 1 + 3 pairs per sample
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_costs(trained, pixel_module):
 
 
 def test_samples_of_another_kind(trained, pixel_module):
-    with pytest.raises(ValueError, match="on 6 features a sample; these have 9"):
+    with pytest.raises(ValueError, match="on 6 features per sample; these have 9"):
         predict_scores(trained, planted_features(d=9).inputs)
     with pytest.raises(ValueError, match="trained on features; these samples are images"):
         predict_scores(trained, planted_images().inputs)

@@ -121,7 +121,7 @@ def test_dendrogram_lines_join_and_deepen(tree):
 
 
 def test_positions_must_be_one_a_leaf():
-    with pytest.raises(ValueError, match="one position a leaf, 4"):
+    with pytest.raises(ValueError, match="one position per leaf, 4"):
         dendrogram(FOUR, [0, 1, 2])
 
 
@@ -155,9 +155,9 @@ def test_a_centroid_of_zeros_is_like_no_other():
     ("features", "labels", "k", "message"),
     [
         (np.ones(3), None, None, r"shape \(n, d\)"),
-        (np.ones((3, 2)), None, 4, "one row a cluster, 4; got 3"),
-        (np.ones((3, 2)), [0, 1], None, "one integer a row, 3"),
-        (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "one integer a row, 3"),
+        (np.ones((3, 2)), None, 4, "one row per cluster, 4; got 3"),
+        (np.ones((3, 2)), [0, 1], None, "one integer per row, 3"),
+        (np.ones((3, 2)), [0.0, 1.0, 1.0], None, "one integer per row, 3"),
         (np.ones((3, 2)), [0, 1, 5], 4, r"0\.\.3, .* got 0\.\.5"),
         (np.ones((3, 2)), [0, 1, -2], None, r"0\.\.1, .* got -2\.\.1"),
         (np.ones((3, 2)), [0, 0, 2], None, r"1 clusters have no rows \(first: 1\)"),
@@ -269,9 +269,9 @@ def test_matrices_of_one_and_two(tmp_path, k):
 
 def test_nothing_is_written_when_something_is_wrong(tmp_path):
     (tmp_path / "a.png").write_bytes(b"old")
-    with pytest.raises(ValueError, match="one name a cluster, 4; got 1"):
+    with pytest.raises(ValueError, match="one name per cluster, 4; got 1"):
         draw_cluster_similarity(FOUR, tmp_path / "a.png", np.eye(4), names=["x"])
-    with pytest.raises(ValueError, match="one row a cluster, 4; got 3"):
+    with pytest.raises(ValueError, match="one row per cluster, 4; got 3"):
         draw_cluster_similarity(FOUR, tmp_path / "a.png", np.eye(3))
     with pytest.raises(ValueError, match=r"end in .png, .pdf or .svg"):
         draw_cluster_similarity(FOUR, tmp_path / "a.jpeg", np.eye(4))
@@ -285,7 +285,7 @@ def test_nothing_is_written_when_something_is_wrong(tmp_path):
 
 
 def flat_pictures(k, count=3, seed=0):
-    """Pictures in one colour a cluster, far from white, (k, count, 3, 4, 4)."""
+    """Pictures in one colour per cluster, far from white, (k, count, 3, 4, 4)."""
     colours = np.random.default_rng(seed).permutation(200)[: 3 * k].reshape(k, 1, 3, 1, 1) + 20
     return np.broadcast_to(colours, (k, count, 3, 4, 4)).astype(np.uint8)
 
@@ -444,7 +444,7 @@ def test_exemplars_are_found_in_blocks(monkeypatch):
 def test_exemplars_refuse():
     with pytest.raises(ValueError, match="count must be at least 1"):
         nearest_exemplars(np.eye(2), [0, 1], count=0)
-    with pytest.raises(ValueError, match="items must be one a row, 2"):
+    with pytest.raises(ValueError, match="items must be one per row, 2"):
         nearest_exemplars(np.eye(2), [0, 1], items=[1])
 
 
@@ -461,9 +461,9 @@ def test_clusters_are_described_by_their_classes():
     assert describe_clusters(clusters, classes, names, most=1)[1] == "naïve $ (67 %)"
     with pytest.raises(ValueError, match=r"0\.\.1, as many as class_names"):
         describe_clusters(clusters, classes, names[:2])
-    with pytest.raises(ValueError, match="one integer a sample"):
+    with pytest.raises(ValueError, match="one integer per sample"):
         describe_clusters([0], [0.5], names)
-    with pytest.raises(ValueError, match="one integer a row, 1"):
+    with pytest.raises(ValueError, match="one integer per row, 1"):
         describe_clusters([0, 1], [0], names)
 
 

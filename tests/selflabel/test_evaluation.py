@@ -43,7 +43,7 @@ def trained(tmp_path_factory):
 
 def test_the_ceiling_of_equal_clusters():
     classes = np.repeat(np.arange(10), 60)
-    # 30 clusters, 3 a class: mutual information log 10, entropies log 10 and log 30.
+    # 30 clusters, 3 per class: mutual information log 10, entropies log 10 and log 30.
     expected = 2 * np.log(10) / (np.log(10) + np.log(30))
     assert equal_clusters_ceiling(classes, 30) == pytest.approx(expected) == pytest.approx(0.807, abs=5e-4)
     assert equal_clusters_ceiling(classes, 10) == pytest.approx(1.0)

@@ -25,16 +25,26 @@ def assign(
     its neighbours than 99 % of the known rows are from theirs), and nearest_row and nearest_id (the nearest
     known row).
 
-    Args:
-        folder: Results of `hyperclade discover --save-model`.
-        features: Feature file of the new rows (.npy, .npz, .parquet, .csv).
-        out: File to write: .parquet or .csv.
-        cut: Also label by exactly this number of clusters, in column cut_K; confidence is then about these.
-        levels: Also label at these numbers of clusters (5,20,100), in columns level_5, level_20, …
-        labels: Column of the features, or file with a value a row; copied, not used.
-        names: Column of the features, or file with a value a row; copied.
-        ids: Column of the features, or file with a value a row (default: row numbers).
-        overwrite: Replace OUT if it exists.
+    Parameters
+    ----------
+    folder : str
+        Results of `hyperclade discover --save-model`.
+    features : str
+        Feature file of the new rows (.npy, .npz, .parquet, .csv).
+    out : str
+        File to write: .parquet or .csv.
+    cut : int, optional
+        Also label by exactly this number of clusters, in column cut_K; confidence is then about these.
+    levels : str, optional
+        Also label at these numbers of clusters (5,20,100), in columns level_5, level_20, …
+    labels : str, optional
+        Column of the features, or file with a value per row; copied, not used.
+    names : str, optional
+        Column of the features, or file with a value per row; copied.
+    ids : str, optional
+        Column of the features, or file with a value per row (default: row numbers).
+    overwrite : bool
+        Replace OUT if it exists.
     """
     import pyarrow.csv
     import pyarrow.parquet

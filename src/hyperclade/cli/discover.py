@@ -5,10 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from hyperclade.data.features import FeatureTable
+from typing import Any, Literal
 
 _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv")
 _ENCODED = ("folder", "image table", "texts")
@@ -43,36 +40,57 @@ def discover(
 ) -> None:
     """Find the hierarchy in features, images or texts, and write it to a folder.
 
-    Args:
-        features: Feature file (.npy, .npz, .parquet, .csv), folder of images, Parquet file of images, or text
-            file (.txt) with one text a line. Default: a bundled sample of everyday nouns.
-        out: Folder to write.
-        metric: How rows are compared: euclidean (by distance) or cosine (by direction alone). Default: cosine
-            with --similarity cosine, else euclidean.
-        scale: What is done to the features first: standard (columns of mean 0 and variance 1), minmax
-            (columns from 0 to 1), unit (rows of length 1).
-        similarity: What the tree keeps together: nearest neighbours (knn), or all rows by their cosine, their
-            Euclidean distance, or a sharper softmax of the cosine.
-        cut: Also label the rows by exactly this number of clusters, in column cut_K.
-        levels: Also label them at these numbers of clusters (5,20,100), in columns level_5, level_20, …
-        height: Also label them by the clusters that merge up to this height of the tree, in column height_H.
-        preclusters: Number of parts that the tree is built over before it is built inside each, for speed;
-            "none": every row is a leaf from the start; "auto" decides by the number of rows. For a number of
-            clusters see --cut.
-        recall: Share of the true nearest neighbours to find among many rows, up to 1.
-        labels: Column of the features, or file with a value a row. Used to evaluate, never to discover.
-        names: Column of the features, or file with a value a row, to name rows and nodes by.
-        ids: Column of the features, or file with a value a row (default: row numbers).
-        columns: Name nodes by the features that set them apart. Without a value by the names in the file (or
-            f0, f1, …); with one by those in a text file, one a line; "none": never. Default: where features
-            have names and rows have none.
-        encoder: For images and texts: efficientnet-lite0, all-minilm-l6-v2, or a transformers model by its
-            Hugging Face name or local folder.
-        dim: Dimension of the Poincaré ball that the rows are placed in.
-        seed: Seed of all that is random.
-        device: auto, cpu, cuda or cuda:N.
-        save_model: Keep the model in OUT, for `hyperclade assign`.
-        overwrite: Replace OUT if it exists.
+    Parameters
+    ----------
+    features : str, optional
+        Feature file (.npy, .npz, .parquet, .csv), folder of images, Parquet file of images, or text file
+        (.txt) with one text per line. Default: a bundled sample of everyday nouns.
+    out : str
+        Folder to write.
+    metric : {"euclidean", "cosine"}, optional
+        How rows are compared: euclidean (by distance) or cosine (by direction alone). Default: cosine with
+        --similarity cosine, else euclidean.
+    scale : {"none", "standard", "minmax", "unit"}
+        What is done to the features first: standard (columns of mean 0 and variance 1), minmax (columns from
+        0 to 1), unit (rows of length 1).
+    similarity : {"knn", "cosine", "euclidean", "softmax"}
+        What the tree keeps together: nearest neighbours (knn), or all rows by their cosine, their Euclidean
+        distance, or a sharper softmax of the cosine.
+    cut : int, optional
+        Also label the rows by exactly this number of clusters, in column cut_K.
+    levels : str, optional
+        Also label them at these numbers of clusters (5,20,100), in columns level_5, level_20, …
+    height : float, optional
+        Also label them by the clusters that merge up to this height of the tree, in column height_H.
+    preclusters : int or {"auto", "none"}
+        Number of parts that the tree is built over before it is built inside each, for speed; "none": every
+        row is a leaf from the start; "auto" decides by the number of rows. For a number of clusters see
+        --cut.
+    recall : float, optional
+        Share of the true nearest neighbours to find among many rows, up to 1.
+    labels : str, optional
+        Column of the features, or file with a value per row. Used to evaluate, never to discover.
+    names : str, optional
+        Column of the features, or file with a value per row, to name rows and nodes by.
+    ids : str, optional
+        Column of the features, or file with a value per row (default: row numbers).
+    columns : str or {"auto"}, optional
+        Name nodes by the features that set them apart. Without a value by the names in the file (or f0, f1,
+        …); with one by those in a text file, one per line; "none": never. Default: where features have names
+        and rows have none.
+    encoder : str, optional
+        For images and texts: efficientnet-lite0, all-minilm-l6-v2, or a transformers model by its Hugging
+        Face name or local folder.
+    dim : int
+        Dimension of the Poincaré ball that the rows are placed in.
+    seed : int
+        Seed of all that is random.
+    device : str
+        auto, cpu, cuda or cuda:N.
+    save_model : bool
+        Keep the model in OUT, for `hyperclade assign`.
+    overwrite : bool
+        Replace OUT if it exists.
     """
     import numpy as np
 
@@ -81,6 +99,7 @@ def discover(
     from hyperclade.data.columns import named_columns
     from hyperclade.data.embedding import embed_beside
     from hyperclade.data.opening import what_is
+    from hyperclade.data.samples import read_or_sample
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.progress import timed
     from hyperclade.report.cuts import Cuts
@@ -106,7 +125,7 @@ def discover(
                     embed_beside(source, embedded, encoder, beside, **options)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
-                data = _read(source, embedded, beside)
+                data = read_or_sample(source, embedded, beside)
                 titles, named_by = named_columns(data, columns)
             X, n = data.features, data.features.shape[0]
             asked.check(n)
@@ -161,21 +180,6 @@ def discover(
                 if path.exists():
                     shutil.move(path, folder / name)
     _print(summary, outcome.outline(), target)
-
-
-def _read(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> "FeatureTable":
-    from hyperclade.data.features import FeatureTable, files_beside, read_features
-
-    if source is None:
-        from hyperclade.data.samples import load_nouns
-
-        if any(beside.values()):
-            raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
-        sample = load_nouns()
-        return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
-    if embedded is None:
-        return read_features(source, **beside)
-    return read_features(embedded, **files_beside(beside))
 
 
 def _check_target(target: Path, source: Path | None) -> None:

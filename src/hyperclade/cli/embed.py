@@ -20,19 +20,30 @@ def embed(
     An interrupted run continues where it stopped when started again; files that cannot be read are skipped
     and named.
 
-    Args:
-        input: Folder of images (their parent folders become labels), Parquet file of encoded images, or text
-            file with one text a line.
-        out: Feature file to write: .npy, .npz, .parquet or .csv, with ids, labels and names.
-        encoder: efficientnet-lite0 (default for images), all-minilm-l6-v2 (default for texts), or a
-            transformers model by its Hugging Face name or local folder.
-        batch_size: Images or texts at a time.
-        image_column: Column of a Parquet input that holds the encoded images.
-        label_column: Column of a Parquet input with labels (default: "label" if there).
-        name_column: Column of a Parquet input with names (default: "name" if there).
-        id_column: Column of a Parquet input with ids (default: "id" if there, else the row number).
-        device: auto, cpu, cuda or cuda:N.
-        overwrite: Replace OUT if it exists.
+    Parameters
+    ----------
+    input : str
+        Folder of images (their parent folders become labels), Parquet file of encoded images, or text file
+        with one text per line.
+    out : str
+        Feature file to write: .npy, .npz, .parquet or .csv, with ids, labels and names.
+    encoder : str, optional
+        efficientnet-lite0 (default for images), all-minilm-l6-v2 (default for texts), or a transformers model
+        by its Hugging Face name or local folder.
+    batch_size : int
+        Images or texts at a time.
+    image_column : str
+        Column of a Parquet input that holds the encoded images.
+    label_column : str, optional
+        Column of a Parquet input with labels (default: "label" if there).
+    name_column : str, optional
+        Column of a Parquet input with names (default: "name" if there).
+    id_column : str, optional
+        Column of a Parquet input with ids (default: "id" if there, else the row number).
+    device : str
+        auto, cpu, cuda or cuda:N.
+    overwrite : bool
+        Replace OUT if it exists.
     """
     from hyperclade.cli.console import bar, console
     from hyperclade.data.embedding import embed_to_file, partial_folder

@@ -4,8 +4,7 @@ A command is a function with annotations and a docstring that describes its para
 "train selflabel", is what `cli.systems` makes of a system that learns. Parameters before a `*`, or the first
 where there is none, are positional arguments, the others options. Those of a dataclass have the options of
 its fields (`--training.epochs 5`), and the command then reads YAML files of all its options (`--config
-FILE`). jsonargparse makes the parser from them. The module of a command is imported only when that command
-runs, so that `hyperclade --help` answers at once.
+FILE`). Its module is imported only when it runs, so that `hyperclade --help` answers at once.
 """
 
 import inspect

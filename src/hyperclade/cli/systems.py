@@ -2,10 +2,9 @@
 
 import inspect
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import is_dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -87,6 +86,8 @@ def _train(system: System) -> Callable[..., None]:
     reading, learning = _options(system.read), _options(system.learner)
 
     def train(data: str, out: str, seed: int, device: str, progress: bool, **given: Any) -> None:
+        from hyperclade.learning.runs import told
+
         recipe = system.recipe()(**{part: given[part] for part in parts}, seed=seed)
         source = given[system.source_name]
         with console.bar(progress) as (report, say):
@@ -94,7 +95,8 @@ def _train(system: System) -> Callable[..., None]:
             samples = system.read(data, "train", source, seed=seed, progress=report, say=say, **asked)
         on = console.console()
         on.print(system.describe(recipe, samples))
-        with console.bar(progress) as (report, _), _told(Path(out), on, system):
+        warn, judge = partial(print, file=sys.stderr), f"hyperclade evaluate {system.name}"
+        with console.bar(progress) as (report, _), told(Path(out), on.print, warn, judge):
             asked = {name: given[name] for name in learning}
             system.train(recipe, samples, out, device=device, progress=report, **asked)
 
@@ -177,11 +179,7 @@ def _made(
     options: dict[str, inspect.Parameter],
     usual: dict[str, Any],
 ) -> Callable[..., None]:
-    """The function with the signature and docstring from which its parser is made.
-
-    What it does is said by the first of the system's methods, whose options it has; of `usual` the types are
-    those of the defaults, or stand before them.
-    """
+    """The function, with signature and docstring for its parser; `usual` has defaults, or a type first."""
     import docstring_parser
 
     kinds, verb = inspect.Parameter, function.__name__
@@ -216,31 +214,6 @@ def _options(method: Callable[..., Any], *also: str) -> dict[str, inspect.Parame
         for name, parameter in inspect.signature(method).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name not in _GIVEN - set(also)
     }
-
-
-@contextmanager
-def _told(folder: Path, on: Any, system: System) -> Iterator[None]:
-    """Says what happens to the run in a folder: resumed, stopped, finished already, trained."""
-    from hyperclade.learning.runs import CHECKPOINT, HISTORY, read_history, unfinished_step
-
-    began, finished = time.monotonic(), (folder / CHECKPOINT).exists()
-    if not finished and (step := unfinished_step(folder)) is not None:
-        on.print(f"Resuming the run in {folder} from step {step}")
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        step = unfinished_step(folder)
-        kept = "No checkpoint was written yet" if step is None else f"The checkpoint of step {step} is kept"
-        print(f"Stopped. {kept}; the same command goes on with the run.", file=sys.stderr)
-        raise
-    if finished:
-        on.print(f"The run in {folder} is finished already")
-    else:
-        history = read_history(folder / HISTORY)
-        loss = f", loss {history[-1]['loss']:.3f}" if history else ""
-        on.print(f"Trained in {time.monotonic() - began:.0f} s{loss}")
-    judge = f"hyperclade evaluate {system.name}"
-    on.print(f"Written to {folder / CHECKPOINT}; `{judge} {folder}` judges it")
 
 
 def _show(shown: list[Shown], *, width: int | None = None) -> None:

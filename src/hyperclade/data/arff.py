@@ -21,18 +21,21 @@ def read_hierarchical_arff(path: str | os.PathLike, taxonomy: Taxonomy | None = 
 
     Parameters
     ----------
-    path : `.arff` or `.arff.gz`. All other attributes are numeric. A row's labels are joined by "@"; a label
+    path : path
+        `.arff` or `.arff.gz`. All other attributes are numeric. A row's labels are joined by "@"; a label
         that the header lists twice or without its ancestors is one node all the same.
-    taxonomy : of another file of the same data, as test files need; by default that of the header.
+    taxonomy : Taxonomy, optional
+        Taxonomy of another file of the same data, as test files need; by default that of the header.
 
     Returns
     -------
-    LabelledSet with (n, d) float32 features; ids are line numbers, "line 85".
+    LabelledSet
+        With (n, d) float32 features; ids are line numbers, "line 85".
 
     Raises
     ------
-    ValueError : not such a file, a value that is no finite number, or a label that the taxonomy lacks; names
-        the line.
+    ValueError
+        Not such a file, a value that is no finite number, or a label that the taxonomy lacks; names the line.
 
     Examples
     --------

@@ -18,8 +18,10 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO[Any]]
 
     Raises
     ------
-    ValueError : another mode, or `path` is a folder.
-    OSError : the folder is missing or not writable.
+    ValueError
+        Another mode, or `path` is a folder.
+    OSError
+        The folder is missing or not writable.
 
     Examples
     --------
@@ -57,13 +59,16 @@ def atomic_directory(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
 
     Parameters
     ----------
-    path : the folder to create; its parents are created too.
-    overwrite : replace a folder that holds something. Otherwise only an empty folder may be there before.
+    path : path
+        The folder to create; its parents are created too.
+    overwrite : bool
+        Replace a folder that holds something. Otherwise only an empty folder may be there before.
 
     Raises
     ------
-    ValueError : `path` is a file, or a folder that holds something and `overwrite` is not set; raised
-        at once, before any work is spent.
+    ValueError
+        `path` is a file, or a folder that holds something and `overwrite` is not set; raised at once, before
+        any work is spent.
 
     Examples
     --------

@@ -37,21 +37,27 @@ def load_avdigits(
 
     Parameters
     ----------
-    n_pairs : so many pairs drawn at random; None for all. Smaller sets are part of larger ones.
-    wrong_pairs : fraction of the pairs whose sound is another digit, 0 … 1; the label is the picture's.
-    noisy : modality to degrade by `noise`: pictures are blurred by 2·noise pixels and then, like sounds,
-        get white noise of `noise` times their own root mean square (1 is 0 dB). 0 changes nothing.
+    n_pairs : int, optional
+        So many pairs drawn at random; None for all. Smaller sets are part of larger ones.
+    wrong_pairs : float
+        Fraction of the pairs whose sound is another digit, 0 … 1; the label is the picture's.
+    noisy : {"vision", "audio"}, optional
+        Modality to degrade by `noise`: pictures are blurred by 2·noise pixels and then, like sounds, get
+        white noise of `noise` times their own root mean square (1 is 0 dB). 0 changes nothing.
 
     Returns
     -------
-    PairedSet of frames (20000 or 5000, 1, 1, 28, 28) and sounds (2700 or 300, 32, 32) float32: log mel
-    power relative to the take's mean power (0), with a floor 30 dB below it, centred on the energy of
-    the take. Ids name the picture's row, and the take as FSDD does: "mnist_train/12+7_jackson_31".
+    PairedSet
+        Frames (20000 or 5000, 1, 1, 28, 28) and sounds (2700 or 300, 32, 32) float32: log mel power relative
+        to the take's mean power (0), with a floor 30 dB below it, centred on the energy of the take. Ids name
+        the picture's row, and the take as FSDD does: "mnist_train/12+7_jackson_31".
 
     Raises
     ------
-    FileNotFoundError : no data folder, or it lacks the set.
-    ValueError : an option out of its range.
+    FileNotFoundError
+        No data folder, or it lacks the set.
+    ValueError
+        An option out of its range.
 
     Examples
     --------

@@ -53,23 +53,33 @@ def cache_clips(
 
     Parameters
     ----------
-    table : from `read_clip_table`.
-    n_frames, frame_size, window, sample_rate : as in `media.read_clip`.
-    n_bins : mel bands, as in `spectrogram.log_mel`.
-    n_workers : threads that decode, one clip each; by default one for each core this process may use.
-    progress : called as ``progress("decoding", fraction)``.
-    rebuild : throw away what `cache_dir` holds if it was made of another table or with other settings.
-    retry_skipped : try the clips again that were skipped before.
+    table : pd.DataFrame
+        What `read_clip_table` gives.
+    n_frames, frame_size, window, sample_rate : int or float
+        See `media.read_clip`.
+    n_bins : int
+        Mel bands, as in `spectrogram.log_mel`.
+    n_workers : int, optional
+        Threads that decode, one clip each; by default one for each core this process may use.
+    progress : callable, optional
+        Called as ``progress("decoding", fraction)``.
+    rebuild : bool
+        Throw away what `cache_dir` holds if it was made of another table or with other settings.
+    retry_skipped : bool
+        Try the clips again that were skipped before.
 
     Returns
     -------
-    PairedSet of the clips that could be read, in the table's order; ids are "path@start".
+    PairedSet
+        The clips that could be read, in the table's order; ids are "path@start".
 
     Raises
     ------
-    ValueError : not a clip table, settings that make no sense, a cache made of another table or with other
-        settings (says which), or not one readable clip (says why).
-    OSError : the cache cannot be written, for instance because the disk is full; what is decoded is kept.
+    ValueError
+        Not a clip table, settings that make no sense, a cache made of another table or with other settings
+        (says which), or not one readable clip (says why).
+    OSError
+        The cache cannot be written, for instance because the disk is full; what is decoded is kept.
     """
     table = checked_clips(table)
     settings = {
@@ -123,7 +133,7 @@ def _sound_shape(window: float, sample_rate: int, n_bins: int) -> tuple[int, int
 
     n_samples = round(window * sample_rate) if np.isfinite(window) else 0
     if n_samples < 1 or sample_rate < 1:
-        raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples a second")
+        raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples per second")
     bins, steps = log_mel(np.zeros(n_samples, np.float32), sample_rate=sample_rate, n_bins=n_bins).shape
     return bins, steps
 

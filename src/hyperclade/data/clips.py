@@ -23,26 +23,32 @@ def read_clip_table(
 
     Parameters
     ----------
-    source : a CSV file with a header line and the columns path, start, end, label, of which only path must be
-        there; or a folder, whose media files at any depth become clips, labelled by their parent folders
-        (at the top: no label).
-    folder : where the paths of a CSV begin; by default the CSV's own folder.
-    every : seconds; clips without an end are cut into consecutive clips as long as this; a shorter rest is
-        left out. Reads the headers of all files.
+    source : path
+        A CSV file with a header line and the columns path, start, end, label, of which only path must be
+        there; or a folder, whose media files at any depth become clips, labelled by their parent folders (at
+        the top: no label).
+    folder : path, optional
+        What paths of a CSV are relative to; by default the CSV's own folder.
+    every : float, optional
+        Seconds; clips without an end are cut into consecutive clips as long as this; a shorter rest is left
+        out. Reads the headers of all files.
 
     Returns
     -------
-    DataFrame with columns path (absolute, as text), start and end (float64 seconds; an end of NaN is the end
-    of the file) and label ("" is unknown).
+    pd.DataFrame
+        With columns path (absolute, as text), start and end (float64 seconds; an end of NaN is the end of the
+        file) and label ("" is unknown).
 
     Raises
     ------
-    ValueError : no such file or folder, no clips in it, other columns, an empty path, times that are no
-        numbers, negative starts or ends that do not lie beyond their starts; names the line.
+    ValueError
+        No such file or folder, no clips in it, other columns, an empty path, times that are no numbers,
+        negative starts or ends that do not lie beyond their starts; names the line.
 
     Warns
     -----
-    UserWarning : some rows have a label and some have none.
+    UserWarning
+        Some rows have a label and some have none.
 
     Examples
     --------

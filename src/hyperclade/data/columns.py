@@ -44,10 +44,10 @@ def named_columns(
 
 
 def read_columns(path: str | os.PathLike, d: int) -> list[str]:
-    """Names of d features from a text file with one a line; ValueError for another number of names."""
+    """Names of d features from a text file with one per line; ValueError for another number of names."""
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if len(names) != d:
-        raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one a line each")
+        raise ValueError(f"{path}: {len(names)} names for {d} columns of features; one per line")
     return names
 
 

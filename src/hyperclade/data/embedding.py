@@ -18,6 +18,7 @@ from hyperclade.data.images import decode_images, image_folder, image_parquet
 from hyperclade.data.opening import what_is
 from hyperclade.data.store import claim, fingerprint, folder_fingerprint
 from hyperclade.data.texts import text_lines
+from hyperclade.environment import require
 from hyperclade.progress import Progress, tracked
 
 if TYPE_CHECKING:
@@ -30,10 +31,16 @@ _NAME_LENGTH = 200  # names are for display; a text may be a page long
 class EmbedSummary:
     """What `embed_to_file` did.
 
-    out : the file; skipped_list : that of what was left out, if anything was.
-    n_rows, dim : of the features.
-    n_resumed : rows taken over from an interrupted run.
-    skipped : (id, reason) of every input that was left out.
+    Attributes
+    ----------
+    out : path
+        The file; skipped_list : that of what was left out, if anything was.
+    n_rows, dim : int
+        Shape of the features.
+    n_resumed : int
+        Rows taken over from an interrupted run.
+    skipped : (id, reason)
+        Inputs that were left out.
     """
 
     out: Path
@@ -71,7 +78,7 @@ def embed_to_file(
     ----------
     input : path
         A folder of images, labelled by the folders they lie in, a Parquet file of encoded images, or a text
-        file with one text a line.
+        file with one text per line.
     out : path
         Feature file to write: .npy, .npz, .parquet or .csv, with ids, labels and names.
     encoder : str or Encoder, optional
@@ -104,6 +111,8 @@ def embed_to_file(
     source = _Source(input, batch_size, columns)
     if encoder is None:
         encoder = "efficientnet-lite0" if source.kind == "image" else "all-minilm-l6-v2"
+    if isinstance(encoder, str):
+        require(f"encoder {encoder!r}", "torch")
     local = isinstance(encoder, str) and Path(encoder).is_dir()
     manifest = {
         "format": 1,
@@ -147,7 +156,7 @@ def embed_beside(
     }
     unknown = [name for name in columns.values() if name is not None]
     if unknown and source.suffix.lower() != ".parquet":
-        raise ValueError(f"no file {unknown[0]!r} with a value a row")
+        raise ValueError(f"no file {unknown[0]!r} with a value per row")
     embed_to_file(source, out, encoder, **columns, **options)
 
 
@@ -192,7 +201,7 @@ class _Source:
 
 
 def _encode_batches(source: _Source, encoder: "Encoder", partial: Path, progress: Progress | None) -> int:
-    """Write a shard a batch; returns how many rows of finished shards were found."""
+    """Write a shard per batch; returns how many rows of finished shards were found."""
     n_resumed = 0
     for k, batch in enumerate(tracked(source.batches(), "embedding", progress, total=len(source))):
         shard = _shard(partial, k)

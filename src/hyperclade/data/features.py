@@ -1,4 +1,4 @@
-"""Feature files: one row a sample, with ids, labels and names beside it when the file has them.
+"""Feature files: one row per sample, with ids, labels and names beside it when the file has them.
 
 | suffix | features | ids, labels, names |
 |---|---|---|
@@ -32,10 +32,14 @@ SUFFIXES = tuple(FORMATS)
 class FeatureTable:
     """Features and what is known of each row and column.
 
-    features : (n, d) float or integer array (possibly memory-mapped) or CSR matrix, in the dtype of its file.
-    ids, labels, names : (n,) arrays of int64 or str objects (None where a label is missing), or None.
-    columns : d str, names of the features, of a `.csv` file with a header or a `.parquet` file of numeric
-        columns; else None.
+    Attributes
+    ----------
+    features : (n, d) float or integer array (possibly memory-mapped) or CSR matrix
+        In the dtype of its file.
+    ids, labels, names : (n,) arrays of int64 or str objects (None where a label is missing), or None
+    columns : list of str or None
+        d str, names of the features, of a `.csv` file with a header or a `.parquet` file of numeric columns;
+        else None.
     """
 
     features: Any
@@ -58,16 +62,20 @@ def read_features(
 
     Parameters
     ----------
-    path : `.npy`, `.npz`, `.parquet` or `.csv` file (see the module's table). `.npy` stays memory-mapped; no
+    path : path
+        `.npy`, `.npz`, `.parquet` or `.csv` file (see the module's table). `.npy` stays memory-mapped; no
         dtype is widened.
-    labels, names, ids : a column (or array) of the file, or another file: text with one value a line, `.npy`,
-        or `.csv`/`.parquet` of a single column. By default the columns called so, if any.
+    labels, names, ids : str, optional
+        A column (or array) of the file, or another file: text with one value per line, `.npy`, or
+        `.csv`/`.parquet` of a single column. By default the columns called so, if any.
 
     Raises
     ------
-    ValueError : unknown suffix, unreadable or truncated file, text among the features, ragged rows, NaN or
-        infinity, or values of another number than the rows; says where.
-    FileNotFoundError : no such file.
+    ValueError
+        Unknown suffix, unreadable or truncated file, text among the features, ragged rows, NaN or infinity,
+        or values of another number than the rows; says where.
+    FileNotFoundError
+        No such file.
 
     Examples
     --------
@@ -96,7 +104,7 @@ def read_features(
     for role, values in columns.items():
         columns[role] = values = plain_values(values, blank_is_missing=role == "label")
         if len(values) != n:
-            raise ValueError(f"{path}: {len(values)} {role}s for {n} rows of features; one each a row")
+            raise ValueError(f"{path}: {len(values)} {role}s for {n} rows of features; one per row")
     return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"), titles)
 
 
@@ -112,13 +120,15 @@ def validate_features(features: Any, *, name: str = "features") -> Any:
 
     Parameters
     ----------
-    features : (n, d) array-like, memory map or scipy sparse matrix of integers or real floats.
-    name : how to call the features in an error.
+    features : (n, d) array-like, memory map or scipy sparse matrix of integers or real floats
+    name : str
+        How to call the features in an error.
 
     Raises
     ------
-    ValueError : not two-dimensional, no rows or columns, a dtype that is not numeric, or NaN/infinity; the
-        first such row and column (counted from 0) are named.
+    ValueError
+        Not two-dimensional, no rows or columns, a dtype that is not numeric, or NaN/infinity; the first such
+        row and column (counted from 0) are named.
 
     Examples
     --------
@@ -162,14 +172,17 @@ def write_features(
 
     Parameters
     ----------
-    path : the suffix decides the format (see the module's table). `.npy` keeps ids, labels and names in
+    path : path
+        The suffix decides the format (see the module's table). `.npy` keeps ids, labels and names in
         `X.rows.parquet` beside `X.npy`. Sparse features need `.npz`.
-    features : (n, d) array, memory map (never read as a whole for `.npy`) or sparse matrix.
-    ids, labels, names : (n,) values, int or str; a label may be None.
+    features : (n, d) array, memory map (never read as a whole for `.npy`) or sparse matrix
+    ids, labels, names : (n,), optional
+        Values, int or str; a label may be None.
 
     Raises
     ------
-    ValueError : unknown suffix, values of another number than the rows, sparse features for another format.
+    ValueError
+        Unknown suffix, values of another number than the rows, sparse features for another format.
 
     Examples
     --------

@@ -41,7 +41,8 @@ class _Rows:
 
         Raises
         ------
-        ValueError : a file that does not decode any more, or a value without class; names both.
+        ValueError
+            A file that does not decode any more, or a value without class; names both.
         """
         chosen = self.rows[rows]
         if isinstance(self.source, np.ndarray):
@@ -292,7 +293,7 @@ def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -
     mode, values = read
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise ValueError(
-            f"mask {item.id} is of kind {mode!r}; need one whole number a pixel (a grey or palette PNG)"
+            f"mask {item.id} is of kind {mode!r}; need a whole number per pixel (a grey or palette PNG)"
         )
     values = values.astype(np.int64)
     known = (values >= 0) & (values < len(classes))

@@ -23,10 +23,16 @@ T = TypeVar("T")
 class ImageItem:
     """An image not yet decoded.
 
-    id : relative path, or row number of a Parquet file.
-    label : parent folder or label column, None if there is none.
-    name : file stem, or name column, else the id.
-    source : path of the file, or the encoded bytes (None if missing).
+    Attributes
+    ----------
+    id : str
+        Relative path, or row number of a Parquet file.
+    label : str or int or None
+        Parent folder or label column, None if there is none.
+    name : str
+        File stem, or name column, else the id.
+    source : path or bytes or None
+        Path of the file, or the encoded bytes (None if missing).
     """
 
     id: str
@@ -69,12 +75,15 @@ def image_parquet(
 
     Parameters
     ----------
-    image : column of encoded bytes, or of structs with a field "bytes", as Hugging Face data sets keep them.
-    label, name, id : columns; by default those called so, if any. Ids default to the row number.
+    image : str
+        Column of encoded bytes, or of structs with a field "bytes", as Hugging Face data sets keep them.
+    label, name, id : str, optional
+        Columns; by default those called so, if any. Ids default to the row number.
 
     Raises
     ------
-    ValueError : unreadable file, a column that is not there, or one that holds no encoded images.
+    ValueError
+        Unreadable file, a column that is not there, or one that holds no encoded images.
 
     Examples
     --------

@@ -17,16 +17,25 @@ from hyperclade.trees.taxonomy import Taxonomy
 class LabelledSet:
     """n samples, each labelled with one or more nodes of a taxonomy.
 
-    inputs : (n, d) float32 features, or n images.
-    labels : (n, L) int64 ids of nodes, -1 pads. Ancestors may be missing: `targets` completes.
-    taxonomy : of m nodes.
-    ids : a name for each sample.
-    completed : how many samples were read without an ancestor of one of their labels.
-    skipped : (id, reason) of images left out because they do not decode.
+    Attributes
+    ----------
+    inputs : (n, d) float32
+        Features, or n images.
+    labels : (n, L) int64
+        Ids of nodes, -1 pads. Ancestors may be missing: `targets` completes.
+    taxonomy : Taxonomy
+        Taxonomy of m nodes.
+    ids : tuple of str
+        A name for each sample.
+    completed : int
+        How many samples were read without an ancestor of one of their labels.
+    skipped : (id, reason)
+        Images left out because they do not decode.
 
     Raises
     ------
-    ValueError : lengths that differ, a label that is no node, or a sample without label; says which.
+    ValueError
+        Lengths that differ, a label that is no node, or a sample without label; says which.
 
     Examples
     --------

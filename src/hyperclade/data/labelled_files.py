@@ -23,14 +23,16 @@ def labelled_features(
 
     Parameters
     ----------
-    taxonomy : None: labels are paths from the top, "animal/dog".
-    labels : column or file of the labels, by default the column "label". A cell names one node, or several
-        joined by "@".
+    taxonomy : Taxonomy, optional
+        None: labels are paths from the top, "animal/dog".
+    labels : str, optional
+        Column or file of the labels, by default the column "label". A cell names one node, or several joined
+        by "@".
 
     Raises
     ------
-    ValueError : no labels, a row without, a label that the taxonomy lacks, or no sample in any leaf; names
-        the row.
+    ValueError
+        No labels, a row without, a label that the taxonomy lacks, or no sample in any leaf; names the row.
 
     Examples
     --------
@@ -64,18 +66,23 @@ def labelled_images(
 
     Parameters
     ----------
-    source : a folder, an image's label being the folder it lies in: its whole path below `source`, or its own
-        name where the taxonomy has no such path. A Parquet file with the column "image" (encoded bytes). Or a
-        CSV file with the column "path", relative to the file's folder.
-    taxonomy : None: folders inside folders, or the columns `labels` read as paths, make the taxonomy.
-    labels : column of a Parquet or CSV file, or columns from coarse to fine. Their cells joined by "/" are a
-        path of the taxonomy, or else each names a node; empty cells say nothing.
-    size : (h, w) to bring the images to; None if all have one size.
+    source : path
+        A folder, an image's label being the folder it lies in: its whole path below `source`, or its own name
+        where the taxonomy has no such path. A Parquet file with the column "image" (encoded bytes). Or a CSV
+        file with the column "path", relative to the file's folder.
+    taxonomy : Taxonomy, optional
+        None: folders inside folders, or the columns `labels` read as paths, make the taxonomy.
+    labels : str or sequence of str
+        Column of a Parquet or CSV file, or columns from coarse to fine. Their cells joined by "/" are a path
+        of the taxonomy, or else each names a node; empty cells say nothing.
+    size : (h, w), optional
+        What to bring the images to; None if all have one size.
 
     Raises
     ------
-    ValueError : no images or labels, a label that the taxonomy lacks, no sample in any leaf, or images of
-        several sizes where no `size` is given; names file and row.
+    ValueError
+        No images or labels, a label that the taxonomy lacks, no sample in any leaf, or images of several
+        sizes where no `size` is given; names file and row.
 
     Examples
     --------

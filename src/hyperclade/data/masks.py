@@ -28,15 +28,23 @@ _VALUES = 1 << 16  # that pixels of a mask can have
 class MaskedSet:
     """n images with a class for every pixel, classes being nodes of a taxonomy.
 
-    images, masks : n of each, of one size.
-    taxonomy : of m nodes.
-    class_nodes : (k,) int64: the node (a leaf as a rule) of each class 0..k-1 of the masks.
-    ids : a name for each image.
-    skipped : (id, reason) of images left out because they or their masks do not decode or are missing.
+    Attributes
+    ----------
+    images, masks : ImageRows or MaskRows
+        n of each, of one size.
+    taxonomy : Taxonomy
+        Taxonomy of m nodes.
+    class_nodes : (k,) int64
+        The node (a leaf as a rule) of each class 0..k-1 of the masks.
+    ids : tuple of str
+        A name for each image.
+    skipped : (id, reason)
+        Images left out because they or their masks do not decode or are missing.
 
     Raises
     ------
-    ValueError : lengths or sizes that differ, or classes that are no nodes or lie below one another.
+    ValueError
+        Lengths or sizes that differ, or classes that are no nodes or lie below one another.
 
     Examples
     --------
@@ -137,18 +145,24 @@ def masked_folder(
 
     Parameters
     ----------
-    images, masks : folders. Masks are grey or palette PNG; suffixes do not matter.
-    classes : name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the
-        taxonomy. Class i of the set is the i-th of them.
-    void : values of pixels without class.
-    size : (h, w) to bring images and masks to; None if all have one size.
-    image_ending, mask_ending : what follows the part of the file names that pairs share, as in Cityscapes
-        "_leftImg8bit" and "_gtFine_labelTrainIds"; other files are passed over.
+    images, masks : path
+        Folders. Masks are grey or palette PNG; suffixes do not matter.
+    classes : sequence of str or mapping of int to str, optional
+        Name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the taxonomy.
+        Class i of the set is the i-th of them.
+    void : sequence of int
+        Values of pixels without class.
+    size : (h, w), optional
+        What to bring images and masks to; None if all have one size.
+    image_ending, mask_ending : str
+        What follows the part of the file names that pairs share, as in Cityscapes "_leftImg8bit" and
+        "_gtFine_labelTrainIds"; other files are passed over.
 
     Raises
     ------
-    ValueError : a mask without image, an image and mask of different sizes, several sizes where no `size` is
-        given, or a value that is neither class nor void; names the file. Also if all pixels are void.
+    ValueError
+        A mask without image, an image and mask of different sizes, several sizes where no `size` is given, or
+        a value that is neither class nor void; names the file. Also if all pixels are void.
 
     Examples
     --------

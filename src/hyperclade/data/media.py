@@ -50,11 +50,18 @@ class Extent(NamedTuple):
 class ClipMedia:
     """Pictures and sound of one clip.
 
-    frames : (f, 3, h, w) uint8, RGB.
-    sound : (samples,) float32, one channel, full scale at ±1.
-    frame_times : (f,) float64, when each picture began to be shown, seconds.
-    sound_time : when the sound's first sample is heard, seconds on the same clock.
-    sample_rate : samples a second.
+    Attributes
+    ----------
+    frames : (f, 3, h, w) uint8
+        RGB.
+    sound : (samples,) float32
+        One channel, full scale at ±1.
+    frame_times : (f,) float64
+        When each picture began to be shown, seconds.
+    sound_time : float
+        When the sound's first sample is heard, seconds on the same clock.
+    sample_rate : int
+        Samples per second.
     """
 
     frames: np.ndarray = field(repr=False)
@@ -84,21 +91,30 @@ def read_clip(
 
     Parameters
     ----------
-    path : a file with video and sound in any format that FFmpeg reads.
-    start, end : seconds from the beginning of the file; None is its end.
-    n_frames : pictures a clip.
-    frame_size : h = w in pixels. The shorter side is scaled to it and the middle of the longer one cut out,
-        in the proportions and the orientation that a player would show. None keeps the size.
-    window : seconds of sound.
-    sample_rate : samples a second of the result, resampled and mixed to one channel.
-    min_sound : the part of the window that the file must have intact sound for, 0 to 1. Also how long a clip
-        must be, in windows: streams often end some milliseconds apart.
+    path : path
+        A file with video and sound in any format that FFmpeg reads.
+    start, end : float or float or None
+        Seconds from the beginning of the file; None is its end.
+    n_frames : int
+        Pictures per clip.
+    frame_size : int or None
+        h = w in pixels. The shorter side is scaled to it and the middle of the longer one cut out, in the
+        proportions and the orientation that a player would show. None keeps the size.
+    window : float
+        Seconds of sound.
+    sample_rate : int
+        Samples per second of the result, resampled and mixed to one channel.
+    min_sound : float
+        The part of the window that the file must have intact sound for, 0 to 1. Also how long a clip must be,
+        in windows: streams often end some milliseconds apart.
 
     Raises
     ------
-    MediaError : missing, empty or unknown file; no video or no sound in it; a clip that begins beyond its end
-        or is shorter than the window; damage where the clip is read (damage elsewhere does no harm).
-    ValueError : arguments that make no sense.
+    MediaError
+        Missing, empty or unknown file; no video or no sound in it; a clip that begins beyond its end or is
+        shorter than the window; damage where the clip is read (damage elsewhere does no harm).
+    ValueError
+        Arguments that make no sense.
 
     Examples
     --------
@@ -176,7 +192,7 @@ def _check_arguments(
     if frame_size is not None and frame_size < 1:
         raise ValueError(f"frame_size must be at least 1 pixel, got {frame_size}")
     if sample_rate < 1 or not np.isfinite(window) or round(window * sample_rate) < 1:
-        raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples a second")
+        raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples per second")
     if not 0 <= min_sound <= 1:
         raise ValueError(f"min_sound must lie between 0 and 1, got {min_sound}")
 

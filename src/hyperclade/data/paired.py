@@ -14,17 +14,27 @@ from hyperclade.data.sets import content_digest, some_rows
 class PairedSet:
     """n pairs of frames and sounds, in memory or memory-mapped; many pairs may share one frame or sound.
 
-    frames : (m_v, f, c, h, w) uint8: f frames of each of m_v clips, c channels.
-    sounds : (m_a, bins, steps) float16 or float32: log-mel spectrograms, natural logarithm of power.
-    frame_rows : (n,) int64: pair i shows frames[frame_rows[i]],
-    sound_rows : (n,) int64: and sounds[sound_rows[i]].
-    labels : (n,) int64 true classes for evaluation, −1 where unknown; None where nobody knows any.
-    class_names : the name of each class, or empty.
-    ids : a name for each pair ("path@start"), or empty.
+    Attributes
+    ----------
+    frames : (m_v, f, c, h, w) uint8
+        f frames of each of m_v clips, c channels.
+    sounds : (m_a, bins, steps) float16 or float32
+        Log-mel spectrograms, natural logarithm of power.
+    frame_rows : (n,) int64
+        Pair i shows frames[frame_rows[i]],
+    sound_rows : (n,) int64
+        And sounds[sound_rows[i]].
+    labels : (n,) int64
+        True classes for evaluation, −1 where unknown; None where nobody knows any.
+    class_names : tuple of str
+        The name of each class, or empty.
+    ids : tuple of str
+        A name for each pair ("path@start"), or empty.
 
     Raises
     ------
-    ValueError : shapes, dtypes, rows or labels that do not fit together; says which.
+    ValueError
+        Shapes, dtypes, rows or labels that do not fit together; says which.
 
     Examples
     --------
@@ -63,11 +73,13 @@ class PairedSet:
         object.__setattr__(self, "sound_rows", _checked_rows("sound_rows", self.sound_rows, len(self.sounds)))
         n = len(self.frame_rows)
         if len(self.sound_rows) != n:
-            raise ValueError(f"{n} frame_rows for {len(self.sound_rows)} sound_rows: give one of each a pair")
+            raise ValueError(
+                f"{n} frame_rows for {len(self.sound_rows)} sound_rows: give one of each per pair"
+            )
         if self.labels is not None:
             object.__setattr__(self, "labels", _checked_labels(self.labels, n, len(self.class_names)))
         if self.ids and len(self.ids) != n:
-            raise ValueError(f"{len(self.ids)} ids for {n} pairs: give one a pair, or none")
+            raise ValueError(f"{len(self.ids)} ids for {n} pairs: give one per pair, or none")
 
     def __len__(self) -> int:
         return len(self.frame_rows)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hyperclade.data.arff import read_hierarchical_arff
+from hyperclade.data.features import FeatureTable, files_beside, read_features
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_images
 from hyperclade.data.masks import MaskedSet, masked_folder
@@ -19,12 +20,18 @@ from hyperclade.data.taxonomies import read_taxonomy
 class Sample:
     """Features with names and labels of every kind that the source has.
 
-    features : (n, d) float array or memory map.
-    names : (n,) str, unique for the bundled nouns.
-    labels : (n,) integer codes into `label_names`.
-    label_names : (k,) str.
-    other_labels : further labellings of the rows by name, each (n,) str.
-    description : what it is, its source and licence.
+    Attributes
+    ----------
+    features : (n, d) float array or memory map
+    names : (n,) str
+        Unique for the bundled nouns.
+    labels : (n,) integer
+        Codes into `label_names`.
+    label_names : (k,) str
+    other_labels : dict of str to array
+        Further labellings of the rows by name, each (n,) str.
+    description : str
+        What it is, its source and licence.
     """
 
     features: np.ndarray
@@ -40,9 +47,10 @@ def load_nouns() -> Sample:
 
     Returns
     -------
-    Sample of (2337, 256) float16 features. `labels` are 49 hand-made categories ("bird", "tool");
-    `other_labels` has "lexname" (WordNet's coarse groups: "animal", "artifact") and "hypernyms" (the path
-    from WordNet's root, "entity > … > bird > owl").
+    Sample
+        (2337, 256) float16 features. `labels` are 49 hand-made categories ("bird", "tool"); `other_labels`
+        has "lexname" (WordNet's coarse groups: "animal", "artifact") and "hypernyms" (the path from WordNet's
+        root, "entity > … > bird > owl").
 
     Examples
     --------
@@ -77,7 +85,8 @@ def load_digits() -> Sample:
 
     Returns
     -------
-    Sample of (1797, 64) float64 features, 0 … 16. Names are the digit and a running number: "7 #12".
+    Sample
+        (1797, 64) float64 features, 0 … 16. Names are the digit and a running number: "7 #12".
 
     Examples
     --------
@@ -97,6 +106,21 @@ def load_digits() -> Sample:
     )
 
 
+def read_or_sample(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> FeatureTable:
+    """Features of a file, those that were embedded of it, or without a file the nouns.
+
+    `beside` names columns or files of its "labels", "names" and "ids", as `read_features` takes them.
+    """
+    if source is None:
+        if any(beside.values()):
+            raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
+        sample = load_nouns()
+        return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
+    if embedded is None:
+        return read_features(source, **beside)
+    return read_features(embedded, **files_beside(beside))
+
+
 def data_home() -> Path | None:
     """The folder of real data for tests and benchmarks, or None where there is none.
 
@@ -105,7 +129,8 @@ def data_home() -> Path | None:
 
     Raises
     ------
-    ValueError : `HYPERCLADE_DATA` is set to something that is no folder.
+    ValueError
+        `HYPERCLADE_DATA` is set to something that is no folder.
 
     Examples
     --------
@@ -126,7 +151,7 @@ def data_home() -> Path | None:
 
 
 def load_cifar100_images(split: str) -> LabelledSet:
-    """CIFAR-100 with 100 images a class, "train" or "test": 32 × 32 pixels, classes below superclasses."""
+    """CIFAR-100 with 100 images per class, "train" or "test": 32 × 32 pixels, classes below superclasses."""
     _check("split", split, ("train", "test"))
     path = data_file("cifar100", f"{split}.parquet")
     return labelled_images(path, read_taxonomy("cifar100"), labels=("superclass", "label"))

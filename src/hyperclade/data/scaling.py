@@ -26,10 +26,14 @@ _VERY_DIFFERENT = 100.0  # ratio of spreads from which a few columns decide all 
 class Scaling:
     """What a row becomes: ``(row − shift) · factor``, and then length one if `kind` is "unit".
 
-    kind : "none", "standard" (columns of mean 0 and variance 1), "minmax" (from 0 to 1) or "unit" (rows of
+    Attributes
+    ----------
+    kind : {"none", "standard", "minmax", "unit"}
+        "none", "standard" (columns of mean 0 and variance 1), "minmax" (from 0 to 1) or "unit" (rows of
         length 1).
-    shift, factor : (d,) float64.
-    constant : (k,) int64, columns that are the same in all rows; they become 0 under "standard" and "minmax".
+    shift, factor : (d,) float64
+    constant : (k,) int64
+        Columns that are the same in all rows; they become 0 under "standard" and "minmax".
     """
 
     kind: ScaleName

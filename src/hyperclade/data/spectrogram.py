@@ -31,19 +31,26 @@ def log_mel(
 
     Parameters
     ----------
-    waveform : (…, samples) floats, one channel; full scale at ±1.
-    sample_rate : samples a second.
-    n_bins : mel bands from 0 Hz to half the sample rate.
-    window, step : seconds, rounded to samples.
-    n_fft : samples of the transform, at least a window.
+    waveform : (…, samples) floats
+        One channel; full scale at ±1.
+    sample_rate : int
+        Samples per second.
+    n_bins : int
+        Mel bands from 0 Hz to half the sample rate.
+    window, step : float
+        Seconds, rounded to samples.
+    n_fft : int
+        Samples of the transform, at least a window.
 
     Returns
     -------
-    (…, n_bins, steps) float32, steps = 1 + ⌊(samples − window) / step⌋.
+    (…, n_bins, steps) float32
+        steps = 1 + ⌊(samples − window) / step⌋.
 
     Raises
     ------
-    ValueError : no axis of samples, fewer samples than a window, NaN or infinity, or settings without sense.
+    ValueError
+        No axis of samples, fewer samples than a window, NaN or infinity, or settings without sense.
 
     Examples
     --------

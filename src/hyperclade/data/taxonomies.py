@@ -42,8 +42,10 @@ def read_taxonomy(source: str | os.PathLike | Mapping[str, Any]) -> Taxonomy:
 
     Raises
     ------
-    ValueError : a cycle, a repeated edge, path or name, an empty name, or no taxonomy; names file and line.
-    FileNotFoundError : no such file, and no bundled taxonomy of this name.
+    ValueError
+        A cycle, a repeated edge, path or name, an empty name, or no taxonomy; names file and line.
+    FileNotFoundError
+        No such file, and no bundled taxonomy of this name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Text files with one text a line."""
+"""Text files with one text per line."""
 
 import os
 from pathlib import Path

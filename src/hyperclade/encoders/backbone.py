@@ -2,16 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from hyperclade.encoders.checkpoints import (
+    has_two_towers,
+    image_processor,
+    load_model,
+    pooled_features,
+    source_of,
+    told,
+)
 from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
-from hyperclade.encoders.pretrained import pooled_features
 from hyperclade.environment import require
 
 Modality = Literal["vision", "audio"]
@@ -22,16 +26,20 @@ def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Ba
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet, d = 1280; weights from a Python package), or a `transformers`
-        model: a name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
+    name : path
+        "efficientnet-lite0" (ImageNet, d = 1280; weights from a Python package), or a `transformers` model: a
+        name on the Hugging Face hub ("facebook/dinov2-small", "microsoft/resnet-18",
         "MIT/ast-finetuned-audioset-10-10-0.4593") or a local folder with a config, weights and a processor.
-    modality : "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the
-        Audio Spectrogram Transformer, as other models read waveforms.
+    modality : {"vision", "audio"}
+        "vision" takes any image model, of two-tower models (CLIP, SigLIP) the image half; "audio" the Audio
+        Spectrogram Transformer, as other models read waveforms.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model, weights missing from the checkpoint, or not a model of that modality.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model, weights missing from the checkpoint, or not a model of that modality.
 
     Examples
     --------
@@ -47,7 +55,7 @@ def load_backbone(name: str | os.PathLike, modality: Modality = "vision") -> "Ba
         settings: dict[str, Any] = {"channels": 3, "mean": MEAN, "std": STD}
         settings |= {"size": (224, 224), "resample": "bicubic"}
         return Backbone(Lite0(with_head=True), modality, blueprint={"name": name}, **settings)
-    return _load(name, source_of(name), modality)
+    return _load(name, source_of(f"backbone {name!r}", name), modality)
 
 
 def backbone_from(blueprint: dict[str, Any]) -> "Backbone":
@@ -66,7 +74,10 @@ def backbone_from(blueprint: dict[str, Any]) -> "Backbone":
 class Tower(nn.Module):
     """A network behind the input that it was trained for: its channels in order, its size and range.
 
-    blueprint : what makes the same tower without its weights; texts, numbers, lists and dictionaries.
+    Parameters
+    ----------
+    blueprint : dict
+        What makes the same tower without its weights; texts, numbers, lists and dictionaries.
     """
 
     mean: Tensor
@@ -154,32 +165,21 @@ class Backbone(Tower):
         return pooled_features(output, pooler_is_trained=self.pooler_is_trained)
 
 
-def source_of(name: str) -> str:
-    """What `transformers` is to load: the local folder of that name or, if there is none, the hub's name."""
-    folder = Path(name).expanduser()
-    if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
-        raise ValueError(f"backbone {name!r}: no such folder")
-    require(f"backbone {name!r}", "transformers")
-    return str(folder) if folder.is_dir() else name
-
-
 def _load(name: str, source: str, modality: Modality) -> Backbone:
     from transformers import AutoConfig, AutoModel
 
     check, settings_of = (
         (check_vision, vision_settings) if modality == "vision" else (_check_audio, _audio_settings)
     )
-    with told(name):
+    what = f"backbone {name!r}"
+    with told(what):
         config = AutoConfig.from_pretrained(source)
     check(name, config)
-    with told(name):
+    with told(what):
         settings = settings_of(source, config)
-        model, info = AutoModel.from_pretrained(source, output_loading_info=True)
-    missing = {key for key in info["missing_keys"] if ".pooler." not in f".{key}"}
-    if missing:
-        raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
+    model, is_whole = load_model(what, AutoModel, source, may_lack=".pooler.")
     blueprint = blueprint_of(name, config, settings)
-    blueprint |= {"modality": modality, "pooler_is_trained": not info["missing_keys"]}
+    blueprint |= {"modality": modality, "pooler_is_trained": is_whole}
     return _backbone(model, config, blueprint)
 
 
@@ -208,17 +208,6 @@ def config_from(blueprint: dict[str, Any]) -> Any:
     return type(AutoConfig.for_model(blueprint["config"]["model_type"])).from_dict(blueprint["config"])
 
 
-@contextmanager
-def told(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"backbone {name!r} cannot be loaded: {error}. Give a folder with a config, weights and an image "
-            "processor or feature extractor, or the name of such a model on the Hugging Face hub"
-        ) from error
-
-
 def _check_audio(name: str, config: Any) -> None:
     if config.model_type != "audio-spectrogram-transformer":
         raise ValueError(
@@ -228,8 +217,7 @@ def _check_audio(name: str, config: Any) -> None:
 
 
 def check_vision(name: str, config: Any) -> None:
-    has_image_half = hasattr(config, "vision_config") and hasattr(config, "text_config")
-    if not has_image_half and (
+    if not has_two_towers(config) and (
         getattr(config, "vocab_size", None)
         or config.model_type == "audio-spectrogram-transformer"
         or not any(hasattr(config, key) for key in ("image_size", "num_channels"))
@@ -250,14 +238,7 @@ def _audio_settings(source: str, config: Any) -> dict[str, Any]:
 
 
 def vision_settings(source: str, config: Any) -> dict[str, Any]:
-    require(f"backbone {source!r}", "PIL")
-    import transformers
-
-    # The processors that compute with Pillow and numpy; the others need torchvision.
-    option: dict[str, Any] = {"use_fast": False}
-    if int(transformers.__version__.split(".")[0]) >= 5:
-        option = {"backend": "pil"}
-    processor = transformers.AutoImageProcessor.from_pretrained(source, **option)
+    processor = image_processor(f"backbone {source!r}", source)
     size = None
     if getattr(processor, "do_center_crop", False):
         size = _height_and_width(processor.crop_size)

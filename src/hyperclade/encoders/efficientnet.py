@@ -11,7 +11,7 @@ MEAN, STD = 0.498, 0.502  # of pixel values 0 … 1, as in the network's trainin
 
 
 class Lite0Output(NamedTuple):
-    """feature_maps : of the strides 4, 8, 16 and 32. last_hidden_state : (b, 1280, ⌈h/32⌉, ⌈w/32⌉)."""
+    """Maps of the strides 4, 8, 16 and 32, and `last_hidden_state`, (b, 1280, ⌈h/32⌉, ⌈w/32⌉)."""
 
     feature_maps: list[Tensor]
     last_hidden_state: Tensor | None
@@ -20,15 +20,19 @@ class Lite0Output(NamedTuple):
 class Lite0(nn.Module):
     """The network without its classifier, for images of any size.
 
-    with_head : also compute `last_hidden_state`, by the last convolution before the classifier; else it and
-        its weights are left out.
-
     Stages pad as TensorFlow's "SAME" does for the size at hand (the package fixes it for 224 × 224), so a map
     of stride s has ⌈h/s⌉ × ⌈w/s⌉ places. In training, blocks are skipped at random (stochastic depth).
 
+    Parameters
+    ----------
+    with_head : bool
+        Also compute `last_hidden_state`, by the last convolution before the classifier; else it and its
+        weights are left out.
+
     Raises
     ------
-    ModuleNotFoundError : the packages with code and weights are missing; says which command installs them.
+    ModuleNotFoundError
+        The packages with code and weights are missing; says which command installs them.
     """
 
     channels = (24, 40, 112, 320)

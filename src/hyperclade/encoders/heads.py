@@ -11,16 +11,26 @@ _TOLERANCE = 1e-4  # of distances: far below what a posterior can show
 class MultiHead(nn.Module):
     """H heads dropout – linear – BN – ReLU – dropout – linear on the same features (SeLaVi), as one network.
 
-    Args:
-        in_features: length d of a feature vector.
-        out_features: numbers a head gives.
-        n_heads: H.
-        hidden: width of the hidden layer of one head.
-        dropout: of both dropout layers.
+    Parameters
+    ----------
+    in_features : int
+        Length d of a feature vector.
+    out_features : int
+        Numbers that a head gives.
+    n_heads : int
+        H.
+    hidden : int
+        Width of the hidden layer of one head.
+    dropout : float
+        Dropout of both layers.
 
-    Raises:
-        ValueError: a size below 1.
+    Raises
+    ------
+    ValueError
+        A size below 1.
 
+    Examples
+    --------
     >>> MultiHead(8, 5, n_heads=3, hidden=16)(torch.zeros(4, 8)).shape
     torch.Size([3, 4, 5])
     """
@@ -89,15 +99,23 @@ def ball_log_posterior(
     float64 inside, whatever the surrounding precision. (The denominator of the printed Eq. 13 repeats one
     class; here it runs over all.)
 
-    Args:
-        outputs: `(..., b, dim) float`, of a head; points of the ball after `exp_0`.
-        positions: `(..., k, dim) float`, classes in the ball of curvature −1.
-        temperature: distances are divided by it.
-        max_radius: outputs are clipped so that no point lies farther from the origin.
+    Parameters
+    ----------
+    outputs : (..., b, dim) float
+        What a head gives; points of the ball after `exp_0`.
+    positions : (..., k, dim) float
+        Classes in the ball of curvature −1.
+    temperature : float
+        Distances are divided by it.
+    max_radius : float
+        Outputs are clipped so that no point lies farther from the origin.
 
-    Returns:
-        `(..., b, k) float64`.
+    Returns
+    -------
+    (..., b, k) float64
 
+    Examples
+    --------
     >>> positions = torch.tensor([[0.5, 0.0], [-0.5, 0.0]])
     >>> ball_log_posterior(torch.tensor([[9.0, 0.0]]), positions).exp().round(decimals=2)
     tensor([[0.9000, 0.1000]], dtype=torch.float64)
@@ -113,14 +131,20 @@ def ball_log_posterior(
 def euclidean_log_posterior(outputs: Tensor, positions: Tensor, *, temperature: float = 1.0) -> Tensor:
     """Logarithm of the softmax over −Euclidean distance to class positions (sHHC Table 5, in R^d).
 
-    Args:
-        outputs: `(..., b, dim) float`.
-        positions: `(..., k, dim) float`.
-        temperature: distances are divided by it.
+    Parameters
+    ----------
+    outputs : (..., b, dim) float
+    positions : (..., k, dim) float
+    temperature : float
+        Distances are divided by it.
 
-    Returns:
-        `(..., b, k)`, float64 if the positions are.
+    Returns
+    -------
+    (..., b, k) Tensor
+        float64 if the positions are.
 
+    Examples
+    --------
     >>> euclidean_log_posterior(torch.zeros(1, 2), torch.tensor([[1.0, 0.0], [0.0, 1.0]])).exp()
     tensor([[0.5000, 0.5000]])
     """

@@ -1,4 +1,4 @@
-"""L3-Net: one tower of 3×3 convolutions a modality (Arandjelović and Zisserman 2017, arXiv 1705.08168)."""
+"""L3-Net: one tower of 3×3 convolutions per modality (Arandjelović and Zisserman 2017, arXiv 1705.08168)."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,27 @@ SMALL = (8, 16, 32, 64)
 
 
 class L3Net(nn.Module):
-    """Tower of blocks [conv 3×3 – BN – ReLU]×2 with 2×2 max-pooling between them and a global maximum at
-    the end.
+    """Blocks [conv 3×3 – BN – ReLU]×2 with 2×2 max-pooling between them and a global maximum at the end.
 
-    Args:
-        in_channels: 3 for colour images, 1 for grey images and log-mel spectrograms.
-        channels: of the blocks; `FULL` is the paper's, `SMALL` suits inputs of about 30×30.
+    Parameters
+    ----------
+    in_channels : int
+        3 for colour images, 1 for grey images and log-mel spectrograms.
+    channels : sequence of int
+        Channels of the blocks; `FULL` is the paper's, `SMALL` suits inputs of about 30×30.
 
-    Attributes:
-        out_features: length of a feature vector, the channels of the last block.
+    Attributes
+    ----------
+    out_features
+        Length of a feature vector, the channels of the last block.
 
-    Raises:
-        ValueError: no channels, or a number below 1.
+    Raises
+    ------
+    ValueError
+        No channels, or a number below 1.
 
+    Examples
+    --------
     >>> L3Net(1, SMALL)(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 64])
     """
@@ -41,8 +49,7 @@ class L3Net(nn.Module):
         self.out_features = int(channels[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features `(b, out_features) float` of images `(b, in_channels, h, w) float`, h and w of any
-        size."""
+        """Features `(b, out_features) float` of images `(b, in_channels, h, w) float` of any size."""
         return self.blocks(images.contiguous(memory_format=torch.channels_last)).amax(dim=(2, 3))
 
 

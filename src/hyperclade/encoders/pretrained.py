@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from hyperclade.encoders.checkpoints import (
+    has_two_towers,
+    image_processor,
+    load_model,
+    pooled_features,
+    source_of,
+    told,
+)
 from hyperclade.encoders.efficientnet import MEAN, STD, packaged_network
 from hyperclade.environment import pick_device, require
 
@@ -57,18 +65,22 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet, d = 1280), "all-minilm-l6-v2" (sentences, d = 384, unit length), or
-        a `transformers` image or text model: a hub name ("facebook/dinov2-small") or a local folder.
-        Image rows are the model's pooled output, the class token if the checkpoint lacks the pooler's
-        weights, or the mean over positions if the model has no pooler. Text rows are the mean over tokens,
-        or what the folder's sentence-transformers settings say.
+    name : path
+        "efficientnet-lite0" (ImageNet, d = 1280), "all-minilm-l6-v2" (sentences, d = 384, unit length), or a
+        `transformers` image or text model: a hub name ("facebook/dinov2-small") or a local folder. Image rows
+        are the model's pooled output, the class token if the checkpoint lacks the pooler's weights, or the
+        mean over positions if the model has no pooler. Text rows are the mean over tokens, or what the
+        folder's sentence-transformers settings say.
     device : "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1" …
-    kind : which half of a model for both (CLIP, SigLIP …); images by default.
+    kind : {"image", "text"}, optional
+        Which half of a model for both (CLIP, SigLIP …); images by default.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model or device, weights missing from the checkpoint, or not an image or text model.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model or device, weights missing from the checkpoint, or not an image or text model.
 
     Examples
     --------
@@ -87,11 +99,8 @@ def load_encoder(name: str | os.PathLike, device: str = "auto", *, kind: Kind | 
 
         _checked_kind(name, kind, "text")
         return Encoder(name, "text", _transformers_encoder(str(get_model_path()), "text", target)[1])
-    folder = Path(name).expanduser()
-    if not folder.is_dir() and (name[0] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
-        raise ValueError(f"encoder {name!r}: no such folder")
-    require(f"encoder {name!r}", "transformers")
-    found, encode = _transformers_encoder(str(folder) if folder.is_dir() else name, kind, target)
+    source = source_of(f"encoder {name!r}", name)
+    found, encode = _transformers_encoder(source, kind, target)
     return Encoder(name, found, encode)
 
 
@@ -146,24 +155,14 @@ def _transformers_encoder(
 ) -> tuple[Kind, Callable[[Sequence[Any]], torch.Tensor]]:
     from transformers import AutoConfig, AutoModel
 
-    try:
+    what = f"encoder {name!r}"
+    with told(what):
         config = AutoConfig.from_pretrained(name)
         found = _kind_of(name, config, kind)
         prepare = _image_inputs(name) if found == "image" else _text_inputs(name, config)
-        model, info = AutoModel.from_pretrained(name, output_loading_info=True)
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"encoder {name!r} cannot be loaded: {error}. Give a folder with a config, weights and a "
-            "tokenizer or image processor, or the name of such a model on the Hugging Face hub"
-        ) from error
-    missing = set(info["missing_keys"])
-    without_pooler = {key for key in missing if ".pooler." not in f".{key}"}
-    if without_pooler:
-        raise ValueError(
-            f"encoder {name!r}: the checkpoint lacks the weights of {sorted(without_pooler)[:3]}"
-        )
+    model, is_whole = load_model(what, AutoModel, name, may_lack=".pooler.")
     model.eval().to(device)
-    two_towers = _two_towers(config)
+    two_towers = has_two_towers(config)
     settings = _sentence_settings(name)
 
     @torch.inference_mode()
@@ -175,20 +174,10 @@ def _transformers_encoder(
             )
             return output if isinstance(output, torch.Tensor) else output.pooler_output
         if found == "image":
-            return pooled_features(model(**inputs), pooler_is_trained=not missing)
+            return pooled_features(model(**inputs), pooler_is_trained=is_whole)
         return _text_rows(model(**inputs).last_hidden_state, inputs["attention_mask"], settings)
 
     return found, encode
-
-
-def pooled_features(output: Any, *, pooler_is_trained: bool) -> torch.Tensor:
-    pooled = getattr(output, "pooler_output", None)
-    if pooled is not None and pooler_is_trained:
-        return pooled.flatten(1)  # convolutional models pool to (b, d, 1, 1)
-    states = output.last_hidden_state
-    if states.ndim == 4:
-        return states.mean(dim=(2, 3))
-    return states[:, 0] if pooled is not None else states.mean(dim=1)
 
 
 def _text_rows(states: torch.Tensor, mask: torch.Tensor, settings: dict[str, Any]) -> torch.Tensor:
@@ -201,14 +190,7 @@ def _text_rows(states: torch.Tensor, mask: torch.Tensor, settings: dict[str, Any
 
 
 def _image_inputs(name: str) -> Callable[[Sequence[Any]], dict[str, torch.Tensor]]:
-    require(f"encoder {name!r}", "PIL")
-    import transformers
-
-    # The processors that compute with Pillow and numpy; the others need torchvision.
-    option: dict[str, Any] = {"use_fast": False}
-    if int(transformers.__version__.split(".")[0]) >= 5:
-        option = {"backend": "pil"}
-    processor = transformers.AutoImageProcessor.from_pretrained(name, **option)
+    processor = image_processor(f"encoder {name!r}", name)
 
     def prepare(images: Sequence[Any]) -> dict[str, torch.Tensor]:
         rgb = [image.convert("RGB") for image in images]
@@ -228,7 +210,7 @@ def _text_inputs(name: str, config: Any) -> Callable[[Sequence[Any]], dict[str, 
     if tokenizer.pad_token is None:  # decoders are trained without padding; the mask hides what stands there
         tokenizer.pad_token = tokenizer.eos_token
     # SigLIP's text half reads the last position and knows only texts of full length; CLIP's does not mind.
-    padding = "max_length" if _two_towers(config) else True
+    padding = "max_length" if has_two_towers(config) else True
 
     def prepare(texts: Sequence[Any]) -> dict[str, torch.Tensor]:
         tokens = tokenizer(
@@ -266,12 +248,8 @@ def _json_file(name: str, file: str) -> Any:
 # ---- pieces ----
 
 
-def _two_towers(config: Any) -> bool:
-    return hasattr(config, "vision_config") and hasattr(config, "text_config")
-
-
 def _kind_of(name: str, config: Any, asked: Kind | None) -> Kind:
-    if _two_towers(config):
+    if has_two_towers(config):
         return asked or "image"
     if getattr(config, "vocab_size", None):
         return _checked_kind(name, asked, "text")

@@ -11,10 +11,9 @@ from hyperclade.encoders.backbone import (
     blueprint_of,
     check_vision,
     config_from,
-    source_of,
-    told,
     vision_settings,
 )
+from hyperclade.encoders.checkpoints import load_model, source_of, told
 from hyperclade.encoders.efficientnet import MEAN, STD, Lite0
 
 _SIDE = 128  # of the image that shows the strides
@@ -26,16 +25,20 @@ def load_pyramid(name: str | os.PathLike, *, frozen_norm: bool = True) -> "Pyram
 
     Parameters
     ----------
-    name : "efficientnet-lite0" (ImageNet; weights from a Python package), or a `transformers` model with a
+    name : path
+        "efficientnet-lite0" (ImageNet; weights from a Python package), or a `transformers` model with a
         backbone of several strides (ResNet, ConvNeXt, HGNet, Swin): a name on the Hugging Face hub or a local
         folder with a config, weights and an image processor, whose normalisation is kept.
-    frozen_norm : keep the pretrained statistics of batch norms in training too, as the few large images of a
-        batch say little; their scales and offsets learn all the same.
+    frozen_norm : bool
+        Keep the pretrained statistics of batch norms in training too, as the few large images of a batch say
+        little; their scales and offsets learn all the same.
 
     Raises
     ------
-    ModuleNotFoundError : a package is missing; says which command installs it.
-    ValueError : no such model, weights missing from the checkpoint, or no maps of several strides.
+    ModuleNotFoundError
+        A package is missing; says which command installs it.
+    ValueError
+        No such model, weights missing from the checkpoint, or no maps of several strides.
 
     Examples
     --------
@@ -50,7 +53,7 @@ def load_pyramid(name: str | os.PathLike, *, frozen_norm: bool = True) -> "Pyram
         blueprint = {"name": name, "frozen_norm": frozen_norm}
         pyramid = Pyramid(Lite0(with_head=False), frozen_norm=frozen_norm, blueprint=blueprint, **settings)
     else:
-        pyramid = _load(name, source_of(name), frozen_norm)
+        pyramid = _load(name, source_of(f"backbone {name!r}", name), frozen_norm)
     if len(pyramid.strides) < 2:
         raise ValueError(f"backbone {name!r} has maps of the strides {list(pyramid.strides)} only: {_ADVICE}")
     return pyramid
@@ -114,20 +117,18 @@ class Pyramid(Tower):
 def _load(name: str, source: str, frozen_norm: bool) -> Pyramid:
     from transformers import AutoConfig
 
-    with told(name):
+    what = f"backbone {name!r}"
+    with told(what):
         config = AutoConfig.from_pretrained(source)
     check_vision(name, config)
     try:
         kind = type(_untrained(config))  # AutoBackbone.from_pretrained asks the hub about folders
     except (AttributeError, ValueError) as error:
-        raise ValueError(f"backbone {name!r} is a {config.model_type!r} model: {_ADVICE}") from error
-    with told(name):
+        raise ValueError(f"{what} is a {config.model_type!r} model: {_ADVICE}") from error
+    with told(what):
         settings = vision_settings(source, config)
-        network, info = kind.from_pretrained(source, config=config, output_loading_info=True)
     # Norms of the maps are no part of classifiers; untrained, they do just that.
-    missing = {key for key in info["missing_keys"] if "hidden_states_norms" not in key}
-    if missing:
-        raise ValueError(f"backbone {name!r}: the checkpoint lacks the weights of {sorted(missing)[:3]}")
+    network, _ = load_model(what, kind, source, may_lack="hidden_states_norms", config=config)
     del settings["size"], settings["resample"]  # images keep their size
     return _pyramid(network, blueprint_of(name, config, settings) | {"frozen_norm": frozen_norm})
 

@@ -23,13 +23,17 @@ class DeepLabHead(nn.Module):
 
     Parameters
     ----------
-    channels, strides : of the pyramid's maps.
-    width : c of the features.
-    low_level : channels of the finest map after its reduction.
+    channels, strides : sequence of int
+        Those of the pyramid's maps.
+    width : int
+        c of the features.
+    low_level : int
+        Channels of the finest map after its reduction.
 
     Raises
     ------
-    ValueError : fewer than two maps, or a size below 1.
+    ValueError
+        Fewer than two maps, or a size below 1.
 
     Examples
     --------
@@ -51,7 +55,7 @@ class DeepLabHead(nn.Module):
         self.views = nn.ModuleList(
             [_pointwise(deep, width), *(_separable(deep, width, rate) for rate in _RATES)]
         )
-        # One value an image and channel is too little for a batch norm.
+        # One value per image and channel is too little for a batch norm.
         self.image_view = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(deep, width, 1), nn.ReLU())
         self.merged_views = _pointwise((len(self.views) + 1) * width, width)
         self.reduced = _pointwise(channels[0], low_level)
@@ -74,13 +78,17 @@ class OcrHead(nn.Module):
 
     Parameters
     ----------
-    channels, strides : of the pyramid's maps, all of which make the pixels' representations.
-    n_classes : k regions.
-    width : c of the features.
+    channels, strides : sequence of int
+        Those of the pyramid's maps, all of which make the pixels' representations.
+    n_classes : int
+        k regions.
+    width : int
+        c of the features.
 
     Raises
     ------
-    ValueError : fewer than two maps, or a size below 1.
+    ValueError
+        Fewer than two maps, or a size below 1.
 
     Examples
     --------

@@ -28,18 +28,27 @@ class WrappedNormal(Distribution):
     c (HVSA Eq. 3 lacks λ log_loc and the exponent; Mathieu et al. 2019, Nagano et al. 2019). The Fréchet mean
     is loc.
 
-    Args:
-        loc: points `(..., D)` of the ball of curvature −c.
-        scale: standard deviations `(..., D)` > 0 along the axes, in units of hyperbolic distance.
-        c: minus the curvature.
-        validate_args: whether to check arguments and values, as in all of `torch.distributions`.
-
     All is float64, whatever is given. In D dimensions samples lie √D·scale away from loc, as a rule, and no
     farther than `MAX_RADIUS`/√c = 32/√c from the origin, where they are clipped: keep √D·scale well below.
 
-    Raises:
-        ValueError: c ≤ 0; shapes that do not broadcast; with validation, loc outside the ball or scale ≤ 0.
+    Parameters
+    ----------
+    loc : array-like
+        Points `(..., D)` of the ball of curvature −c.
+    scale : array-like
+        Standard deviations `(..., D)` > 0 along the axes, in units of hyperbolic distance.
+    c : float
+        Minus the curvature.
+    validate_args : bool, optional
+        Whether to check arguments and values, as in all of `torch.distributions`.
 
+    Raises
+    ------
+    ValueError
+        c ≤ 0; shapes that do not broadcast; with validation, loc outside the ball or scale ≤ 0.
+
+    Examples
+    --------
     >>> at_origin = WrappedNormal(torch.zeros(2), torch.ones(2))
     >>> at_origin.log_prob(torch.tensor([0.5, 0.0]))  # log(exp(-r²/2) / 2π · r / sinh r) for r = 2 artanh 0.5
     tensor(-2.6350, dtype=torch.float64)
@@ -88,8 +97,10 @@ class WrappedNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density `(...)` of points `(..., D)`, with respect to the Riemannian volume.
 
-        Raises:
-            ValueError: with validation, for shapes that do not fit and points outside the ball.
+        Raises
+        ------
+        ValueError
+            With validation, for shapes that do not fit and points outside the ball.
         """
         value = double(value)
         if self._validate_args:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from hyperclade.environment import IntArray
 from hyperclade.hierarchy.search import dot
 from hyperclade.hierarchy.similarity import Similarity
 
@@ -16,18 +16,18 @@ _RESTART_BELOW = 64  # items: small nodes are cheap enough to try several starts
 _RESTARTS = 4
 
 
-def bisect(similarity: Similarity, *, seed: int = 0) -> NDArray[np.int64]:
+def bisect(similarity: Similarity, *, seed: int = 0) -> IntArray:
     """Binary tree by recursive bisection on feature sums.
 
     A node of n rows is split into sides l, r so that ``W_l (n − ⅔n_l) + W_r (n − ⅔n_r)`` is large, W being
     the similarity within a side: the cost of the split plus the expected cost of random trees below it. Each
     split starts from the sign of the leading principal direction and moves single items while that helps.
-    Time is O(n d) a sweep.
+    Time is O(n d) per sweep.
 
     Parameters
     ----------
     similarity : Similarity
-        Of n items, by features; edges are not looked at.
+        Similarity of n items, by features; edges are not looked at.
     seed : int
 
     Returns
@@ -49,7 +49,7 @@ def bisect(similarity: Similarity, *, seed: int = 0) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def _bisect(X, sizes, offsets, scale, seed):
-    np.random.seed(seed)  # noqa: NPY002 - numba's own generator, one a thread
+    np.random.seed(seed)  # noqa: NPY002 - numba's own generator, one per thread
     n, d = X.shape
     items = np.arange(n)
     own = np.empty(n)  # similarity of an item with itself, which no split can change

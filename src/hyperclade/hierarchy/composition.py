@@ -21,9 +21,14 @@ _JUST_ABOVE = 1 + 2.0**-30
 class Nested:
     """A binary tree over parts and one inside each; or, without parts, a tree over all items.
 
-    top : (K-1, 2) int64, merges over the K parts, or over all items.
-    parts : K arrays of int64, the items of each part, or None.
-    subtrees : K arrays of int64, the merges over these.
+    Attributes
+    ----------
+    top : (K-1, 2) int64
+        Merges over the K parts, or over all items.
+    parts : list of array of int or None
+        K arrays of int64, the items of each part, or None.
+    subtrees : list of array of int
+        K arrays of int64, the merges over these.
     """
 
     top: IntArray
@@ -50,8 +55,12 @@ class Nested:
 class Composed:
     """A tree over rows, and where the nodes of what it is made of are in it.
 
-    tree : Tree over n rows.
-    item_node : (2K-1,) int64, node of the tree of each node of the upper tree over K parts, or items.
+    Attributes
+    ----------
+    tree : Tree
+        Tree over n rows.
+    item_node : (2K-1,) int64
+        Node of the tree of each node of the upper tree over K parts, or items.
     """
 
     tree: Tree
@@ -150,7 +159,6 @@ def merge_heights(merges, cross, sizes, least, peak):
         What sides without any similarity count as sharing.
     peak : float
         The largest similarity there is, of equal rows: height 0.
-
     >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([0.5, 0.5]), np.ones(3), 1e-9, 1.0).round(3)
     array([0.693, 1.386])
     """

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
+from hyperclade.environment import FloatArray
 from hyperclade.hierarchy.rows import as_array
 from hyperclade.hierarchy.similarity import (
     AnySimilarity,
@@ -165,7 +165,7 @@ def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
     return total
 
 
-def _unit_costs(tree: Tree) -> NDArray[np.float64]:
+def _unit_costs(tree: Tree) -> FloatArray:
     """Cost of the subtree under each node when all pairs are equally similar, `(m,)`."""
     size = tree.size.astype(np.float64)
     pairs = size * (size - 1) / 2
@@ -198,7 +198,7 @@ def _feature_cost(tree: Tree, weights: FeatureSimilarity) -> float:
 
 def _feature_total(weights: FeatureSimilarity) -> float:
     sizes = weights.distinct.sizes.astype(np.float64)
-    sums: NDArray[np.float64] | float = 0.0
+    sums: FloatArray | float = 0.0
     own = offsets = 0.0
     for part in weights.rows.blocks():
         features = weights.features(part)

@@ -9,6 +9,7 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.threads import in_threads
 
 _PIECES = 8  # that rows are divided into, for all cores
@@ -37,7 +38,7 @@ def neighbour_graph(found: NDArray[np.int32]) -> scipy.sparse.csr_matrix:
     return scipy.sparse.csr_matrix((value, column, pointer), shape=(m, m))
 
 
-def part_graph(edges: scipy.sparse.csr_matrix, items: NDArray[np.int64]) -> scipy.sparse.csr_matrix:
+def part_graph(edges: scipy.sparse.csr_matrix, items: IntArray) -> scipy.sparse.csr_matrix:
     """The edges among the given items `(b,)`, `(b, b)`, in time that does not depend on how many others are.
 
     >>> edges = scipy.sparse.csr_matrix(np.array([[0, 1, 2], [1, 0, 4], [2, 4, 0]], dtype=np.float32))
@@ -52,7 +53,7 @@ def part_graph(edges: scipy.sparse.csr_matrix, items: NDArray[np.int64]) -> scip
 
 
 def group_graph(
-    edges: scipy.sparse.csr_matrix, sizes: NDArray[np.float64], labels: NDArray[np.int64], n_groups: int
+    edges: scipy.sparse.csr_matrix, sizes: FloatArray, labels: IntArray, n_groups: int
 ) -> scipy.sparse.csr_matrix:
     """Sums `(K, K)` of the edges between groups of items, edges counting once for each pair of their rows.
 
@@ -63,7 +64,6 @@ def group_graph(
         Rows in each item.
     labels : (m,) int64
         Group of each item, in 0..n_groups-1.
-
     >>> edges = scipy.sparse.csr_matrix(np.array([[0, 1, 2], [1, 0, 4], [2, 4, 0]], dtype=np.float32))
     >>> group_graph(edges, np.array([1.0, 1.0, 3.0]), np.array([0, 0, 1]), 2).toarray().tolist()
     [[0.0, 18.0], [18.0, 0.0]]

@@ -105,7 +105,7 @@ class HypHC(TreeEstimator):
     temperature : float
         τ of the softmax over hyperbolic depths.
     learning_rate : float or "auto"
-        Of Adam, at the first step; falls geometrically to a hundredth. "auto": .1, and .01 from a tree.
+        Rate of Adam at the first step; falls geometrically to a hundredth. "auto": .1, and .01 from a tree.
     n_iterations : int or "auto"
         "auto": 200, and in proportion to n above 512 rows.
     n_clusters : int, optional
@@ -235,8 +235,8 @@ def fit_directions(
     Parameters
     ----------
     similarity : Similarity
-        Of n items: rows, or pre-clusters of several rows. A triple weighs the product of its three sizes,
-        so that the loss is that of the rows.
+        Similarity of n items: rows, or pre-clusters of several rows. A triple weighs the product of its three
+        sizes, so that the loss is that of the rows.
     start : (n, dim) float, optional
         First directions, of any length but zero; default random.
     dim : int

@@ -26,13 +26,18 @@ _NO_EDGES = scipy.sparse.csr_matrix((0, 0), dtype=np.float32)
 class Assignment:
     """Where new rows belong in a hierarchy, see `SHHC.assign`.
 
-    labels : (b,) int64, of the cluster.
-    confidence : (b,) float64 in [0, 1], share of the nearest rows that lie in that cluster, near ones
-        counting more.
-    outlier : (b,) bool, whether the row is farther from its neighbours than 99 % of the fitted rows are from
-        theirs.
-    nearest : (b,) int64, the nearest fitted row.
-    leaf : (b,) int64, the fitted row whose labels the new one has, in this cut and every other.
+    Attributes
+    ----------
+    labels : (b,) int64
+        Label of the cluster.
+    confidence : (b,) float64 in [0, 1]
+        Share of the nearest rows that lie in that cluster, near ones counting more.
+    outlier : (b,) bool
+        Whether the row is farther from its neighbours than 99 % of the fitted rows are from theirs.
+    nearest : (b,) int64
+        The nearest fitted row.
+    leaf : (b,) int64
+        The fitted row whose labels the new one has, in this cut and every other.
     """
 
     labels: IntArray
@@ -48,7 +53,7 @@ class Neighbourhood:
     Parameters
     ----------
     index : NeighbourIndex
-        Of the items.
+        Index of the items.
     distances : (m, k) float32
         Squared distances of each item's own neighbours, nearest first.
     distinct : Distinct
@@ -91,7 +96,7 @@ def best_nodes(
         Between the parts, or the items, of `nested`.
     weights : similarity of the fitted rows
     n_neighbors : int
-        Of a new row, for a graph.
+        Neighbours of a new row, for a graph.
     """
     if not isinstance(weights, GraphSimilarity):
         return best_grafts(nested.top, items, *weights.of(X), _NO_EDGES)
@@ -118,7 +123,7 @@ def with_rows(
         Over the items of the old rows.
     weights : similarity of all rows, the new ones last
     before : Distinct
-        Of the old rows.
+        The old rows, equal ones once.
     leaf : (b,) int64
         The old row in whose part each new one goes.
     settle : bool

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from hyperclade.environment import FloatArray
 
 _LEAST_RESIDUAL = 1e-6  # of a kernel whose diagonal is 1: the pivots then explain all rows
 _BLOCK = 256
@@ -35,13 +36,13 @@ class KernelFeatures:
     True
     """
 
-    def __init__(self, sample: NDArray[np.float64], temperature: float, n_pivots: int) -> None:
+    def __init__(self, sample: FloatArray, temperature: float, n_pivots: int) -> None:
         sample = np.ascontiguousarray(sample, dtype=np.float64)
         self.temperature = temperature
         pivots, factor = _pivots(sample, temperature, min(n_pivots, len(sample)))
         self.points, self.factor = sample[pivots], factor
 
-    def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, rows: FloatArray) -> FloatArray:
         """Features `(b, m)` of rows `(b, d)`."""
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         return _features(rows, self.points, self.factor, self.temperature)

@@ -58,12 +58,13 @@ def name_nodes(
 
     Returns
     -------
-    k str: "word (sample, sample)" or "sample, sample, sample".
+    list of str
+        k str: "word (sample, sample)" or "sample, sample, sample".
 
     Raises
     ------
     ValueError
-        If names or rows are not one a leaf, a node does not exist, or the metric is another.
+        If names or rows are not one per leaf, a node does not exist, or the metric is another.
 
     Examples
     --------
@@ -151,7 +152,7 @@ def _sparse(rows: Any) -> bool:
 
 
 class _Words:
-    """The words of the samples' names, in the order of the leaves, each once a name."""
+    """The words of the samples' names, in the order of the leaves, each once per name."""
 
     def __init__(self, tree: Tree, names: list[str]) -> None:
         self.tree = tree

@@ -14,10 +14,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.environment import IntArray
 from hyperclade.hierarchy.rows import Rows
 from hyperclade.hierarchy.threads import in_threads
-
-IntArray = NDArray[np.int64]
 
 DEFAULT_RECALL = 0.98
 _EXACT = 20_000  # rows up to which all pairs are compared
@@ -37,7 +36,7 @@ class NeighbourIndex:
     recall : float in (0, 1]
         Share of the true neighbours to be found, on a sample, where not all pairs are compared.
     random_state : int
-        Of the inverted lists' k-means.
+        Seed of the inverted lists' k-means.
 
     Attributes
     ----------

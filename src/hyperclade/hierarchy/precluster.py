@@ -42,13 +42,13 @@ class PreClusters:
     ----------
     labels : (n,) int64
     centroids : (K, d) float32
-        For "cosine" the directions of the mean unit-length rows, of unit length; for "euclidean" the mean
-        rows, in the coordinates of X. Of wide sparse rows those of their sketch.
+        Directions of the mean unit-length rows, of unit length, for "cosine"; mean rows, in the coordinates
+        of X, for "euclidean". Those of the sketch for wide sparse rows.
     sizes : (K,) int64
         Rows per cluster.
     objective : float
-        For "cosine" the mean cosine of a row with the centroid of its cluster; for "euclidean" the share of
-        the rows' variance that lies between clusters.
+        Mean cosine of a row with the centroid of its cluster, for "cosine"; share of the rows' variance that
+        lies between clusters, for "euclidean".
     history : (n_iterations,) float64
         The same on the subsample, iteration by iteration; where clusters are made in two levels, of the
         coarse ones.

@@ -17,7 +17,8 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from hyperclade.environment import FloatArray, IntArray
+
 Metric = Literal["euclidean", "cosine"]
 
 METRICS = ("euclidean", "cosine")
@@ -46,11 +47,15 @@ def as_array(X: Any) -> Any:
 class Frame:
     """What prepares a row for the Euclidean metric: ``(x − centre) / spread``.
 
-    centre : (d,) float64, the mean row; 0 for sparse rows, which centring would make dense.
-    spread : float, root mean square distance of the rows from the centre.
+    Attributes
+    ----------
+    centre : (d,) float64
+        The mean row; 0 for sparse rows, which centring would make dense.
+    spread : float
+        Root mean square distance of the rows from the centre.
     """
 
-    centre: NDArray[np.float64]
+    centre: FloatArray
     spread: float
 
 
@@ -66,7 +71,7 @@ class Rows:
         row is 0. "euclidean": rows are moved to their mean and scaled by one number, so that their root mean
         square length is one.
     frame : Frame, optional
-        Of other rows, to be prepared likewise; default: made of these.
+        Frame of other rows, to be prepared likewise; default: made of these.
     index : (m,) int64, optional
         Rows of X to see, in this order; default all.
 
@@ -118,7 +123,7 @@ class Rows:
             block -= self.frame.centre / self.frame.spread
         return block.astype(dtype, copy=False)
 
-    def directions(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def directions(self, rows: slice | IntArray) -> FloatArray:
         """Prepared rows (wide ones sketched) scaled to length one, `(b, d) float64`; zero rows stay zero."""
         block = self.sketch(rows)
         if self.metric == "euclidean" or self.is_wide:
@@ -126,8 +131,7 @@ class Rows:
         return block
 
     def sketch(self, rows: slice | IntArray) -> NDArray[np.float64]:
-        """Prepared rows, `(b, min(d, 512)) float64`: of wide sparse rows a projection that nearly keeps
-        products.
+        """Prepared rows, `(b, min(d, 512)) float64`; wide sparse ones projected, which nearly keeps products.
 
         Each column goes with random signs to four of 512 places (a sparse Johnson–Lindenstrauss transform,
         Kane & Nelson 2014), by its number alone.
@@ -146,7 +150,7 @@ class Rows:
         """Numbers a row has, once sketched."""
         return _SKETCH if self.is_wide else self.shape[1]
 
-    def squares(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def squares(self, rows: slice | IntArray) -> FloatArray:
         """Squared lengths of prepared rows, `(b,) float64`."""
         if self.is_sparse:
             return np.asarray(self.sparse(rows).power(2).sum(axis=1)).ravel()
@@ -167,8 +171,7 @@ class Rows:
         return scipy.sparse.csr_matrix((signs.ravel(), places.ravel(), pointer), shape=(d, _SKETCH))
 
     def whole(self, rows: slice | IntArray) -> NDArray[np.int32]:
-        """Prepared rows (wide ones sketched) as whole numbers, `(b, d) int32`, of typical length 1,000 to
-        2,000."""
+        """Prepared rows (wide ones sketched) as whole numbers, `(b, d) int32`, some 1,000 to 2,000 long."""
         if self.metric == "cosine":
             return whole_directions(self.directions(rows))
         block = self.sketch(rows)
@@ -252,7 +255,7 @@ class Rows:
     def _sparse(self, rows: slice | IntArray) -> scipy.sparse.csr_matrix:
         return self.X[rows if self.index is None else self.index[rows]].astype(np.float64)
 
-    def _values(self, rows: slice | IntArray) -> NDArray[np.float64]:
+    def _values(self, rows: slice | IntArray) -> FloatArray:
         """Rows as they are, `(b, d) float64`, C-ordered, in memory of their own."""
         if self.is_sparse:
             return self._sparse(rows).toarray()
@@ -264,9 +267,14 @@ class Rows:
 class Distinct:
     """Groups of equal rows, here called items.
 
-    first : (m,) int64, the first row of each item, items in an order of their content.
-    item_of : (n,) int64, item of each row.
-    keys : (2, m) uint64, ascending, of the items' content; to find equal rows by.
+    Attributes
+    ----------
+    first : (m,) int64
+        The first row of each item, items in an order of their content.
+    item_of : (n,) int64
+        Item of each row.
+    keys : (2, m) uint64
+        Ascending, of the items' content; to find equal rows by.
     """
 
     first: IntArray
@@ -294,7 +302,7 @@ class Distinct:
         return np.argsort(self.item_of, kind="stable"), np.r_[0, np.cumsum(self.sizes)]
 
 
-def whole_directions(block: NDArray[np.float64]) -> NDArray[np.int32]:
+def whole_directions(block: FloatArray) -> NDArray[np.int32]:
     """Unit rows `(b, d)` as whole numbers; inner products and squared distances of two are exact in float32.
 
     >>> whole_directions(np.array([[0.6, 0.8], [0.0, 0.0]])).tolist()
@@ -322,7 +330,7 @@ def _power_above(largest: float) -> float:
     return 2.0 ** min(max(int(np.frexp(largest)[1]), -1000), 1023) if largest > 0 else 1.0
 
 
-def _limit_lengths(block: NDArray[np.float64], longest: float) -> None:
+def _limit_lengths(block: FloatArray, longest: float) -> None:
     length = np.sqrt(_squares(block))
     block *= np.where(length > longest, longest / np.where(length > 0, length, 1), 1.0)[:, None]
 

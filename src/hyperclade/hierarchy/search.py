@@ -102,7 +102,7 @@ def improve(
     merges : (n-1, 2) int
         The tree to start from; row i makes node n+i.
     similarity : Similarity
-        Of the n items.
+        Similarity of the n items.
     max_passes : int
     tolerance : float
         Stop when a pass lowers the cost by less than this fraction.
@@ -155,10 +155,10 @@ def best_grafts(
     ----------
     merges : (n-1, 2) int
     similarity : Similarity
-        Of the tree's n items.
+        Similarity of the tree's n items.
     offsets : (b,) float64
     features : (b, d) int32
-        Of the new rows; d as in `similarity`.
+        The new rows; d as in `similarity`.
     ties : (b, n) CSR
         Graph similarity of new rows to items; (0, 0) if the similarity has no graph.
 

@@ -115,7 +115,7 @@ class SHHC(TransformerMixin, TreeEstimator):
     recall_ : float or None
         Measured share of the true neighbours that were found; None without neighbours.
     timings_ : dict
-        Seconds a stage.
+        Seconds per stage.
     n_features_in_ : int
 
     Raises

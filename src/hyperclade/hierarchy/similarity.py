@@ -11,7 +11,7 @@
   ``exp((cos − 1) / τ)``.
 
 Sums are cheap because ``w(A, B) = n_A·o_B + n_B·o_A + ⟨S_A, S_B⟩ + edges between A and B``, where S is a sum
-of feature vectors and o a sum of one more number a row. So trees are searched on sums, of whole numbers,
+of feature vectors and o a sum of one more number per row. So trees are searched on sums, of whole numbers,
 which are the same in any order and on every processor.
 
 Equal rows are one item of several rows: as similar as rows can be, and with all neighbours in common.
@@ -28,13 +28,12 @@ import scipy.sparse
 from numba import njit
 from numpy.typing import NDArray
 
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.graphs import group_graph, neighbour_graph, part_graph
 from hyperclade.hierarchy.kernel_features import KernelFeatures
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
 from hyperclade.hierarchy.rows import Distinct, Metric, Rows, scale_to_unit
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 SimilarityName = Literal["knn", "cosine", "euclidean", "softmax"]
 
 SIMILARITIES = ("knn", "cosine", "euclidean", "softmax")
@@ -103,8 +102,8 @@ class FeatureSimilarity:
     X : (n, d) array, memory map or CSR matrix, or Rows
     name : {"cosine", "euclidean", "softmax"}
     metric : {"cosine", "euclidean"}, optional
-        Of "softmax", or of the rows whose directions "cosine" compares (centred ones under "euclidean").
-        Default: "euclidean" for "euclidean", else "cosine".
+        Metric of "softmax", or of the rows whose directions "cosine" compares (centred ones under
+        "euclidean"). Default: "euclidean" for "euclidean", else "cosine".
     temperature : float
         τ of "softmax".
     merge_equal : bool
@@ -199,8 +198,7 @@ class FeatureSimilarity:
 
     @cached_property
     def whole_total(self) -> float:
-        """Sum of the similarities of all unordered pairs of rows, from whole numbers: nearly
-        `similarity_total`, and the same on every processor."""
+        """Nearly `similarity_total`, from whole numbers, and so the same on every processor."""
         sizes = self.distinct.sizes
         sums: Any = 0
         own, offsets = 0, 0.0
@@ -273,7 +271,7 @@ class GraphSimilarity:
     dense : FeatureSimilarity over the same items, optional
     dense_weight : float
     index, neighbours, distances : NeighbourIndex, (m, k) int32 and (m, k) float32, optional
-        To connect new rows with: the neighbours of each item, nearest first, and their squared distances.
+        What connects new rows: the neighbours of each item, nearest first, and their squared distances.
     """
 
     name = "knn"
@@ -441,13 +439,13 @@ def similarity_of(
         Finite.
     name : {"knn", "cosine", "euclidean", "softmax"}
     metric : {"euclidean", "cosine"}, optional
-        Of "knn" and "softmax"; default "euclidean".
+        For "knn" and "softmax"; default "euclidean".
     n_neighbors : int
-        Of "knn".
+        Neighbours of a row, for "knn".
     temperature : float
         τ of "softmax".
     recall, random_state : float, int
-        Of the neighbour index of "knn".
+        Those of the neighbour index, for "knn".
     merge_equal : bool
         Whether equal rows are one item.
 

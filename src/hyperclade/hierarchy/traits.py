@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.trees.tree import Tree
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _LEAST_DIFFERENCE = 0.3  # standard deviations; between Cohen's "small" and "medium" effects
 _LEAST_OF_LARGEST = 0.5  # of the largest difference, for another feature to be named beside it
@@ -57,7 +55,7 @@ def name_by_features(
     Raises
     ------
     ValueError
-        If rows are not one a leaf, names not one a column, or a node is none or not below its `within`.
+        If rows are not one per leaf, names not one per column, or a node is none or not below its `within`.
 
     Examples
     --------
@@ -100,7 +98,8 @@ def label_mix(tree: Tree, labels: ArrayLike, nodes: ArrayLike, *, most: int = 2)
     Parameters
     ----------
     tree : Tree over n leaves
-    labels : n values, None or NaN where unknown; such rows do not count.
+    labels : array-like
+        n values, None or NaN where unknown; such rows do not count.
     nodes : k int
     most : int
         Labels named for a node; those below 5 % are left out after the first.

@@ -46,12 +46,12 @@ class UFit(TreeEstimator):
     temperature : float
         Softness τ of node sizes, in standard deviations of the first tree's heights.
     learning_rate : float
-        Of Adam (AMSGrad), in the same unit.
+        Rate of Adam (AMSGrad), in the same unit.
     n_iterations : int
     n_clusters : int, optional
         Number of flat clusters for `labels_`; None: the tree's coarsest layer (`Tree.layers`).
     random_state : int, RandomState or None
-        Of the pairs that make up the loss of a step, 20,000 where there are more.
+        Seed of the pairs that make up the loss of a step, 20,000 where there are more.
 
     Attributes
     ----------

@@ -29,22 +29,30 @@ def augment_frames(
 
     Parameters
     ----------
-    frames : (b, f, c, h, w) uint8: f frames of each of b clips.
-    size : height and width of the result; None for the shorter side of the frames.
-    crop : cut a rectangle of `area` (fraction of the frame) and `aspect` (width : height); else the central
+    frames : (b, f, c, h, w) uint8
+        f frames of each of b clips.
+    size : int, optional
+        Height and width of the result; None for the shorter side of the frames.
+    crop : bool
+        Cut a rectangle of `area` (fraction of the frame) and `aspect` (width : height); else the central
         square.
-    flip : mirror every other clip, drawn at random; not for digits or letters.
-    colour : brightness, contrast and, of three channels, saturation and hue, by up to ± `strengths` (hue in
-        turns around the grey axis).
-    generator : on the CPU; None for torch's global one.
+    flip : bool
+        Mirror every other clip, drawn at random; not for digits or letters.
+    colour : bool
+        Brightness, contrast and, of three channels, saturation and hue, by up to ± `strengths` (hue in turns
+        around the grey axis).
+    generator : torch.Generator, optional
+        One on the CPU; None for torch's global one.
 
     Returns
     -------
-    (b, f, c, size, size) float32: values 0 … 1, on the device of `frames`.
+    (b, f, c, size, size) float32
+        Values 0 … 1, on the device of `frames`.
 
     Raises
     ------
-    ValueError : frames of another shape or dtype, or a parameter out of its range.
+    ValueError
+        Frames of another shape or dtype, or a parameter out of its range.
 
     Examples
     --------
@@ -98,18 +106,23 @@ def augment_sounds(
 
     Parameters
     ----------
-    log_mel : (b, 1, bins, steps) float: natural logarithms of power.
-    volume : factor g of the waveform, drawn uniformly; it adds 2·log g to every logarithm of power.
-    shift : at most this fraction of the steps, earlier or later; the first or last step fills the gap.
-    generator : on the CPU; None for torch's global one.
+    log_mel : (b, 1, bins, steps) float
+        Natural logarithms of power.
+    volume : (float, float)
+        Factor g of the waveform, drawn uniformly; it adds 2·log g to every logarithm of power.
+    shift : float
+        At most this fraction of the steps, earlier or later; the first or last step fills the gap.
+    generator : torch.Generator, optional
+        One on the CPU; None for torch's global one.
 
     Returns
     -------
-    (b, 1, bins, steps) float32.
+    (b, 1, bins, steps) float32
 
     Raises
     ------
-    ValueError : another shape, or a parameter out of its range.
+    ValueError
+        Another shape, or a parameter out of its range.
 
     Examples
     --------

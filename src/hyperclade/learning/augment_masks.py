@@ -1,6 +1,6 @@
 """Joint augmentation of images and the classes of their pixels, a batch at a time, in closed form.
 
-As in `augment`, cutting and resizing is two small matrix products an image. A pixel of the result takes its
+As in `augment`, cutting and resizing is two small matrix products per image. A pixel of the result takes its
 class from the pixel that its centre falls on.
 """
 
@@ -27,22 +27,30 @@ def augment_masked(
 
     Parameters
     ----------
-    images : (b, 3, h, w) uint8.
-    masks : (b, h, w) uint8 class indices, VOID where a pixel has none.
-    size : height and width of the crop, in pixels of the scaled image. Where it reaches over the image, the
-        crop is grey and VOID.
-    scale : smallest and largest factor of height and width; its logarithm is drawn uniformly.
-    flip : mirror every other image, drawn at random.
-    strengths : of brightness, contrast, saturation and hue, as `augment_frames` takes them; None for none.
-    generator : on the CPU; None for torch's global one.
+    images : (b, 3, h, w) uint8
+    masks : (b, h, w) uint8
+        Class indices, VOID where a pixel has none.
+    size : (int, int)
+        Height and width of the crop, in pixels of the scaled image. Where it reaches over the image, the crop
+        is grey and VOID.
+    scale : (float, float)
+        Smallest and largest factor of height and width; its logarithm is drawn uniformly.
+    flip : bool
+        Mirror every other image, drawn at random.
+    strengths : (float, float, float, float) or None
+        Those of brightness, contrast, saturation and hue, as for `augment_frames`; None changes no colours.
+    generator : torch.Generator, optional
+        One on the CPU; None for torch's global one.
 
     Returns
     -------
-    (b, 3, *size) float32 images of values 0 … 1 and (b, *size) uint8 masks.
+    (b, 3, *size) float32
+        Images of values 0 … 1 and (b, *size) uint8 masks.
 
     Raises
     ------
-    ValueError : images or masks of another shape or dtype, or a parameter out of its range.
+    ValueError
+        Images or masks of another shape or dtype, or a parameter out of its range.
 
     Examples
     --------

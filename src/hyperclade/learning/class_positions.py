@@ -14,7 +14,7 @@ from hyperclade.transport.shards import sum_over_processes
 from hyperclade.trees.tree import Tree
 
 _BLOCK_ROWS = 8192
-_THOROUGH = 200  # classes up to which the search runs to its end; a pass takes k² similarities a class
+_THOROUGH = 200  # classes up to which the search runs to its end; a pass takes k² similarities per class
 
 
 def centroid_similarity(features: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:

@@ -47,11 +47,11 @@ class Run:
     Attributes
     ----------
     name : str
-        Of its folder.
+        Name of the run's folder.
     title : str
-        To tell the user of.
+        What the user is told is done.
     recipe : dataclass
-        Of the training.
+        Recipe of the training.
     about : dict
         What it is, for its result; with the recipe it decides whether an earlier result is one of this run.
     first : bool
@@ -78,7 +78,7 @@ class Plan:
     record : str
         File for the outcome.
     outcome : callable
-        From the results in the order of the runs: what the file holds, and what to show.
+        Makes of the results, in the order of the runs: what the file holds, and what to show.
     claim : dict, optional
         What the folder compares; one that compares something else is refused.
     prepare : callable
@@ -112,7 +112,7 @@ def compare(
     out : path
         Folder that gets one for each run, with its `result.json`.
     device : str
-        To train and to judge on.
+        Where to train and judge.
     jobs : int
         Runs at a time, each with its share of the cores.
     say : callable

@@ -65,20 +65,32 @@ def sinkhorn_labels(
 
     Under `torch.distributed` each process passes its own rows and gets labels for them.
 
-    Args:
-        scores: log-posteriors of the rows of this process; for several modalities the mean of their
-            logarithms, that is, the geometric mean of the posteriors.
-        n_clusters: K.
-        sharpness: λ, exponent of the posteriors.
-        marginal: sizes of the clusters: equal, drawn around n/K, or by Zipf's law; larger ones go to the
-            clusters that are larger without any constraint.
-        marginal_sd: standard deviation of "gaussian", relative to the mean size.
-        column_dual: `(K,)` of the previous labelling, to start from.
-        max_passes, tolerance: limits of the Sinkhorn iteration.
+    Parameters
+    ----------
+    scores : ScoreBlocks
+        Log-posteriors of the rows of this process; for several modalities the mean of their logarithms, that
+        is, the geometric mean of the posteriors.
+    n_clusters : int
+        K.
+    sharpness : float
+        λ, exponent of the posteriors.
+    marginal : {"uniform", "gaussian", "zipf"}
+        Sizes of the clusters: equal, drawn around n/K, or by Zipf's law; larger ones go to the clusters that
+        are larger without any constraint.
+    marginal_sd : float
+        Standard deviation of "gaussian", relative to the mean size.
+    column_dual : (K,) Tensor, optional
+        The previous labelling's, to start from.
+    max_passes, tolerance : int or float
+        Limits of the Sinkhorn iteration.
 
-    Returns:
+    Returns
+    -------
+    (array, Tensor)
         Labels `(n,) int64` of the rows of this process, and the column dual `(K,) float64`.
 
+    Examples
+    --------
     >>> scores = torch.tensor([[3.0, 0.0], [2.0, 0.0], [1.0, 0.0], [0.0, 0.0]]).log_softmax(1)
     >>> sinkhorn_labels(ScoreBlocks(4, 2, lambda rows: scores[rows]), 2)[0]
     array([0, 0, 1, 1])

@@ -26,9 +26,9 @@ class Learner(lightning.LightningModule):
     Attributes
     ----------
     recipe : dataclass
-        Of the run, with `training` and `seed`.
+        All of the run but its data, with `training` and `seed`.
     net : torch.nn.Module
-        That is trained.
+        The network that is trained.
     samples : Samples or None
         To learn from.
     judged : callable or None
@@ -36,7 +36,7 @@ class Learner(lightning.LightningModule):
     averaged : AveragedModel or None
         In training with `ema`, the moving average of the weights of `net`; `keep_average` makes it `net`.
     n_steps, steps_per_epoch : int
-        Of the run, once there are samples.
+        Length of the run and of an epoch, once there are samples.
     origin : dict
         What decides the outcome beside recipe and samples, such as a warm start.
     loss_parts : dict

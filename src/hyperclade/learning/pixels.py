@@ -12,17 +12,22 @@ def sample_pixels(masks: Tensor, n_per_image: int, *, generator: torch.Generator
 
     Parameters
     ----------
-    masks : (b, h, w) uint8 class indices, VOID where a pixel has none.
-    n_per_image : pixels of an image; all that have a class, where they are fewer.
-    generator : on the CPU; None for torch's global one.
+    masks : (b, h, w) uint8
+        Class indices, VOID where a pixel has none.
+    n_per_image : int
+        Pixels of an image; all that have a class, where they are fewer.
+    generator : torch.Generator, optional
+        One on the CPU; None for torch's global one.
 
     Returns
     -------
-    (k, 3) int64 rows (image, row, column) on the device of the masks, images in order.
+    (k, 3) int64
+        Rows (image, row, column) on the device of the masks, images in order.
 
     Raises
     ------
-    ValueError : masks of another shape or dtype, or n_per_image below 1.
+    ValueError
+        Masks of another shape or dtype, or n_per_image below 1.
 
     Examples
     --------
@@ -52,13 +57,17 @@ def features_at(features: Tensor, positions: Tensor, size: tuple[int, int]) -> T
 
     Parameters
     ----------
-    features : (b, c, h', w') float maps.
-    positions : (k, 3) int64 rows (image, row, column) of pixels.
-    size : height and width of the images.
+    features : (b, c, h', w') float
+        Maps.
+    positions : (k, 3) int64
+        Rows (image, row, column) of pixels.
+    size : (int, int)
+        Height and width of the images.
 
     Returns
     -------
-    (k, c), equal to `interpolate(features, size, mode="bilinear", align_corners=False)` at the positions.
+    (k, c) Tensor
+        Equal to `interpolate(features, size, mode="bilinear", align_corners=False)` at the positions.
 
     Examples
     --------

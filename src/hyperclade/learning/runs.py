@@ -29,7 +29,7 @@ from hyperclade.data.store import claim
 from hyperclade.environment import pick_device
 from hyperclade.learning.module import Learner
 from hyperclade.learning.settings import Training, plain, recipe_from
-from hyperclade.progress import Progress
+from hyperclade.progress import Progress, Say
 
 if TYPE_CHECKING:
     from hyperclade.learning.system import System
@@ -366,6 +366,38 @@ def unfinished_step(folder: Path) -> int | None:
     if not path.is_file():
         return None
     return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
+
+
+@contextmanager
+def told(folder: Path, say: Say, warn: Say, judge: str) -> Iterator[None]:
+    """Says what happens to the run in a folder: resumed, stopped, finished already, trained.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    say, warn : callable
+        Print a line, of a stop with `warn`.
+    judge : str
+        Command that judges runs, "hyperclade evaluate selflabel".
+    """
+    began, finished = time.monotonic(), (folder / CHECKPOINT).exists()
+    if not finished and (step := unfinished_step(folder)) is not None:
+        say(f"Resuming the run in {folder} from step {step}")
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        step = unfinished_step(folder)
+        kept = "No checkpoint was written yet" if step is None else f"The checkpoint of step {step} is kept"
+        warn(f"Stopped. {kept}; the same command goes on with the run.")
+        raise
+    if finished:
+        say(f"The run in {folder} is finished already")
+    else:
+        history = read_history(folder / HISTORY)
+        loss = f", loss {history[-1]['loss']:.3f}" if history else ""
+        say(f"Trained in {time.monotonic() - began:.0f} s{loss}")
+    say(f"Written to {folder / CHECKPOINT}; `{judge} {folder}` judges it")
 
 
 @contextmanager

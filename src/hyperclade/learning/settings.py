@@ -27,7 +27,7 @@ class Training:
     learning_rate : float
         The highest; it rises at first, then falls as a half cosine.
     weight_decay : float
-        Of the optimizer.
+        Weight decay of the optimizer.
     flip : bool
         Mirror images at random.
     crop : bool
@@ -37,11 +37,11 @@ class Training:
     area : tuple of float
         Range of a crop's area, as a share of the image.
     precision : str
-        Of Lightning: "32-true", "bf16-mixed" or "16-mixed". Hyperbolic mathematics stay in float64.
+        Lightning's name of it; hyperbolic mathematics stay in float64.
     devices : int
         Processes or GPUs, of all machines together; those that torchrun starts, where it does.
     n_workers : int
-        That read batches; 0 reads in the main process.
+        Processes that read batches; 0 reads in the main process.
     checkpoint_every : int
         Steps between checkpoints, if they take less than five minutes.
     """

@@ -25,11 +25,11 @@ class System:
     name : str
         Its word on the command line, and its package's, which holds the folder `presets`.
     title : str
-        In sentences: "self-labelling".
+        Its name in sentences, "self-labelling".
     source_name : str
-        Of the options that say how files are read.
+        Name of the options that say how files are read.
     seeds : tuple of int
-        Of a comparison, by default.
+        Seeds of a comparison, by default.
     about : dict of str
         What each command does, by its verb.
     saved : tuple of str
@@ -74,13 +74,13 @@ class System:
         data : str
             Name of a data set, or path.
         split : str or None
-            Of a data set by name; None where it does not matter.
+            Split of a data set by name; None where it does not matter.
         source : dataclass
             How files are read.
         like : Learner, optional
             Trained on samples that these shall be like.
         seed : int
-            Of what is drawn.
+            Seed of what is drawn.
         progress, say : callable, optional
             Told how far reading is, and what was left out.
         """
@@ -171,7 +171,7 @@ class System:
         table : int
             Number of the table.
         data : list of str, optional
-            Of the table's data sets; default: all.
+            Names of the table's data sets; default: all.
         """
         from hyperclade.learning.tables import plan_table
 

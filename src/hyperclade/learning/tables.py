@@ -29,7 +29,7 @@ class Row:
     Attributes
     ----------
     published : dict of str
-        By data set, what the paper gives for the table's measures, as printed.
+        What the paper gives for the table's measures by data set, as printed.
     """
 
     title: str
@@ -57,7 +57,7 @@ class Table:
     data : tuple of str
         Names of data sets, each with a preset.
     rows : dict of Row
-        By the names that `--systems` takes.
+        Rows by the names that `--systems` takes.
     measures : tuple of Measure
     cost : bool
         Whether its runs measure what a system costs at prediction, which no training changes.

@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float64]
+from hyperclade.environment import FloatArray
 
 
 def block_score(similarity: ArrayLike, order: ArrayLike | None = None) -> float:
@@ -69,7 +69,8 @@ def block_score_spread(similarity: ArrayLike) -> float:
 
     Returns
     -------
-    float, 0 where every order scores 0.
+    float
+        0 where every order scores 0.
 
     Examples
     --------

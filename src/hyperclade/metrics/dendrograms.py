@@ -21,18 +21,23 @@ def dendrogram_purity(tree: "Tree", labels: Any, *, ignore_unlabelled: bool = Fa
 
     Parameters
     ----------
-    tree : rooted tree over n leaves.
-    labels : (n,) labels of the leaves, of any hashable kind.
-    ignore_unlabelled : leave out leaves without a label (None, NaN, −1), as if pruned from the tree.
-        Otherwise a missing label is an error and −1 a class like any other.
+    tree : Tree
+        Rooted tree over n leaves.
+    labels : (n,) array-like
+        Labels of the leaves, of any hashable kind.
+    ignore_unlabelled : bool
+        Leave out leaves without a label (None, NaN, −1), as if pruned from the tree. Otherwise a missing
+        label is an error and −1 a class like any other.
 
     Returns
     -------
-    float in (0, 1]; NaN if no class has two samples (no pair to average over).
+    float
+        Float in (0, 1]; NaN if no class has two samples (no pair to average over).
 
     Raises
     ------
-    ValueError : not one label a leaf, or a missing label without `ignore_unlabelled`.
+    ValueError
+        Not one label per leaf, or a missing label without `ignore_unlabelled`.
 
     Examples
     --------
@@ -46,7 +51,7 @@ def dendrogram_purity(tree: "Tree", labels: Any, *, ignore_unlabelled: bool = Fa
     """
     codes, n_classes = encode_labels(labels, minus_one_is_missing=ignore_unlabelled)
     if len(codes) != tree.n_leaves:
-        raise ValueError(f"got {len(codes)} labels for a tree of {tree.n_leaves} leaves: one each a leaf")
+        raise ValueError(f"got {len(codes)} labels for a tree of {tree.n_leaves} leaves: one per leaf")
     if not ignore_unlabelled and (codes < 0).any():
         raise ValueError(
             f"{(codes < 0).sum()} leaves lack a label (first: {codes.argmin()}); pass ignore_unlabelled=True "
@@ -66,13 +71,16 @@ def taxonomy_purity(
 
     Parameters
     ----------
-    tree : rooted tree over n leaves.
-    levels : (L, n) labels, a row a level; a list of L label sequences serves as well.
-    ignore_unlabelled : as for `dendrogram_purity`; per level, so a level may label some of the leaves only.
+    tree : Tree
+        Rooted tree over n leaves.
+    levels : (L, n)
+        Labels, a row per level; a list of L label sequences serves as well.
+    ignore_unlabelled : bool
+        See `dendrogram_purity`; per level, so a level may label some of the leaves only.
 
     Returns
     -------
-    (L,) float64.
+    (L,) float64
 
     Examples
     --------
@@ -91,7 +99,7 @@ def taxonomy_purity(
 def _summed_purity(parent: np.ndarray, codes: np.ndarray, n_classes: int) -> float:
     """Sum over pairs of classmates of the class's share under their lowest common ancestor.
 
-    Every labelled leaf is counted once a light edge (an edge to a child that is not its parent's largest)
+    Every labelled leaf is counted once per light edge (an edge to a child that is not its parent's largest)
     above it: a heavy path is climbed from its lowest leaf with one table of class counts, and only the leaves
     of the light children are added on the way. At most log2(n) light edges lie above a leaf.
     """

@@ -12,16 +12,21 @@ def encode_labels(labels: Any, *, minus_one_is_missing: bool = False) -> tuple[n
 
     Parameters
     ----------
-    labels : (n,) array or iterable of any hashable values (str, int, tuple, …).
-    minus_one_is_missing : also take the integer −1, the usual mark of "no label", as missing.
+    labels : (n,) array or iterable
+        Values of any hashable kind (str, int, tuple, …).
+    minus_one_is_missing : bool
+        Also take the integer −1, the usual mark of "no label", as missing.
 
     Returns
     -------
-    codes : (n,) int64, and the number of distinct labels.
+    codes : (n,) int64
+    n_distinct : int
+        The number of distinct labels.
 
     Raises
     ------
-    ValueError : labels not one-dimensional, empty, or not hashable.
+    ValueError
+        Labels not one-dimensional, empty, or not hashable.
 
     Examples
     --------
@@ -30,7 +35,7 @@ def encode_labels(labels: Any, *, minus_one_is_missing: bool = False) -> tuple[n
     """
     array = _one_dimensional(labels)
     if len(array) == 0:
-        raise ValueError("labels are empty: give one label a sample")
+        raise ValueError("labels are empty: give one label per sample")
     try:
         codes, classes = pd.factorize(array)
     except TypeError as error:
@@ -53,7 +58,7 @@ def _is_minus_one(value: Any) -> bool:
 
 def _one_dimensional(labels: Any) -> np.ndarray:
     if isinstance(labels, str) or not isinstance(labels, Iterable):
-        raise ValueError(f"labels must be a sequence with one label a sample, got {type(labels).__name__}")
+        raise ValueError(f"labels must be a sequence with one label per sample, got {type(labels).__name__}")
     if hasattr(labels, "__array__"):  # arrays, pandas columns, tensors
         array = np.asarray(labels)
         if array.ndim != 1:

@@ -33,7 +33,8 @@ def hierarchical_distance(predicted: Any, true: Any, taxonomy: "Taxonomy") -> fl
     ----------
     predicted : (n,) node ids, or (n, k) for the k best of each sample, over which the average runs as well
         (average hierarchical distance @k).
-    true : (n,) node ids.
+    true : (n,) array-like
+        Node ids.
 
     Examples
     --------
@@ -50,11 +51,13 @@ def mistake_distance(predicted: Any, true: Any, taxonomy: "Taxonomy") -> float:
 
     Parameters
     ----------
-    predicted, true : (n,) node ids.
+    predicted, true : (n,) array-like
+        Node ids.
 
     Returns
     -------
-    float; NaN if there is no mistake.
+    float
+        NaN if there is no mistake.
 
     Examples
     --------
@@ -74,9 +77,12 @@ def mistakes_report(
 
     Parameters
     ----------
-    scores : (n, m) scores of all nodes, of which those of the leaves count. The smaller id wins a tie.
-    true : (n,) node ids.
-    ks : how many of the best leaves `hierarchical_distance` averages over, from 1; numbers beyond that of the
+    scores : (n, m) array-like
+        Scores of all nodes, of which those of the leaves count. The smaller id wins a tie.
+    true : (n,) array-like
+        Node ids.
+    ks : sequence of int
+        How many of the best leaves `hierarchical_distance` averages over, from 1; numbers beyond that of the
         leaves are left out.
 
     Examples
@@ -112,7 +118,7 @@ def _nodes(predicted: Any, true: Any, taxonomy: "Taxonomy | None" = None) -> tup
     """Predicted nodes as (n, k), true ones as (n,)."""
     predicted, true = np.asarray(predicted), np.asarray(true)
     if true.ndim != 1 or len(true) == 0:
-        raise ValueError(f"true must hold a node a sample and not be empty, got shape {true.shape}")
+        raise ValueError(f"true must hold a node per sample and not be empty, got shape {true.shape}")
     if predicted.ndim not in (1, 2) or len(predicted) != len(true) or predicted.size == 0:
         raise ValueError(
             f"predicted must hold one node (or k) for each of {len(true)} samples, got {predicted.shape}"

@@ -1,6 +1,6 @@
 """How well scores for the nodes of a taxonomy rank the true ones, and how often they contradict it.
 
-Scores are (n, m), higher = more likely, targets (n, m) bool, a row a sample and a column a node. All
+Scores are (n, m), higher = more likely, targets (n, m) bool, a row per sample and a column per node. All
 functions raise `ValueError` for shapes that do not fit, scores that are NaN, and samples without a true node,
 which have no average precision.
 """
@@ -75,12 +75,14 @@ def coherent_scores(scores: Any, taxonomy: "Taxonomy", how: Literal["min", "max"
 
     Parameters
     ----------
-    scores : (n, m) floats.
-    how : "min" over the node and its ancestors (δ^m), or "max" over the node and its descendants (δ^M).
+    scores : (n, m) floats
+    how : {"min", "max"}
+        "min" over the node and its ancestors (δ^m), or "max" over the node and its descendants (δ^M).
 
     Returns
     -------
-    (n, m) array of the dtype of the scores. Time O(n e) for e edges, no memory beyond copies of the scores.
+    (n, m) array
+        Of the dtype of the scores. Time O(n e) for e edges, no memory beyond copies of the scores.
 
     Examples
     --------
@@ -149,7 +151,7 @@ def checked_scores(scores: Any, taxonomy: "Taxonomy | None" = None) -> np.ndarra
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"scores must be (n samples, m nodes) and not empty, got shape {array.shape}")
     if taxonomy is not None and array.shape[1] != len(taxonomy):
-        raise ValueError(f"scores have {array.shape[1]} columns for {len(taxonomy)} nodes: one each a node")
+        raise ValueError(f"scores have {array.shape[1]} columns for {len(taxonomy)} nodes: one per node")
     if (wrong := np.isnan(array).any(axis=1)).any():
         raise ValueError(f"scores are NaN for {wrong.sum()} samples (first: row {wrong.argmax()})")
     return array

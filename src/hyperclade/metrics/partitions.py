@@ -113,7 +113,7 @@ def partition_report(labels_true: Any, labels_pred: Any) -> dict[str, float | in
 def _encode(labels_true: Any, labels_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     (true, _), (pred, _) = encode_labels(labels_true), encode_labels(labels_pred)
     if len(true) != len(pred):
-        raise ValueError(f"labels_true has {len(true)} labels, labels_pred {len(pred)}: one each a sample")
+        raise ValueError(f"labels_true has {len(true)} labels, labels_pred {len(pred)}: one per sample")
     for name, codes in (("labels_true", true), ("labels_pred", pred)):
         if (codes < 0).any():
             raise ValueError(

@@ -38,8 +38,10 @@ class PixelConfusion:
 
         Parameters
         ----------
-        predicted, true : integer class indices in 0..k-1, of any one shape.
-        void : mark of true pixels without a class, which are not counted whatever is predicted there.
+        predicted, true
+            Integer class indices in 0..k-1, of any one shape.
+        void : int
+            Mark of true pixels without a class, which are not counted whatever is predicted there.
 
         Raises
         ------
@@ -72,11 +74,13 @@ def class_iou(counts: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    counts : (k, k) counts by true (row) and predicted (column) class.
+    counts : (k, k) array
+        Counts by true (row) and predicted (column) class.
 
     Returns
     -------
-    (k,) float64; NaN for a class that neither occurs nor is predicted.
+    (k,) float64
+        NaN for a class that neither occurs nor is predicted.
 
     Examples
     --------
@@ -125,8 +129,10 @@ def mean_iou_per_level(
 
     Parameters
     ----------
-    counts : (k, k) counts by true (row) and predicted (column) class.
-    class_nodes : (k,) node id of each class.
+    counts : (k, k) array
+        Counts by true (row) and predicted (column) class.
+    class_nodes : (k,)
+        Node id of each class.
 
     Examples
     --------

@@ -22,11 +22,15 @@ class BarzDenzler(NodeScorer):
     on the embedding (L_CLS). A label that is no leaf stands at the mean direction of its leaves. The score of
     a leaf is the cosine, that of another node the best of its leaves': coherent, and not a probability.
 
-    Args:
-        classification_weight: λ ≥ 0 of L_CLS; 0 for none.
+    Parameters
+    ----------
+    classification_weight : float
+        λ ≥ 0 of L_CLS; 0 for none.
 
-    Raises:
-        ValueError: a negative weight.
+    Raises
+    ------
+    ValueError
+        A negative weight.
     """
 
     coherent: ClassVar[bool] = True

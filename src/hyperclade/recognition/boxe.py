@@ -19,8 +19,10 @@ class BoxE(NodeScorer):
     The loss ranks each label above each node that is none by a margin of 1: Σ max(0, 1 − s_label + s_other) /
     m over the pairs of a sample, in the mean. Training takes memory O(b m (dim + labels of a sample)).
 
-    Args:
-        dim: of the boxes.
+    Parameters
+    ----------
+    dim : int
+        Dimension of the boxes.
     """
 
     probabilities: ClassVar[bool] = False

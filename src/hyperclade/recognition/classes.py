@@ -9,13 +9,23 @@ from hyperclade.trees.taxonomy import Taxonomy
 class Classes(nn.Module):
     """The m nodes of a taxonomy, of which k are leaves; no parameters.
 
-    taxonomy : as given; for what is needed once, such as distances.
-    closure : (m, m) float32, row v has 1 for v and each of its ancestors.
-    ways : (k, m) float32, the rows of `closure` of the leaves.
-    edges : (e, 2) int64, parent and child.
-    leaves : (k,) int64, ascending.
-    depth : (m,) int64, 0 for roots.
+    Attributes
+    ----------
+    taxonomy : Taxonomy
+        For what is needed once, such as distances.
+    closure : (m, m) float32
+        Row v has 1 for v and each of its ancestors.
+    ways : (k, m) float32
+        The rows of `closure` of the leaves.
+    edges : (e, 2) int64
+        Parent and child.
+    leaves : (k,) int64
+        Ascending.
+    depth : (m,) int64
+        0 for roots.
 
+    Examples
+    --------
     >>> classes = Classes(Taxonomy.from_paths(["animal/dog", "animal/cat", "toy"]))
     >>> classes.n_nodes, classes.n_leaves, classes.leaves.tolist()
     (4, 3, [1, 2, 3])

@@ -1,5 +1,4 @@
-"""What a recognition run is: the method, what turns samples into features, how it is trained, and how files
-are read; presets are YAML files of these."""
+"""What a recognition run is: method, backbone, training and source; presets are YAML files of these."""
 
 import math
 from dataclasses import dataclass, field
@@ -31,9 +30,12 @@ MethodName = Literal[*METHODS]  # type: ignore[valid-type]
 class Method:
     """How nodes are scored from features.
 
-    Attributes:
-        name: of the method.
-        settings: keyword arguments of its class, by name.
+    Attributes
+    ----------
+    name : {<ast.Name object at 0x7f55169854e0>}
+        Name of the method.
+    settings : dict
+        Keyword arguments of its class, by name.
     """
 
     name: MethodName = "leaf-softmax"
@@ -47,15 +49,23 @@ class Method:
 class Backbone:
     """What turns images into features; samples that are features need none.
 
-    Attributes:
-        name: "efficientnet-lite0", or a `transformers` model by hub name or local folder.
-        frozen: keep its weights as they are; features of labelled images are then computed once, of the
-            images as they are.
-        size: side in pixels of the labelled images that the network sees; default: as it was trained.
-        learning_rate_scale: factor of the learning rate of its weights.
-        head: for masks: "deeplab" (DeepLabV3+) or "ocr" (object-contextual representations).
-        width: for masks: features of a pixel.
-        auxiliary: weight of the coarse pixel loss that the head "ocr" needs.
+    Attributes
+    ----------
+    name : str or None
+        "efficientnet-lite0", or a `transformers` model by hub name or local folder.
+    frozen : bool
+        Keep its weights as they are; features of labelled images are then computed once, of the images as
+        they are.
+    size : int or None
+        Side in pixels of the labelled images that the network sees; default: as it was trained.
+    learning_rate_scale : float
+        Factor of the learning rate of its weights.
+    head : {"deeplab", "ocr"}
+        Network for masks: "deeplab" (DeepLabV3+) or "ocr" (object-contextual representations).
+    width : int
+        Features of a pixel, for masks.
+    auxiliary : float
+        Weight of the coarse pixel loss that the head "ocr" needs.
     """
 
     name: str | None = None
@@ -78,22 +88,35 @@ class Backbone:
 class Training(settings.Training):
     """How long and how.
 
-    Attributes:
-        optimizer: "adam", "adamw" or "sgd" (with momentum 0.9).
-        schedule: "cosine": the rate rises for the share `warmup` of the steps, then falls as a half cosine;
-            "constant": it rises, then stays.
-        warmup: share of the steps.
-        clip: largest norm of a gradient; None for any.
-        mixup: α of Beta(α, α), by which pairs of samples and their labels are mixed; 0 for none. Not for
-            masks.
-        noise: standard deviation of normal noise on standardised features in training.
-        ema: decay of the moving average of the weights that are kept in the end; 0 for the last weights.
-        validation: fraction of the samples, drawn by the seed, that are not learned from but judged by.
-        validate_every: epochs between judgements.
-        standardise: give features mean 0 and deviation 1, by the samples learned from.
-        crop_size: masks: height and width of crops in pixels; None for those of the images.
-        scale: masks: range of the factors that images are resized by before the crop.
-        pixels: masks: so many labelled pixels of each crop are learned from.
+    Attributes
+    ----------
+    optimizer : {"adam", "adamw", "sgd"}
+        "adam", "adamw" or "sgd" (with momentum 0.9).
+    schedule : {"cosine", "constant"}
+        "cosine": the rate rises for the share `warmup` of the steps, then falls as a half cosine; "constant":
+        it rises, then stays.
+    warmup : float
+        Share of the steps.
+    clip : float or None
+        Largest norm of a gradient; None for any.
+    mixup : float
+        α of Beta(α, α), by which pairs of samples and their labels are mixed; 0 for none. Not for masks.
+    noise : float
+        Standard deviation of normal noise on standardised features in training.
+    ema : float
+        Decay of the moving average of the weights that are kept in the end; 0 for the last weights.
+    validation : float
+        Fraction of the samples, drawn by the seed, that are not learned from but judged by.
+    validate_every : int
+        Epochs between judgements.
+    standardise : bool
+        Give features mean 0 and deviation 1, by the samples learned from.
+    crop_size : (int, int) or None
+        Masks: height and width of crops in pixels; None for those of the images.
+    scale : (float, float)
+        Masks: range of the factors that images are resized by before the crop.
+    pixels : int
+        Masks: so many labelled pixels of each crop are learned from.
     """
 
     positive: ClassVar[tuple[str, ...]] = ("epochs", "learning_rate")
@@ -150,16 +173,25 @@ class Training(settings.Training):
 class Source:
     """How files and folders are read.
 
-    Attributes:
-        taxonomy: CSV of edges (child,parent) or of paths, JSON, or a bundled one by its name; default:
-            folders or label columns are paths.
-        labels: column of the labels or, for images, columns from coarse to fine; default: "label".
-        size: height and width in pixels to bring images to; default: as they are.
-        masks: folder of masks, which makes the data a folder of images with a class for each pixel.
-        classes: names of the classes by mask value; default: the leaves of the taxonomy.
-        void: mask values without class.
-        image_ending: what follows the common part of the names of image and mask, "_leftImg8bit".
-        mask_ending: the same of masks, "_gtFine_labelTrainIds".
+    Attributes
+    ----------
+    taxonomy : str or None
+        CSV of edges (child,parent) or of paths, JSON, or a bundled one by its name; default: folders or label
+        columns are paths.
+    labels : list of str or None
+        Column of the labels or, for images, columns from coarse to fine; default: "label".
+    size : (int, int) or None
+        Height and width in pixels to bring images to; default: as they are.
+    masks : str or None
+        Folder of masks, which makes the data a folder of images with a class for each pixel.
+    classes : list of str or None
+        Names of the classes by mask value; default: the leaves of the taxonomy.
+    void : tuple of int
+        Mask values without class.
+    image_ending : str
+        What follows the common part of the names of image and mask, "_leftImg8bit".
+    mask_ending : str
+        The same of masks, "_gtFine_labelTrainIds".
     """
 
     taxonomy: str | None = None

@@ -20,13 +20,18 @@ class DeViSE(NodeScorer):
     product, that of another node the best of its leaves': coherent, and not a probability. The paper's map
     has no hidden layer.
 
-    Args:
-        embeddings: `(k, n)`, a vector for each leaf in order of their ids, such as the word vectors of the
-            paper; by default those of `leaf_embeddings`, from the taxonomy.
-        margin: by which the label is to be ahead.
+    Parameters
+    ----------
+    embeddings : (k, n), optional
+        A vector for each leaf in order of their ids, such as the word vectors of the paper; by default those
+        of `leaf_embeddings`, from the taxonomy.
+    margin : float
+        Lead that the label is to have.
 
-    Raises:
-        ValueError: embeddings of another shape, not finite or zero, or a margin that is not positive.
+    Raises
+    ------
+    ValueError
+        Embeddings of another shape, not finite or zero, or a margin that is not positive.
     """
 
     coherent: ClassVar[bool] = True

@@ -140,7 +140,9 @@ def _check_kind(module: Recognition, inputs: np.ndarray | ImageRows) -> None:
     elif kind == "pixels":
         raise ValueError("the module was trained on images with masks; these samples are features")
     elif inputs.shape[1] != width:
-        raise ValueError(f"the module was trained on {width} features a sample; these have {inputs.shape[1]}")
+        raise ValueError(
+            f"the module was trained on {width} features per sample; these have {inputs.shape[1]}"
+        )
 
 
 def _blocks(

@@ -26,16 +26,24 @@ class HSSN(NodeScorer):
     - Scores: a leaf has the mean probability on the way down to it, another node the best of its leaves'. The
       paper takes sums, whose order is the same where all leaves are equally deep. Coherent.
 
-    Args:
-        gamma: focal exponent.
-        triplet_weight: of the tree-triplet loss, when warm; 0 for none.
-        warmup_steps: number of calls of `loss` in training until then; the paper's is the whole training.
-        margin: smallest of the tree-triplet loss; half the difference of distances, relative to the largest,
-            is added.
-        projection: dimensions of the projected features.
+    Parameters
+    ----------
+    gamma : float
+        Focal exponent.
+    triplet_weight : float
+        Weight of the tree-triplet loss, when warm; 0 for none.
+    warmup_steps : int
+        Number of calls of `loss` in training until then; the paper's is the whole training.
+    margin : float
+        Smallest margin of the tree-triplet loss; half the difference of distances, relative to the largest,
+        is added.
+    projection : int
+        Dimensions of the projected features.
 
-    Raises:
-        ValueError: a negative exponent, weight or margin, or no step of warm-up.
+    Raises
+    ------
+    ValueError
+        A negative exponent, weight or margin, or no step of warm-up.
     """
 
     coherent: ClassVar[bool] = True

@@ -37,26 +37,41 @@ class HVSA(NodeScorer):
       the root, a softmax over leaves gives probabilities, and a node has its leaves' sum: no node is above
       its parent.
 
-    Args:
-        dim: D of the ball; the paper's is 512.
-        hidden: sizes of the hidden layers of the visual encoder; the paper's are 512, 512, 256.
-        semantic_hidden: of the semantic encoder.
-        dropout: after each hidden layer of the visual encoder.
-        alpha: α; 0 for no cones.
-        beta: β; 0 for no alignment and no reconstruction. The paper's is 4.
-        gamma: γ, in radians.
-        aperture: K of the cones.
-        pairs: "entailed": an anchor and its descendant, against a node that is not; "nearer": of two random
-            nodes the one that is nearer to the anchor in the tree, against the other (the paper's).
-        geometry: "ball", or "euclidean" for the same in flat space.
-        head: "coherent" or "free".
-        learn_from: what is classified in training: the "mean" of the posterior, as in prediction, or a
-            "sample" of it.
-        focal: exponent of the focal loss, 0 for cross-entropy; the paper uses it for pixels.
-        faithful: the formulas as printed, in `hvsa_literal`.
+    Parameters
+    ----------
+    dim : int
+        D of the ball; the paper's is 512.
+    hidden : sequence of int
+        Sizes of the hidden layers of the visual encoder; the paper's are 512, 512, 256.
+    semantic_hidden : sequence of int
+        Sizes of the hidden layers of the semantic encoder.
+    dropout : float
+        Dropout after each hidden layer of the visual encoder.
+    alpha : float
+        α; 0 for no cones.
+    beta : float
+        β; 0 for no alignment and no reconstruction. The paper's is 4.
+    gamma : float
+        γ, in radians.
+    aperture : float
+        K of the cones.
+    pairs : {"entailed", "nearer"}
+        "entailed": an anchor and its descendant, against a node that is not; "nearer": of two random nodes
+        the one that is nearer to the anchor in the tree, against the other (the paper's).
+    geometry : {"ball", "euclidean"}
+        "ball", or "euclidean" for the same in flat space.
+    head : {"coherent", "free"}
+    learn_from : {"mean", "sample"}
+        What is classified in training: the "mean" of the posterior, as in prediction, or a "sample" of it.
+    focal : float
+        Exponent of the focal loss, 0 for cross-entropy; the paper uses it for pixels.
+    faithful : bool
+        The formulas as printed, in `hvsa_literal`.
 
-    Raises:
-        ValueError: a size below 1, a negative weight, a margin or exponent below 0.
+    Raises
+    ------
+    ValueError
+        A size below 1, a negative weight, a margin or exponent below 0.
     """
 
     def __init__(

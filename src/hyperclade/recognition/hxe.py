@@ -16,11 +16,15 @@ class HXE(LeafSoftmax):
     has heights in the exponent; its programs have depths, and its results too. With several roots the choice
     among these counts as depth 0. α = 0 gives `LeafSoftmax`.
 
-    Args:
-        alpha: α ≥ 0, how much less deeper choices weigh.
+    Parameters
+    ----------
+    alpha : float
+        α ≥ 0, how much less deeper choices weigh.
 
-    Raises:
-        ValueError: a taxonomy that is no tree, or a negative α.
+    Raises
+    ------
+    ValueError
+        A taxonomy that is no tree, or a negative α.
     """
 
     discount: Tensor

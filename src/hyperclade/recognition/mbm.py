@@ -25,13 +25,19 @@ class MBM(NodeScorer):
     2020). The loss is binary. Label boxes learn 10 times (centres) and 100 times (sides) faster than the
     network. Training takes memory O(b m dim).
 
-    Args:
-        dim: of the boxes.
-        beta: β, temperature of the intersection.
-        volume_temperature: τ.
+    Parameters
+    ----------
+    dim : int
+        Dimension of the boxes.
+    beta : float
+        β, temperature of the intersection.
+    volume_temperature : float
+        τ, softness of the sides in the volume.
 
-    Raises:
-        ValueError: a temperature that is not positive.
+    Raises
+    ------
+    ValueError
+        A temperature that is not positive.
     """
 
     def __init__(

@@ -19,8 +19,10 @@ class MHM(MVM):
     which asks all labels of a sample to coincide with it. Points are held as tangent vectors at the origin,
     so that any optimiser trains them; distances are float64. The loss is binary.
 
-    Args:
-        dim: of the ball.
+    Parameters
+    ----------
+    dim : int
+        Dimension of the ball.
     """
 
     def __init__(

@@ -32,11 +32,18 @@ _PIXEL_ROWS = 1 << 16  # that a method scores at once
 class Task:
     """What goes into a module and comes out of it.
 
-    taxonomy : of m nodes, which it scores.
-    kind : of the samples: "features", "images" with labels, or images with classes of "pixels".
-    n_features : length of a sample that is features.
-    class_nodes : for pixels, node of each class of the masks.
-    size : (h, w) of the images to learn from.
+    Attributes
+    ----------
+    taxonomy : Taxonomy
+        Taxonomy of the m nodes that it scores.
+    kind : {"features", "images", "pixels"}
+        What samples are: "features", "images" with labels, or images with classes of "pixels".
+    n_features : int or None
+        Length of a sample that is features.
+    class_nodes : tuple of int
+        Node of each class of the masks, for pixels.
+    size : (h, w)
+        Size of the images to learn from.
     """
 
     taxonomy: Taxonomy

@@ -13,8 +13,10 @@ from hyperclade.trees.taxonomy import Taxonomy
 class MVM(NodeScorer):
     """A vector for each sample and each label; the probability of a label is σ(⟨x, l⟩), the loss binary.
 
-    Args:
-        dim: of the vectors.
+    Parameters
+    ----------
+    dim : int
+        Dimension of the vectors.
     """
 
     def __init__(

@@ -35,10 +35,16 @@ _LOWEST = 32  # pixels of a side that the network sees, if those of training hav
 class Predictions:
     """Of n samples, over the m nodes of a taxonomy.
 
-    scores : (n, m) float32, coherent if so asked for.
-    labels : (n, m) bool, the nodes that score at least the threshold, and those on the way to the leaf.
-    leaf : (n,) int64 the leaf that scores best.
-    taxonomy : of the nodes.
+    Attributes
+    ----------
+    scores : (n, m) float32
+        Coherent if so asked for.
+    labels : (n, m) bool
+        The nodes that score at least the threshold, and those on the way to the leaf.
+    leaf : (n,) int64
+        The leaf that scores best.
+    taxonomy : Taxonomy
+        Taxonomy of the nodes.
     """
 
     scores: np.ndarray
@@ -64,12 +70,15 @@ def predict(
 ) -> Predictions:
     """Scores, labels and the best leaf of samples, of the kind that the module was trained on.
 
-    Args:
-        coherent: bring the scores in line with the taxonomy: no node above an ancestor ("min"), no node below
-            a descendant ("max"), or leave them as they are ("none").
-        threshold: score from which on a node is a label. Of coherent scores the ancestors of a label are
-            labels. The scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities
-            (`probabilities` of their classes is False), so that 0.5 means nothing there.
+    Parameters
+    ----------
+    coherent : {"max", "min", "none"}
+        Bring the scores in line with the taxonomy: no node above an ancestor ("min"), no node below a
+        descendant ("max"), or leave them as they are ("none").
+    threshold : float
+        Score from which on a node is a label. Of coherent scores the ancestors of a label are labels. The
+        scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities (`probabilities` of their classes
+        is False), so that 0.5 means nothing there.
     """
     taxonomy = module.task.taxonomy
     free = predict_scores(module, inputs, progress=progress)

@@ -16,11 +16,15 @@ class SoftLabels(LeafSoftmax):
     The target of leaf A for label C is exp(−β d(A, C)) / Σ_B exp(−β d(B, C)), d the height of the lowest
     common ancestor over the largest among leaves. A label that is no leaf gives all leaves below it the same.
 
-    Args:
-        beta: β > 0; towards infinity the targets become one-hot.
+    Parameters
+    ----------
+    beta : float
+        β > 0; towards infinity the targets become one-hot.
 
-    Raises:
-        ValueError: a β that is not positive.
+    Raises
+    ------
+    ValueError
+        A β that is not positive.
     """
 
     soft: Tensor

@@ -32,16 +32,23 @@ def load_samples(
 ) -> LabelledSet | MaskedSet:
     """Labelled samples to learn from or to judge by.
 
-    Args:
-        data: "imclef07a", "imclef07d", "cifar100", "camvid"; a hierarchical ARFF file, a feature file, a
-            folder of images, a Parquet or CSV file that lists images, or a folder of images whose masks
-            `source` names.
-        split: of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have none.
-        taxonomy: that labels have to come from, such as that of the samples learned from.
+    Parameters
+    ----------
+    data : path
+        "imclef07a", "imclef07d", "cifar100", "camvid"; a hierarchical ARFF file, a feature file, a folder of
+        images, a Parquet or CSV file that lists images, or a folder of images whose masks `source` names.
+    split : str, optional
+        Of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have none.
+    taxonomy : Taxonomy, optional
+        Taxonomy of the labels, such as that of the samples learned from.
 
-    Raises:
-        ValueError: no such data, or data that cannot be read; names file and row.
+    Raises
+    ------
+    ValueError
+        No such data, or data that cannot be read; names file and row.
 
+    Examples
+    --------
     >>> load_samples("nowhere.csv")
     Traceback (most recent call last):
     ...

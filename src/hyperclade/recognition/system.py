@@ -178,14 +178,14 @@ class RecognitionSystem(System):
         Parameters
         ----------
         data : str
-            As for training: imclef07a, imclef07d, cifar100, camvid, or a file or folder.
+            What training takes: imclef07a, imclef07d, cifar100, camvid, or a file or folder.
         source : dataclass
             How files are read; images are brought to the size of those in training by default.
         split : str, optional
-            Of imclef07a and others by name: train, test (the default), val. Of all data that were trained on,
-            validation: the part that training held out of them.
+            Part of imclef07a and others by name: train, test (the default), val. Of all data that were
+            trained on, validation: the part that training held out of them.
         cost : bool
-            Also measure parameters (those used in training alone included), FLOPs and samples a second.
+            Also measure parameters (those used in training alone included), FLOPs and samples per second.
         """
         from hyperclade.learning.runs import unseen_part
         from hyperclade.recognition import evaluation
@@ -207,8 +207,8 @@ class RecognitionSystem(System):
                 Shown(
                     [
                         f"{parameters / 1e6:.2f} M parameters, those used in training alone included; "
-                        f"{flops / 1e9:.3f} GFLOPs a sample (a multiplication and an addition are two), "
-                        f"{speed:.2f} samples a second, one at a time"
+                        f"{flops / 1e9:.3f} GFLOPs per sample (a multiplication and an addition are two), "
+                        f"{speed:.2f} samples per second, one at a time"
                     ]
                 )
             )

@@ -35,7 +35,7 @@ def main_branches(
     tree : Tree
     count : int
     least_share : float
-        Of the leaves under `root` that a branch has, two at least, where it is no cluster of the layer.
+        Share of the leaves under `root` that a branch has, two at least, where it is no cluster of the layer.
     root : int, optional
         Default: the tree's.
 

@@ -70,7 +70,7 @@ def mean_positions(tree: Tree, position: ArrayLike) -> FloatArray:
     """
     values = np.asarray(position, dtype=np.float64)
     if values.shape != (tree.n_leaves,):
-        raise ValueError(f"there must be one position a leaf, {tree.n_leaves}; got shape {values.shape}")
+        raise ValueError(f"there must be one position per leaf, {tree.n_leaves}; got shape {values.shape}")
     total = np.concatenate([[0.0], np.cumsum(values[tree.leaf_order])])
     start, stop = tree.leaf_interval.T
     return (total[stop] - total[start]) / tree.size

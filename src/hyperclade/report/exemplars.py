@@ -56,7 +56,7 @@ class HierarchyPanel:
     Raises
     ------
     ValueError
-        If exemplars or captions are not one a cluster, or pictures are not uint8 in 1 or 3 channels.
+        If exemplars or captions are not one per cluster, or pictures are not uint8 in 1 or 3 channels.
     """
 
     title: str
@@ -187,13 +187,14 @@ def nearest_exemplars(
 
     Parameters
     ----------
-    features : (n, d) float array or memory map; read in blocks.
+    features : (n, d) float array or memory map
+        Read in blocks.
     labels : (n,) int
         Cluster of each row, −1 for none.
     n_clusters : int, optional
         Default: the largest label plus one.
     count : int
-        Rows a cluster; smaller clusters give all they have.
+        Rows per cluster; smaller clusters give all they have.
     items : (n,) int, optional
         What each row shows; of several rows of a cluster that show the same only the nearest is given.
 
@@ -218,7 +219,7 @@ def nearest_exemplars(
     rows, cluster, k = checked_clusters(features, labels, n_clusters)
     what = np.arange(len(rows)) if items is None else np.asarray(items)
     if what.shape != (len(rows),):
-        raise ValueError(f"items must be one a row, {len(rows)}; got shape {what.shape}")
+        raise ValueError(f"items must be one per row, {len(rows)}; got shape {what.shape}")
     centroids, _ = cluster_centroids(rows, cluster, k)
     nearness = np.concatenate(
         [
@@ -263,7 +264,7 @@ def describe_clusters(
     """
     truth = np.asarray(classes)
     if truth.ndim != 1 or not np.issubdtype(truth.dtype, np.integer):
-        raise ValueError(f"classes must be one integer a sample, got {truth.dtype} of shape {truth.shape}")
+        raise ValueError(f"classes must be one integer per sample, got {truth.dtype} of shape {truth.shape}")
     if truth.min(initial=0) < -1 or truth.max(initial=-1) >= len(class_names):
         raise ValueError(
             f"classes must lie in 0..{len(class_names) - 1}, as many as class_names has, or be -1 if unknown"

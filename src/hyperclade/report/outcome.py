@@ -103,18 +103,18 @@ class Outcome:
     points : (n, dim) float64, optional
         Rows in the Poincaré ball.
     ids, names, labels : (n,) array, optional
-        Of the rows; labels are used to evaluate (None where unknown), never to name.
+        What is known of the rows; labels are used to evaluate (None where unknown), never to name.
     node_names, shown_names : dict of int to str
         Names of nodes in files; and in the outline and the picture, where those of the nodes below a main
         branch may tell them apart within it.
     exemplars : dict of int to (e,) int64
         Rows that stand for a node, the most typical first.
     title : str
-        Of the picture.
+        Title of the picture.
     facts, settings : dict
         What the summary begins and ends with: how the tree was found, what was asked for.
     seconds : dict of str to float
-        Of each stage so far; `write` adds its own.
+        Time of each stage so far; `write` adds its own.
 
     Raises
     ------

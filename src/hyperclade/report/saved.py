@@ -34,11 +34,11 @@ class SavedDiscovery:
     ----------
     model : SHHC
     scaling : Scaling
-        Of the rows that it was fitted to.
+        What was done to the rows that it was fitted to.
     columns : d str, optional
         Names of the features.
     ids : (n,) array, optional
-        Of the known rows.
+        Ids of the known rows.
     folder : path, optional
         Where it was read from, for messages.
     """

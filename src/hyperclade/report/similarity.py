@@ -100,7 +100,7 @@ def draw_cluster_similarity(
     k = tree.n_leaves
     names = tree.names if names is None else names
     if names is not None and len(names) != k:
-        raise ValueError(f"there must be one name a cluster, {k}; got {len(names)}")
+        raise ValueError(f"there must be one name per cluster, {k}; got {len(names)}")
     similarity = cluster_similarity(features, labels, n_clusters=k)
     orders = [tree.leaf_order, arbitrary_order(k, random_state)]
     in_tree, in_any = (block_score(similarity, order) for order in orders)
@@ -155,7 +155,8 @@ def cluster_similarity(
 
     Parameters
     ----------
-    features : (n, d) float array or memory map; read in blocks.
+    features : (n, d) float array or memory map
+        Read in blocks.
     labels : (n,) int, optional
         Cluster of each row, −1 for none. Default: every row is a centroid.
     n_clusters : int, optional
@@ -237,7 +238,7 @@ def checked_clusters(
     if labels is None:
         if n_clusters not in (None, len(rows)):
             raise ValueError(
-                f"without labels there must be one row a cluster, {n_clusters}; got {len(rows)} rows"
+                f"without labels there must be one row per cluster, {n_clusters}; got {len(rows)} rows"
             )
         return rows, np.arange(len(rows)), len(rows)
     return rows, *checked_labels(labels, len(rows), n_clusters)
@@ -248,7 +249,7 @@ def checked_labels(labels: ArrayLike, n_rows: int, n_clusters: int | None) -> tu
     cluster = np.asarray(labels)
     if cluster.shape != (n_rows,) or not np.issubdtype(cluster.dtype, np.integer):
         raise ValueError(
-            f"labels must be one integer a row, {n_rows}; got {cluster.dtype} of shape {cluster.shape}"
+            f"labels must be one integer per row, {n_rows}; got {cluster.dtype} of shape {cluster.shape}"
         )
     least, largest = int(cluster.min(initial=0)), int(cluster.max(initial=-1))
     k = largest + 1 if n_clusters is None else n_clusters

@@ -1,5 +1,4 @@
-"""What a self-labelling run is: the system, its encoders, and how it is trained; presets are YAML files of
-these."""
+"""What a self-labelling run is: system, encoders and training; presets are YAML files of these."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,28 +17,46 @@ _MAX_RADIUS = 8.0  # where heads in the ball are clipped
 class System:
     """Where labels come from, who learns them, and in which space (one row of the table of systems).
 
-    Attributes:
-        labeller: "none" (correspondence alone, L3), "kmeans", "sinkhorn", or "hierarchy": a tree over all
-            samples cut into clusters.
-        teacher: whose labels a modality learns: its "own", the "other"'s, or "joint" labels of both.
-        hierarchy: classes lie where the trees of both modalities over the clusters place them, and each
-            modality learns the positions by its own and by the other's tree.
-        geometry: of the heads' outputs: "simplex" (plain softmax), "euclidean" or "ball"; without hierarchy
-            the last two learn class positions freely.
-        dim: of the Euclidean space or the ball.
-        n_clusters: K.
-        n_heads: H; the k-means labeller has one, whatever is given.
-        hidden: width of a head's hidden layer.
-        dropout: in the heads.
-        sharpness: λ of the Sinkhorn labeller.
-        marginal: cluster sizes: "uniform", "gaussian" or "zipf".
-        marginal_sd: standard deviation of "gaussian", relative to the mean size.
-        first_labels: "posterior" of the untrained heads, or pre-clusters of the "features".
-        radius: distance of classes from the origin, at most 8.
-        temperature: that distances are divided by.
-        n_relabellings: over the run; the k-means and hierarchy labellers, which start heads anew, renew
-            labels at every epoch, whatever is given.
-        schedule_power: exponent of the relabelling schedule; larger is denser at the start.
+    Attributes
+    ----------
+    labeller : {"none", "kmeans", "sinkhorn", "hierarchy"}
+        "none" (correspondence alone, L3), "kmeans", "sinkhorn", or "hierarchy": a tree over all samples cut
+        into clusters.
+    teacher : {"own", "other", "joint"}
+        Whose labels a modality learns: its "own", the "other"'s, or "joint" labels of both.
+    hierarchy : bool
+        Classes lie where the trees of both modalities over the clusters place them, and each modality learns
+        the positions by its own and by the other's tree.
+    geometry : {"simplex", "euclidean", "ball"}
+        Space of the heads' outputs: "simplex" (plain softmax), "euclidean" or "ball"; without hierarchy the
+        last two learn class positions freely.
+    dim : int
+        Dimension of the Euclidean space or the ball.
+    n_clusters : int
+        K.
+    n_heads : int
+        H; the k-means labeller has one, whatever is given.
+    hidden : int
+        Width of a head's hidden layer.
+    dropout : float
+        Dropout in the heads.
+    sharpness : float
+        λ of the Sinkhorn labeller.
+    marginal : {"uniform", "gaussian", "zipf"}
+        Cluster sizes: "uniform", "gaussian" or "zipf".
+    marginal_sd : float
+        Standard deviation of "gaussian", relative to the mean size.
+    first_labels : {"posterior", "features"}
+        "posterior" of the untrained heads, or pre-clusters of the "features".
+    radius : float
+        Distance of classes from the origin, at most 8.
+    temperature : float
+        What distances are divided by.
+    n_relabellings : int
+        How often labels are renewed in the run; the k-means and hierarchy labellers, which start heads anew,
+        do it at every epoch, whatever is given.
+    schedule_power : float
+        Exponent of the relabelling schedule; larger is denser at the start.
     """
 
     labeller: Literal["none", "kmeans", "sinkhorn", "hierarchy"] = "sinkhorn"
@@ -91,15 +108,14 @@ class System:
 
     @property
     def label_sets(self) -> tuple[LabelSet, ...]:
-        """Names of the label sets: one a modality, or "joint"."""
+        """Names of the label sets: one per modality, or "joint"."""
         if self.labeller == "none":
             return ()
         return ("joint",) if self.teacher == "joint" else MODALITIES
 
     @property
     def lessons(self) -> tuple[tuple[Modality, str], ...]:
-        """Who learns what: (student, label set), or (student, modality whose tree places the joint
-        labels)."""
+        """Who learns what: (student, label set), or (student, modality whose tree places joint labels)."""
         if self.labeller == "none":
             return ()
         other: dict[Modality, Modality] = {"vision": "audio", "audio": "vision"}
@@ -114,10 +130,14 @@ class System:
 class Encoders:
     """The network of each modality.
 
-    Attributes:
-        channels: of L3-Net's blocks.
-        vision: instead of L3-Net for frames, a `transformers` model by hub name or local folder.
-        audio: the same for sounds.
+    Attributes
+    ----------
+    channels : list of int
+        Channels of L3-Net's blocks.
+    vision : str or None
+        A `transformers` model by hub name or local folder, instead of L3-Net for frames.
+    audio : str or None
+        The same for sounds.
     """
 
     channels: list[int] = field(default_factory=lambda: list(FULL))
@@ -129,10 +149,14 @@ class Encoders:
 class Training(settings.Training):
     """How long and how.
 
-    Attributes:
-        warmup_epochs: of correspondence learning (L3) before the first labels.
-        volume: range of the random gain of sounds.
-        shift: largest shift of a sound, as a share of its window.
+    Attributes
+    ----------
+    warmup_epochs : float
+        Epochs of correspondence learning (L3) before the first labels.
+    volume : (float, float)
+        Range of the random gain of sounds.
+    shift : float
+        Largest shift of a sound, as a share of its window.
     """
 
     warmup_epochs: float = 2.0

@@ -1,5 +1,4 @@
-"""Judging a trained system: its clusters, its clusters merged by the tree, and its features on labelled
-tasks."""
+"""Judging a trained system: its clusters, also merged by the tree, and its features on labelled tasks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -54,7 +53,7 @@ def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> d
 def evaluate_clusters(
     module: SelfLabelling, pairs: PairedSet, *, merge_to: Sequence[int] = ()
 ) -> list[dict[str, Any]]:
-    """Clusters against true classes (sHHC Table 2): one row a view, number of clusters and choice of head.
+    """Clusters against true classes (sHHC Table 2): one row per view, number of clusters and choice of head.
 
     Pairs without a known label are left out. `merge_to` names numbers of clusters to merge to by the tree of
     each view, besides K. Rows have `view`, `clusters`, `head` ("mean" over heads, "chosen" by the least
@@ -83,8 +82,7 @@ def evaluate_clusters(
 
 
 def equal_clusters_ceiling(labels: np.ndarray, n_clusters: int) -> float:
-    """Largest NMI that `n_clusters` clusters of one size can have with these classes, by filling them in
-    order.
+    """Largest NMI that `n_clusters` clusters of one size can have with these classes, filled in order.
 
     Exact where classes are multiples of clusters in size, or the other way round; else close from below.
 

@@ -47,12 +47,17 @@ class SelfLabelling(Learner):
     With `warm_start`, the state dict of another run and its file, to name in an error, it starts from those
     towers.
 
-    Attributes:
-        net: the `CrossModalNet`.
-        labels_joint, or labels_vision and labels_audio: `(H, n) int32`, −1 before the first labelling.
-        merges_…: `(H, K−1, 2) int64`, trees over the clusters by vision, by audio and by both (joint).
-        head_loss: `(H,)` running training loss; its least names a head without looking at true classes.
-        sound_scale: mean and standard deviation of the log-mel values.
+    Attributes
+    ----------
+    net : CrossModalNet
+    labels_joint, labels_vision, labels_audio : (H, n) int32
+        −1 before the first labelling; the first, or the other two.
+    merges_vision, merges_audio, merges_joint : (H, K−1, 2) int64
+        Trees over the clusters by vision, by audio and by both (joint).
+    head_loss : (H,) Tensor
+        Running training loss; its least names a head without looking at true classes.
+    sound_scale : Tensor
+        Mean and standard deviation of the log-mel values.
     """
 
     net: CrossModalNet
@@ -207,8 +212,7 @@ class SelfLabelling(Learner):
 
     @torch.no_grad()
     def extract(self, pairs: PairedSet, rows: np.ndarray | None = None) -> dict[Modality, Tensor]:
-        """Features `(n, d) float32` by modality, of all pairs or those asked for; no augmentation,
-        evaluation mode."""
+        """Features `(n, d) float32` by modality, of all pairs or some, in evaluation mode, not augmented."""
         rows = np.arange(len(pairs)) if rows is None else rows
         size = min(256, 4 * self.recipe.training.batch_size)  # a GPU that can train has room for it
         found: dict[Modality, Tensor] = {}

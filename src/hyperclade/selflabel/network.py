@@ -1,4 +1,4 @@
-"""The network of a self-labelling run: a tower a modality, the correspondence head, a multi-head a lesson."""
+"""The network of a self-labelling run: tower per modality, correspondence head, multi-head per lesson."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -20,13 +20,18 @@ class CrossModalNet(nn.Module):
     Shapes of features are `(b, d)`; a log-posterior is `(H, b, K)`, of one head `(b, K)`. Towers of which
     there are blueprints come without weights.
 
-    Attributes:
-        blueprints: of the pretrained towers.
-        towers: by modality, `(b, c, h, w) float` → features `(b, d)`.
-        correspondence: concatenated features → 128 → 2 (L3).
-        heads: by "student_lesson", features → `(H, b, out)`.
-        positions_…: `(H, K, dim) float64` buffers by modality with hierarchy, by lesson as parameters
-            without.
+    Attributes
+    ----------
+    blueprints : dict of str to dict or None
+        Of the pretrained towers.
+    towers
+        Networks by modality, `(b, c, h, w) float` → features `(b, d)`.
+    correspondence
+        Concatenated features → 128 → 2 (L3).
+    heads
+        Networks by "student_lesson", features → `(H, b, out)`.
+    positions : (H, K, dim) float64
+        As `positions_NAME`: buffers by modality with hierarchy, parameters by lesson without.
     """
 
     def __init__(
@@ -74,8 +79,7 @@ class CrossModalNet(nn.Module):
         return cast(MultiHead, self.heads[f"{student}_{lesson}"])
 
     def features(self, modality: Modality, inputs: Tensor) -> Tensor:
-        """Features `(b, d)` of frames `(b, f, c, h, w)`, averaged over the f frames, or of sounds `(b, 1,
-        bins, steps)`."""
+        """Features `(b, d)` of frames `(b, f, c, h, w)`, their mean, or of sounds `(b, 1, bins, steps)`."""
         tower = self.towers[modality]
         if modality == "audio":
             return tower(inputs)
@@ -91,8 +95,7 @@ class CrossModalNet(nn.Module):
 
     @torch.no_grad()
     def head_log_posterior(self, student: Modality, features: Tensor, head: int) -> Tensor:
-        """`(n, K) float32` of one head: the mean over the student's lessons, in evaluation mode, block by
-        block."""
+        """`(n, K) float32` of one head: the mean over the student's lessons, in evaluation mode."""
         parts = []
         lessons = [lesson for who, lesson in self.system.lessons if who == student]
         for block in features.split(_BLOCK_ROWS):

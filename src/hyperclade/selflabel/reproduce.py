@@ -39,14 +39,22 @@ _VIEWS = {"vision": "V", "audio": "A", "joint": "AV"}
 class Comparison:
     """What all systems of one comparison share.
 
-    Attributes:
-        data, test_data: as `load_pairs` takes them.
-        options: further arguments of `load_pairs`; `n_pairs` and `wrong_pairs` are for training alone.
-        overlays: presets laid over each system's: sizes, budget.
-        changes: settings laid over all that, by part: `{"system": {"n_clusters": 10}}`.
-        merge_to: numbers of clusters to merge to by the trees.
-        fractions: of labels for linear probes; none without.
-        tune_fraction: of labels for fine-tuning; None without.
+    Attributes
+    ----------
+    data, test_data : str or str or None
+        What `load_pairs` takes.
+    options : dict
+        Further arguments of `load_pairs`; `n_pairs` and `wrong_pairs` are for training alone.
+    overlays : tuple of str
+        Presets laid over each system's: sizes, budget.
+    changes : dict of str to dict
+        Settings laid over all that, by part: `{"system": {"n_clusters": 10}}`.
+    merge_to : tuple of int
+        Numbers of clusters to merge to by the trees.
+    fractions : tuple of float
+        Shares of labels for linear probes.
+    tune_fraction : float or None
+        Share of labels for fine-tuning; None does without.
     """
 
     data: str = "avdigits"
@@ -217,8 +225,7 @@ def cluster_table(results: Sequence[dict[str, Any]], *, head: str = "mean") -> l
 
 
 def downstream_table(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows in the layout of sHHC Table 4: model, kind of test and share of labels, accuracy by view (mean,
-    sd)."""
+    """Rows as in sHHC Table 4: model, kind of test and share of labels, accuracy by view (mean, sd)."""
     rows = []
     for system in dict.fromkeys(result["system"] for result in results):
         runs = [result for result in results if result["system"] == system]

@@ -19,17 +19,28 @@ AVDIGITS = "avdigits"
 class Media:
     """What is decoded of each clip, and where it is kept.
 
-    Attributes:
-        n_frames: frames of a clip, spread over its window of sound.
-        frame_size: side of the square frames in pixels.
-        window: of sound, in seconds.
-        sample_rate: of sound, in Hz.
-        n_bins: mel bands.
-        every: seconds; clips without an end are cut into clips of this length.
-        cache: folder for what is decoded; default: beside the data, with ".cache" added to its name.
-        rebuild: replace a cache of other clips or settings.
-        retry_skipped: try the clips again that could not be read before.
-        n_workers: threads that decode; default: one a core.
+    Attributes
+    ----------
+    n_frames : int
+        Frames of a clip, spread over its window of sound.
+    frame_size : int
+        Side of the square frames in pixels.
+    window : float
+        Seconds of sound.
+    sample_rate : int
+        Samples of sound per second.
+    n_bins : int
+        Mel bands.
+    every : float or None
+        Seconds; clips without an end are cut into clips of this length.
+    cache : str or None
+        Folder for what is decoded; default: beside the data, with ".cache" added to its name.
+    rebuild : bool
+        Replace a cache of other clips or settings.
+    retry_skipped : bool
+        Try the clips again that could not be read before.
+    n_workers : int or None
+        Threads that decode; default: one per core.
     """
 
     n_frames: int = 1
@@ -59,17 +70,28 @@ def load_pairs(
 ) -> PairedSet:
     """Pairs of frames and sounds to learn from or to judge by.
 
-    Args:
-        data: "avdigits", a CSV file of clips (path, start, end, label), or a folder of media files.
-        split: "train" or "test" of AV digits. Clips have no splits: give each a table or folder of its own.
-        n_pairs: so many, drawn at random; None for all.
-        wrong_pairs, noisy, noise: of `load_avdigits`; for AV digits alone.
-        media: how clips are decoded, and into which cache.
-        class_names: of the training pairs, to number the classes alike; classes beyond them come after them.
+    Parameters
+    ----------
+    data : path
+        "avdigits", a CSV file of clips (path, start, end, label), or a folder of media files.
+    split : str
+        "train" or "test" of AV digits. Clips have no splits: give each a table or folder of its own.
+    n_pairs : int, optional
+        So many, drawn at random; None for all.
+    wrong_pairs, noisy, noise : float or {"vision", "audio"} or None
+        See `load_avdigits`; for AV digits alone.
+    media : Media, optional
+        How clips are decoded, and into which cache.
+    class_names : sequence of str
+        Names of the training pairs' classes, to number the classes alike; others come after them.
 
-    Raises:
-        ValueError: no such data, options that do not apply to it, or not one readable clip.
+    Raises
+    ------
+    ValueError
+        No such data, options that do not apply to it, or not one readable clip.
 
+    Examples
+    --------
     >>> load_pairs("nowhere.csv")
     Traceback (most recent call last):
     ...
@@ -106,8 +128,9 @@ def load_pairs(
 
 
 def cache_folder(data: str | os.PathLike, media: Media) -> Path:
-    """Where the clips of `data` are kept: beside it, or in the folder that `media` names, there with a hash
-    of the path of `data`, as tables in several folders may have one name.
+    """Where the clips of `data` are kept: beside it, or in the folder that `media` names.
+
+    There with a hash of the path of `data`, as tables in several folders may have one name.
 
     >>> cache_folder("clips/train.csv", Media()).as_posix()
     'clips/train.csv.cache'

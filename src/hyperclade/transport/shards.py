@@ -1,4 +1,4 @@
-"""Rows divided among the processes of `torch.distributed`: process r of w holds rows r, r+w, r+2w, …"""
+"""Rows over the processes of `torch.distributed`: process r of w holds rows r, r+w, r+2w and so on."""
 
 from __future__ import annotations
 

@@ -24,8 +24,7 @@ _SCARCE = 1e-280  # column sums above this are not touched by what underflows in
 
 @dataclass(frozen=True)
 class StreamedSinkhornResult:
-    """Column dual of a streamed problem; the plan of a block is `softmax((scores + column_dual) / epsilon,
-    1)`.
+    """Column dual of a streamed problem: a block's plan is `softmax((scores + column_dual) / epsilon, 1)`.
 
     Attributes
     ----------
@@ -74,7 +73,7 @@ def sinkhorn_streamed(
     tolerance : float
         Largest accepted relative violation of a column sum.
     column_dual : (k,) float, optional
-        To start from. Use the dual of a larger epsilon, or of a subsample, to save passes.
+        Where to start. The dual of a larger epsilon, or of a subsample, saves passes.
 
     Returns
     -------
@@ -235,8 +234,7 @@ _C = tuple(1 / math.factorial(i) for i in range(14))
 
 @njit(cache=True, nogil=True)
 def _plan_sums(scores, highest, epsilon):
-    """Column sums of `softmax(scores / epsilon, 1)`; the exponential is made of operations that processors do
-    many at a time, and all alike."""
+    """Column sums of `softmax(scores / epsilon, 1)`, by an exponential that processors vectorise alike."""
     n, k = scores.shape
     sums = np.zeros(k)
     power, whole = np.empty(k), np.empty(k)

@@ -163,9 +163,9 @@ class Tree:
         names : n str, optional
             Names of the leaves, in their order.
         inner_names : str or None for each internal node, optional
-            In the order of their given ids.
+            Names in the order of their given ids.
         branch_length : (m,) float, optional
-            In the given numbering.
+            Lengths in the given numbering.
 
         Examples
         --------
@@ -276,7 +276,7 @@ class Tree:
         """Lowest common ancestors of nodes i and j, any ids, broadcast against each other.
 
         A range maximum over `gap_node`: the ancestor is the largest id between two disjoint leaf intervals.
-        O(n) to prepare (once), O(1) a query, whatever the depth.
+        O(n) to prepare (once), O(1) per query, whatever the depth.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Files with one value a row."""
+"""Files with one value per row."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from hyperclade.data.texts import read_text
 
 
 def read_values(path: Path, n: int, role: str, features: Path) -> np.ndarray:
-    """One value a row from a file of its own."""
+    """One value per row from a file of its own."""
     if not path.exists():
         raise ValueError(f"{role}s: {features.name} has no column {str(path)!r}, and there is no such file")
     suffix = path.suffix.lower()
@@ -41,5 +41,5 @@ def read_values(path: Path, n: int, role: str, features: Path) -> np.ndarray:
             values.pop()
         values = [value.rstrip("\r") for value in values]
     if len(values) != n:
-        raise ValueError(f"{path}: {len(values)} {role}s for the {n} rows of {features}; one each a row")
+        raise ValueError(f"{path}: {len(values)} {role}s for the {n} rows of {features}; one per row")
     return integers_if_all(values)
