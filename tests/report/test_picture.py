@@ -5,29 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from random_trees import random_tree, trees
 
 from hyperclade.report import draw_hierarchy, main_branches, named_nodes
 from hyperclade.report.branches import BRANCH_COLOURS
 from hyperclade.report.picture import geodesics, sector_layout
 from hyperclade.trees import Tree, ball_layout
-
-
-def random_tree(n, rng):
-    """Random shapes from balanced to chains, some nodes with several children."""
-    parent, alive = {}, list(range(n))
-    made = n
-    while len(alive) > 1:
-        taken = min(len(alive), int(rng.integers(2, 4)))
-        for _ in range(taken):
-            parent[alive.pop(int(rng.integers(len(alive))))] = made
-        alive.append(made)
-        made += 1
-    return Tree([parent.get(node, -1) for node in range(made)])
-
-
-trees = st.builds(
-    lambda n, seed: random_tree(n, np.random.default_rng(seed)), st.integers(2, 60), st.integers(0, 2**32 - 1)
-)
 
 
 @pytest.mark.learn
