@@ -102,29 +102,6 @@ def compose(nested: Nested, items: Similarity, weights: AnySimilarity) -> Compos
     return Composed(tree, rank[root_of[nodes]])
 
 
-def rows_by_label(labels: IntArray, k: int) -> list[IntArray]:
-    """Rows of each label in 0..k-1, ascending.
-
-    >>> [rows.tolist() for rows in rows_by_label(np.array([1, 0, 1]), 2)]
-    [[1], [0, 2]]
-    """
-    return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=k))[:-1])
-
-
-def cluster_roots(tree: Tree, labels: IntArray, k: int) -> IntArray:
-    """The node of the tree that holds exactly the rows of each label, `(k,)`.
-
-    >>> cluster_roots(Tree([4, 4, 5, 5, 6, 6, -1]), np.array([1, 1, 0, 0]), 2).tolist()
-    [5, 4]
-    """
-    in_order = labels[tree.leaf_order]
-    first = np.full(k, tree.n_leaves)
-    last = np.zeros(k, dtype=np.int64)
-    np.minimum.at(first, in_order, np.arange(tree.n_leaves))
-    np.maximum.at(last, in_order, np.arange(tree.n_leaves))
-    return tree.lca(tree.leaf_order[first], tree.leaf_order[last])
-
-
 @njit(cache=True)
 def larger_side(parent, size, n):
     """The one of n leaves under each node that is reached by always taking the larger child, `(m,)`.
@@ -159,6 +136,9 @@ def merge_heights(merges, cross, sizes, least, peak):
         What sides without any similarity count as sharing.
     peak : float
         The largest similarity there is, of equal rows: height 0.
+
+    Examples
+    --------
     >>> merge_heights(np.array([[0, 1], [2, 3]]), np.array([0.5, 0.5]), np.ones(3), 1e-9, 1.0).round(3)
     array([0.693, 1.386])
     """

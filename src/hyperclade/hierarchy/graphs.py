@@ -64,6 +64,9 @@ def group_graph(
         Rows in each item.
     labels : (m,) int64
         Group of each item, in 0..n_groups-1.
+
+    Examples
+    --------
     >>> edges = scipy.sparse.csr_matrix(np.array([[0, 1, 2], [1, 0, 4], [2, 4, 0]], dtype=np.float32))
     >>> group_graph(edges, np.array([1.0, 1.0, 3.0]), np.array([0, 0, 1]), 2).toarray().tolist()
     [[0.0, 18.0], [18.0, 0.0]]

@@ -17,7 +17,7 @@ from sklearn.utils import check_array
 from threadpoolctl import threadpool_limits
 
 from hyperclade.environment import FloatArray, IntArray, require
-from hyperclade.hierarchy.rows import Metric, Rows, as_array, direction_length
+from hyperclade.hierarchy.rows import Metric, Rows, as_array, direction_length, rows_by_label
 from hyperclade.hierarchy.threads import in_threads
 from hyperclade.transport.marginals import match_to_current, sizes_from_marginal
 from hyperclade.transport.rounding import round_candidates, top_candidates
@@ -222,8 +222,7 @@ def _two_levels(
         coarse_sizes = np.diff(np.r_[0, np.cumsum(fine_sizes)][starts])
         coarse, _ = _balance(rows, centroids, np.zeros(n_coarse), coarse_sizes, FINAL_TOLERANCE)
     labels = np.empty(n, dtype=np.int64)
-    ends = np.cumsum(np.bincount(coarse, minlength=n_coarse))
-    cells = np.split(np.argsort(coarse, kind="stable"), ends[:-1])
+    cells = rows_by_label(coarse, n_coarse)
     seeds = rng.integers(2**31, size=n_coarse)
     done = [0]
 

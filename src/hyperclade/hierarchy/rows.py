@@ -43,6 +43,15 @@ def as_array(X: Any) -> Any:
     return X
 
 
+def rows_by_label(labels: IntArray, k: int) -> list[IntArray]:
+    """Rows of each label in 0..k-1, ascending.
+
+    >>> [rows.tolist() for rows in rows_by_label(np.array([1, 0, 1]), 2)]
+    [[1], [0, 2]]
+    """
+    return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels, minlength=k))[:-1])
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """What prepares a row for the Euclidean metric: ``(x − centre) / spread``.

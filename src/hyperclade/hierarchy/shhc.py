@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cached_property
 from numbers import Integral
@@ -18,18 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hyperclade.environment import FloatArray, IntArray, device_of
 from hyperclade.hierarchy import saved
 from hyperclade.hierarchy.bisection import bisect
-from hyperclade.hierarchy.composition import (
-    Nested,
-    cluster_roots,
-    compose,
-    larger_side,
-    rows_by_label,
-)
+from hyperclade.hierarchy.composition import Nested, compose, larger_side
 from hyperclade.hierarchy.cost import dasgupta_cost, normalised_score
 from hyperclade.hierarchy.insertion import Assignment, Neighbourhood, best_nodes, with_rows
 from hyperclade.hierarchy.linkage import TreeEstimator
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
-from hyperclade.hierarchy.rows import METRICS, Metric, Rows, as_array
+from hyperclade.hierarchy.rows import METRICS, Metric, Rows, as_array, rows_by_label
 from hyperclade.hierarchy.search import improve, merge_cost
 from hyperclade.hierarchy.similarity import (
     N_NEIGHBORS,
@@ -41,6 +34,7 @@ from hyperclade.hierarchy.similarity import (
     similarity_of,
 )
 from hyperclade.hierarchy.threads import in_threads
+from hyperclade.progress import timed
 from hyperclade.trees.layout import ball_layout
 from hyperclade.trees.tree import Tree
 
@@ -189,17 +183,17 @@ class SHHC(TransformerMixin, TreeEstimator):
         self._check_options(X.shape[0])
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.timings_: dict[str, float] = {}
-        with _Stage(self, "similarity"):
+        with timed(self.timings_, "similarity", self.progress):
             self._compare(X)
             guide = self._guide()
         m = len(guide.rows)
         k = self._n_preclusters(m)
         if k is None:
-            with _Stage(self, "tree"):
+            with timed(self.timings_, "tree", self.progress):
                 self._items = self._weights.items()
                 self._nested = Nested(self._solve(self._items, guide.items() if self._is_graph else None))
         else:
-            with _Stage(self, "pre-clusters"):
+            with timed(self.timings_, "pre-clusters", self.progress):
                 from hyperclade.hierarchy.precluster import precluster
 
                 found = precluster(
@@ -213,13 +207,13 @@ class SHHC(TransformerMixin, TreeEstimator):
                 # Without balance a pre-cluster may end up empty.
                 used, labels = np.unique(found.labels, return_inverse=True)
                 parts = rows_by_label(labels, len(used))
-            with _Stage(self, "tree"):
+            with timed(self.timings_, "tree", self.progress):
                 self._items = self._weights.groups(labels, len(used))
                 start = guide.groups(labels, len(used)) if self._is_graph else None
                 top = self._solve(self._items, start)
-            with _Stage(self, "leaves"):
+            with timed(self.timings_, "leaves", self.progress):
                 self._nested = Nested(top, parts, self._solve_parts(parts, guide))
-        with _Stage(self, "layout"):
+        with timed(self.timings_, "layout", self.progress):
             self._finish()
             self._set_own_labels()
             self._label_nodes()
@@ -480,9 +474,7 @@ class SHHC(TransformerMixin, TreeEstimator):
 
     def _label_nodes(self) -> None:
         self.n_clusters_ = int(self.labels_.max()) + 1
-        self.cluster_embedding_ = self.node_embedding_[
-            cluster_roots(self.tree_, self.labels_, self.n_clusters_)
-        ]
+        self.cluster_embedding_ = self.node_embedding_[self.tree_.nodes_of(self.labels_)]
 
     def _checked(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -521,18 +513,3 @@ class SHHC(TransformerMixin, TreeEstimator):
     def _report(self, stage: str, fraction: float) -> None:
         if self.progress is not None:
             self.progress(stage, fraction)
-
-
-class _Stage:
-    """Times a stage of a fit and reports its start and end."""
-
-    def __init__(self, model: SHHC, name: str) -> None:
-        self.model, self.name = model, name
-
-    def __enter__(self) -> None:
-        self.model._report(self.name, 0.0)
-        self.start = time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        self.model.timings_[self.name] = time.perf_counter() - self.start
-        self.model._report(self.name, 1.0)

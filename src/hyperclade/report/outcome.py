@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import sys
@@ -23,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hyperclade import metrics
 from hyperclade.data.columns import row_names
+from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import name_nodes, typical_leaves
 from hyperclade.hierarchy.traits import label_mix, name_by_features
@@ -77,11 +77,8 @@ class Partition:
         own = np.asarray(labels, dtype=np.int64)
         if own.shape != (tree.n_leaves,) or own.min() < 0:
             raise ValueError(f"{column} must be a label from 0 on for each of the {tree.n_leaves} leaves")
-        sizes = np.bincount(own)
-        # Leaves of a cluster are neighbours in the leaf order, so its first and last have its node in common.
-        order, stop = tree.leaf_order[np.argsort(own[tree.leaf_order], kind="stable")], np.cumsum(sizes)
-        nodes = tree.lca(order[stop - sizes], order[stop - 1])
-        if not np.array_equal(tree.size[nodes], sizes):
+        nodes = tree.nodes_of(own)
+        if not np.array_equal(tree.size[nodes], np.bincount(own)):
             raise ValueError(f"{column}: the leaves of each label must be those under one node of the tree")
         return cls(column, own, nodes)
 
@@ -324,8 +321,7 @@ class Outcome:
             pq.write_table(self._table(), folder / "assignments.parquet")
             draw_hierarchy(tree, folder / "hierarchy.png", node_names=self._captions(), title=self.title)
         summary = self.summary()
-        text = json.dumps(summary, indent=1, allow_nan=False, ensure_ascii=False)
-        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        write_json(folder / "summary.json", summary, allow_nan=False, ensure_ascii=False)
         return summary
 
     def _table(self) -> pa.Table:

@@ -311,6 +311,20 @@ class Tree:
 
     # Flat clusterings
 
+    def nodes_of(self, labels: ArrayLike) -> IntArray:
+        """The lowest node above all leaves of each label, of labels `(n,)` from 0 on: `(k,) int64`.
+
+        Examples
+        --------
+        >>> Tree([4, 4, 5, 5, 6, 6, -1]).nodes_of([1, 1, 0, 0]).tolist()
+        [5, 4]
+        """
+        own = np.asarray(labels)
+        sizes = np.bincount(own)
+        # In the leaf order the first leaf of a label and its last have that node in common.
+        order, stop = self.leaf_order[np.argsort(own[self.leaf_order], kind="stable")], np.cumsum(sizes)
+        return self.lca(order[stop - sizes], order[stop - 1])
+
     def cut_nodes(self, k: int) -> IntArray:
         """The clusters left after splitting the highest nodes first until there are k.
 
