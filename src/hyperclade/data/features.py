@@ -38,8 +38,8 @@ class FeatureTable:
         In the dtype of its file.
     ids, labels, names : (n,) arrays of int64 or str objects (None where a label is missing), or None
     columns : list of str or None
-        d str, names of the features, of a `.csv` file with a header or a `.parquet` file of numeric columns;
-        else None.
+        Names of the d features, of a `.csv` file with a header or a `.parquet` file of numeric columns; else
+        None.
     """
 
     features: Any

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 import yaml
 
+from hyperclade.learning.schedule import cosine_rate
+
 Part = TypeVar("Part")
 
 
@@ -87,8 +89,6 @@ class Training:
 
     def rate(self, step: int, n_steps: int) -> float:
         """Factor of the learning rate at a step of so many."""
-        from hyperclade.learning.schedule import cosine_rate
-
         return cosine_rate(step, n_steps, max(1, n_steps // 20))
 
 

@@ -6,6 +6,7 @@ by keyword beyond its base's parameters is an option of the command: its type hi
 it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperclade.learning.shown import Judgement, Shown
@@ -49,12 +50,12 @@ class System:
     # ---- what a system says ----
 
     def recipe(self) -> type:
-        """Its recipe: a dataclass of dataclasses, `training` among them, and a seed."""
-        raise NotImplementedError
+        """Its recipe, a dataclass of dataclasses, `training` among them, and a seed: `Recipe` of `config`."""
+        return self._config().Recipe
 
     def source(self) -> type:
-        """How its files are read: a dataclass."""
-        raise NotImplementedError
+        """How its files are read, a dataclass: `Source` of `config`."""
+        return self._config().Source
 
     def read(
         self,
@@ -182,6 +183,9 @@ class System:
     @property
     def package(self) -> str:
         return type(self).__module__.rpartition(".")[0]
+
+    def _config(self) -> Any:
+        return import_module(f"{self.package}.config")
 
     def preset(self, *names: str, seed: int = 0) -> Any:
         """The recipe of a preset, with later ones laid over it; ValueError where there is none."""

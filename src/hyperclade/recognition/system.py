@@ -40,16 +40,6 @@ class RecognitionSystem(System):
         "reproduce": "compare the methods of recognition in the paper's tables",
     }
 
-    def recipe(self) -> type:
-        from hyperclade.recognition.config import Recipe
-
-        return Recipe
-
-    def source(self) -> type:
-        from hyperclade.recognition.config import Source
-
-        return Source
-
     def read(
         self,
         data: str,

@@ -41,11 +41,6 @@ class SelfLabelSystem(System):
         "reproduce": "compare the published systems on sound and vision",
     }
 
-    def recipe(self) -> type:
-        from hyperclade.selflabel.config import Recipe
-
-        return Recipe
-
     def source(self) -> type:
         from hyperclade.selflabel.sources import Media
 
