@@ -70,15 +70,7 @@ class Training:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        for name in self.at_least_1:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in self.positive:
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in self.not_negative:
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        check_numbers(self, self.at_least_1, self.positive, self.not_negative)
         check_range("area", self.area, most=1.0)
 
     def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
@@ -90,6 +82,24 @@ class Training:
     def rate(self, step: int, n_steps: int) -> float:
         """Factor of the learning rate at a step of so many."""
         return cosine_rate(step, n_steps, max(1, n_steps // 20))
+
+
+def check_numbers(
+    settings: Any,
+    at_least_1: Sequence[str] = (),
+    positive: Sequence[str] = (),
+    not_negative: Sequence[str] = (),
+) -> None:
+    """Raise ValueError for the first of the settings of these names that is too low."""
+    for name in at_least_1:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(settings, name)}")
+    for name in positive:
+        if not getattr(settings, name) > 0:
+            raise ValueError(f"{name} must be positive, got {getattr(settings, name)}")
+    for name in not_negative:
+        if not getattr(settings, name) >= 0:
+            raise ValueError(f"{name} must not be negative, got {getattr(settings, name)}")
 
 
 def check_range(name: str, values: tuple[float, float], *, most: float = math.inf) -> None:
@@ -246,7 +256,7 @@ def recipe_from(kind: type[Part], given: Mapping[str, Any]) -> Part:
 
 def parts_of(kind: type) -> dict[str, type]:
     """The dataclasses that a recipe is made of, by name."""
-    return {field.name: field.type for field in fields(kind) if is_dataclass(field.type)}  # type: ignore
+    return {field.name: field.type for field in fields(kind) if is_dataclass(field.type)}  # type: ignore[misc]
 
 
 def part_from(kind: type[Part], given: Mapping[str, Any] | None, part: str) -> Part:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from hyperclade.encoders.l3net import FULL
 from hyperclade.learning import settings
-from hyperclade.learning.settings import check_choices
+from hyperclade.learning.settings import check_choices, check_numbers
 
 Modality = Literal["vision", "audio"]
 LabelSet = Literal["vision", "audio", "joint"]
@@ -95,12 +95,11 @@ class System:
             raise ValueError('labeller "hierarchy" needs teacher "joint"')
         if self.labeller == "kmeans":
             self.n_heads = 1
-        for name in ("dim", "n_clusters", "n_heads", "hidden", "n_relabellings"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("sharpness", "radius", "temperature", "schedule_power"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        check_numbers(
+            self,
+            at_least_1=("dim", "n_clusters", "n_heads", "hidden", "n_relabellings"),
+            positive=("sharpness", "radius", "temperature", "schedule_power"),
+        )
         if self.radius > _MAX_RADIUS:
             raise ValueError(
                 f"radius must be at most {_MAX_RADIUS:g}, where heads are clipped, got {self.radius}"
