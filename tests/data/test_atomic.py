@@ -23,6 +23,23 @@ def test_old_content_stays_until_the_end_and_after_an_error(tmp_path):
     assert os.listdir(tmp_path) == ["file.txt"]
 
 
+@pytest.mark.parametrize(("function", "made"), [("open", atomic_write), ("mkdir", atomic_directory)])
+def test_an_interruption_right_after_the_temporary_one_is_made_removes_it(
+    function, made, tmp_path, monkeypatch
+):
+    make = getattr(os, function)
+
+    def interrupted(*arguments):
+        make(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, function, interrupted)
+    with pytest.raises(KeyboardInterrupt), made(tmp_path / "target"):
+        pass
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
+
+
 def test_permissions_are_those_of_a_plain_open(tmp_path):
     with open(tmp_path / "plain", "wb"), atomic_write(tmp_path / "atomic"):
         pass

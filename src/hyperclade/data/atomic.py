@@ -1,12 +1,14 @@
 """Files and folders that appear complete or not at all, whatever interrupts their writing."""
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which Windows has
 
 
 @contextmanager
@@ -25,6 +27,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO[Any]]
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> target = Path(folder.name, "answer.txt")
     >>> with atomic_write(target, "w") as file:
@@ -38,8 +41,9 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO[Any]]
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder, cannot write a file there")
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = _temporary(path)
     try:
+        descriptor = os.open(temporary, _NEW_FILE, 0o600)
         text = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
         with open(descriptor, mode, **text) as file:  # type: ignore[call-overload]
             yield file
@@ -48,7 +52,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "wb") -> Iterator[IO[Any]]
         os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else _default_mode(0o666))
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
 
@@ -72,6 +76,7 @@ def atomic_directory(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
 
     Examples
     --------
+    >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> with atomic_directory(Path(folder.name, "run")) as run:
     ...     _ = (run / "summary.txt").write_text("done")
@@ -85,8 +90,9 @@ def atomic_directory(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise ValueError(f"folder {path} holds files already; choose another or allow to overwrite it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    temporary = _temporary(path)
     try:
+        temporary.mkdir(mode=0o700)
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
@@ -94,12 +100,13 @@ def atomic_directory(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
                     os.fsync(handle.fileno())
         os.chmod(temporary, _default_mode(0o777))
         if path.exists():  # rename cannot replace a filled folder: the old one steps aside first
-            aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            os.replace(path, aside)
+            aside = _temporary(path).with_suffix(".old")
             try:
+                os.replace(path, aside)
                 os.replace(temporary, path)
             except BaseException:
-                os.replace(aside, path)
+                if aside.exists() and not path.exists():
+                    os.replace(aside, path)
                 raise
             shutil.rmtree(aside)
         else:
@@ -108,6 +115,11 @@ def atomic_directory(path: str | os.PathLike, *, overwrite: bool = False) -> Ite
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside a path, known before anything is there, so that an interruption can remove it."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
 
 
 def _default_mode(mode: int) -> int:
