@@ -91,7 +91,10 @@ class Learner(lightning.LightningModule):
     # ---- what a system may say otherwise ----
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameters ("params") to train, with the factor of their learning rate ("lr_scale")."""
+        """Parameters ("params") to train, with the factor of their learning rate ("lr_scale").
+
+        A group may have further options of the optimiser, such as its own "weight_decay".
+        """
         return [{"params": list(self.parameters()), "lr_scale": 1.0}]
 
     def reports_at(self, step: int) -> bool:
@@ -128,7 +131,8 @@ class Learner(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         training = self.recipe.training
         groups = [
-            {"params": group["params"], "lr": training.learning_rate * group["lr_scale"]}
+            {name: value for name, value in group.items() if name != "lr_scale"}
+            | {"lr": training.learning_rate * group["lr_scale"]}
             for group in self.parameter_groups()
         ]
         optimizer = training.make_optimizer(groups)

@@ -1,10 +1,12 @@
 """Settings of runs: presets that ship as YAML files, dataclasses made from them, and checks of values."""
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import Field, asdict, dataclass, fields, is_dataclass
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
@@ -290,6 +292,45 @@ def checked(
     except ArgumentError as error:
         raise ValueError(f"{what}: {' '.join(str(error).split())}") from error
     return {name: found[name] for name in given}
+
+
+def named_class(
+    package: str, classes: Mapping[str, tuple[str, str]], choice: Any, what: str
+) -> tuple[type, dict[str, Any]]:
+    """The class that a setting chooses by name, and its settings, checked against the class's type hints.
+
+    Settings are the keyword-only arguments of the class.
+
+    Parameters
+    ----------
+    package : str
+    classes : mapping of str to (str, str)
+        Module of the package and class, by name.
+    choice : dataclass
+        Its `name` and `settings`.
+    what : str
+        For messages, "method".
+
+    Raises
+    ------
+    ValueError
+        A setting that the class does not have, or a value that it cannot have.
+    """
+    module, name = classes[choice.name]
+    made = getattr(import_module(f"{package}.{module}"), name)
+    known = class_settings(made)
+    unknown = choice.settings.keys() - known
+    if unknown:
+        have = f"; it has {', '.join(sorted(known))}" if known else ""
+        raise ValueError(f"{what} {choice.name} has no setting {min(unknown)!r}{have}")
+    given = frozenset(inspect.signature(made).parameters.keys() - known.keys())
+    return made, checked(made, choice.settings, f"{what} {choice.name}", skip=given)
+
+
+def class_settings(made: type) -> dict[str, Any]:
+    """Keyword-only arguments of a class with their standard values."""
+    parameters = inspect.signature(made).parameters.values()
+    return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
 
 
 def check_choices(settings: Any) -> None:

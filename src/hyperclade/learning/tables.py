@@ -1,6 +1,6 @@
 """Published tables of a system, measured anew: the runs they need, and rows beside the papers' figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial, reduce
@@ -24,18 +24,33 @@ Changes = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: title, preset of its system, settings laid over it by part, and published figures.
+    """A row of a table.
 
     Attributes
     ----------
+    title : str
+    preset : str, sequence of str, mapping of these by data set, or None
+        Preset of its system, or several, each laid over those before it; without one the row has published
+        figures only.
+    changes : dict
+        Settings laid over that, by part.
     published : dict of str
         What the paper gives for the table's measures by data set, as printed.
     """
 
     title: str
-    preset: str
+    preset: str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
     changes: Changes = field(default_factory=dict)
     published: dict[str, Sequence[float]] = field(default_factory=dict)
+
+    def presets(self, data: str) -> tuple[str, ...]:
+        """Those for a data set; none where the row is not measured.
+
+        >>> Row("both", {"streets": ["plain", "large"]}).presets("streets")
+        ('plain', 'large')
+        """
+        chosen = self.preset.get(data) if isinstance(self.preset, Mapping) else self.preset
+        return (chosen,) if isinstance(chosen, str) else tuple(chosen or ())
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,8 @@ class Table:
     title : str
     data : tuple of str
         Names of data sets, each with a preset.
+    more : tuple of str
+        Others that have to be asked for, such as the paper's own, which not everybody has.
     rows : dict of Row
         Rows by the names that `--systems` takes.
     measures : tuple of Measure
@@ -68,6 +85,7 @@ class Table:
     rows: dict[str, Row]
     measures: tuple[Measure, ...]
     cost: bool = False
+    more: tuple[str, ...] = ()
 
 
 def read_tables(package: str) -> dict[int, Table]:
@@ -95,6 +113,7 @@ def read_tables(package: str) -> dict[int, Table]:
             },
             kinds[table["measures"]],
             table.get("cost", False),
+            tuple(table.get("more", ())),
         )
         for number, table in found["tables"].items()
     }
@@ -159,8 +178,9 @@ def planned(
     runs = (
         _run(system, table.rows[name], source, seed, changes)
         for seed in seeds
-        for source in _chosen(data, table.data, "data")
+        for source in (_chosen(data, (*table.data, *table.more), "data") if data is not None else table.data)
         for name in chosen
+        if table.rows[name].presets(source)
     )
     return list({run.name: run for run in runs}.values())
 
@@ -197,20 +217,25 @@ def table_rows(
     Yields
     ------
     dict
-        `data`, `model`, number of `seeds`, `minutes` of training (None for costs), `measures` by title as
-        mean and deviation, or None where a run has none, and `published` in the same order, or None.
+        `data`, `model`, number of `seeds` (0 where the row has published figures only), `minutes` of training
+        (None for costs), `measures` by title as mean and deviation, or None where a run has none, and
+        `published` in the same order, or None.
     """
-    for data in table.data:
+    for data in dict.fromkeys(found["data"] for found in results):
         for row in table.rows.values():
-            name = _run(system, row, data, 0, changes).about["system"]
-            same = [found for found in results if (found["system"], found["data"]) == (name, data)]
-            if not same:
+            same = []
+            if row.presets(data):
+                name = _run(system, row, data, 0, changes).about["system"]
+                same = [found for found in results if (found["system"], found["data"]) == (name, data)]
+            if not same and (row.presets(data) or data not in row.published):
                 continue
             measures: dict[str, tuple[float, float] | None] = {}
             for measure in table.measures:
                 values = [_at(found, measure.path) for found in same]
                 measures[measure.title] = (
-                    None if None in values else mean_sd([measure.factor * value for value in values])
+                    mean_sd([measure.factor * value for value in values])
+                    if values and None not in values
+                    else None
                 )
             seconds = [found["seconds"] for found in same if "seconds" in found]
             yield {
@@ -241,11 +266,11 @@ def _cost(system: "System", run: Run, folder: Path, device: str) -> dict[str, An
 
 
 def _run(system: "System", row: Row, data: str, seed: int, changes: Changes | None) -> Run:
-    base = plain(system.preset(row.preset, data, seed=seed))
+    base = plain(system.preset(*row.presets(data), data, seed=seed))
     lay_over(base, changes or {})
     settings = deepcopy(base)
     known = system.with_defaults(system.recipe_from(base))
-    name = row.preset
+    name = "-".join(row.presets(data))
     for path, value in _leaves(row.changes):
         if _at(known, ".".join(path)) != plain(value):  # what is so already makes no other run
             name += f"-{path[-1]}-{_spelled(value)}"

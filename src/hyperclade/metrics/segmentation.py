@@ -1,10 +1,11 @@
-"""Intersection over union of segmentations, for the classes and for every level of a taxonomy above them."""
+"""Intersection over union of segmentations: of classes, of every level above them, of matched clusters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 if TYPE_CHECKING:
     from hyperclade.trees.taxonomy import Taxonomy
@@ -13,12 +14,18 @@ _PIXELS = 1 << 20  # in a block, which bincount turns to int64
 
 
 class PixelConfusion:
-    """Counts of pixels by true and predicted class, gathered mask by mask.
+    """Counts of pixels by true and predicted class, or cluster, gathered mask by mask.
+
+    Parameters
+    ----------
+    n_classes : int
+    n_clusters : int, optional
+        What is predicted are so many clusters; default: the classes.
 
     Attributes
     ----------
-    counts : (k, k) int64
-        Row = true class, column = predicted class. The counts of several machines may be added.
+    counts : (k, c) int64
+        Row = true class, column = prediction. The counts of several machines may be added.
 
     Examples
     --------
@@ -28,10 +35,11 @@ class PixelConfusion:
     [[1, 1], [0, 1]]
     """
 
-    def __init__(self, n_classes: int) -> None:
-        if n_classes < 1:
-            raise ValueError(f"n_classes must be at least 1, got {n_classes}")
-        self.counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    def __init__(self, n_classes: int, n_clusters: int | None = None) -> None:
+        n_clusters = n_classes if n_clusters is None else n_clusters
+        if min(n_classes, n_clusters) < 1:
+            raise ValueError(f"n_classes and n_clusters must be at least 1, got {n_classes}, {n_clusters}")
+        self.counts = np.zeros((n_classes, n_clusters), dtype=np.int64)
 
     def update(self, predicted: Any, true: Any, void: int = 255) -> None:
         """Count the pixels of masks.
@@ -39,7 +47,7 @@ class PixelConfusion:
         Parameters
         ----------
         predicted, true
-            Integer class indices in 0..k-1, of any one shape.
+            Integer indices of classes, or clusters, from 0 on, of any one shape.
         void : int
             Mark of true pixels without a class, which are not counted whatever is predicted there.
 
@@ -49,24 +57,24 @@ class PixelConfusion:
             If shapes differ or a counted pixel is of a class that does not exist; nothing is counted then.
         """
         predicted, true = np.asarray(predicted), np.asarray(true)
-        k = len(self.counts)
+        k, c = self.counts.shape
         if 0 <= void < k:
             raise ValueError(f"void must not be one of the classes 0..{k - 1}, got {void}")
         if predicted.shape != true.shape:
             raise ValueError(f"masks differ in shape: predicted {predicted.shape}, true {true.shape}")
-        for name, mask in (("predicted", predicted), ("true", true)):
+        for name, mask, most in (("predicted", predicted, c), ("true", true, k)):
             if mask.dtype.kind not in "iu":
                 raise ValueError(f"{name} mask must hold integer class indices, got {mask.dtype}")
-            if (wrong := ((mask < 0) | (mask >= k)) & (true != void)).any():
+            if (wrong := ((mask < 0) | (mask >= most)) & (true != void)).any():
                 where = tuple(np.argwhere(wrong)[0].tolist())
-                raise ValueError(f"{name} mask has value {mask[where]} at {where}: not in 0..{k - 1}")
+                raise ValueError(f"{name} mask has value {mask[where]} at {where}: not in 0..{most - 1}")
         predicted, true = predicted.ravel(), true.ravel()
         for start in range(0, true.size, _PIXELS):
             block = slice(start, start + _PIXELS)
             counted = true[block] != void
             row = true[block][counted].astype(np.int64)
             column = predicted[block][counted].astype(np.int64)
-            self.counts += np.bincount(row * k + column, minlength=k * k).reshape(k, k)
+            self.counts += np.bincount(row * c + column, minlength=k * c).reshape(k, c)
 
 
 def class_iou(counts: np.ndarray) -> np.ndarray:
@@ -106,6 +114,68 @@ def mean_iou(counts: np.ndarray) -> float:
     0.625
     """
     return float(np.nanmean(class_iou(counts)))
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedIoU:
+    """Clusters of pixels against classes, matched one to one so that most pixels are right.
+
+    Attributes
+    ----------
+    cluster_of : (k,) int64
+        Cluster of each class, -1 where there are fewer clusters than classes.
+    accuracy : float
+        Share of the pixels that are right.
+    iou : (k,) float64
+        Of each class; 0 without a cluster, NaN for a class that does not occur.
+    mean_iou : float
+        Over the classes that occur.
+    """
+
+    cluster_of: np.ndarray
+    accuracy: float
+    iou: np.ndarray
+    mean_iou: float
+
+
+def matched_iou(counts: np.ndarray) -> MatchedIoU:
+    """Match clusters with classes one to one (Hungarian method) and judge them as such.
+
+    Pixels of a cluster without a class are wrong, so that more clusters than classes raise nothing by leaving
+    pixels out.
+
+    Parameters
+    ----------
+    counts : (k, c) array
+        Counts by true class (row) and cluster (column).
+
+    Raises
+    ------
+    ValueError
+        No pixel has been counted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = matched_iou(np.array([[0, 4, 4], [4, 0, 0]]))
+    >>> found.cluster_of.tolist(), round(found.accuracy, 2), found.iou.tolist()
+    ([1, 0], 0.67, [0.5, 1.0])
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2:
+        raise ValueError(f"counts must be (classes, clusters), got shape {counts.shape}")
+    if not counts.any():
+        raise ValueError("no pixel has been counted: every true pixel is void, or there was none")
+    classes, clusters = linear_sum_assignment(counts, maximize=True)
+    cluster_of = np.full(len(counts), -1, dtype=np.int64)
+    cluster_of[classes] = clusters
+    right = np.zeros(len(counts), dtype=np.int64)
+    right[classes] = counts[classes, clusters]
+    called = np.zeros(len(counts), dtype=np.int64)
+    called[classes] = counts[:, clusters].sum(axis=0)
+    true = counts.sum(axis=1)
+    iou = np.where(true > 0, right / np.maximum(true + called - right, 1), np.nan)
+    return MatchedIoU(cluster_of, float(right.sum() / counts.sum()), iou, float(np.nanmean(iou)))
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """What all methods of structured recognition have in common: features in, a loss and scores of nodes out."""
 
-import inspect
 from collections.abc import Sequence
-from importlib import import_module
 from itertools import pairwise
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hyperclade.learning.settings import checked
+from hyperclade.learning.settings import class_settings, named_class
 from hyperclade.recognition.classes import Classes
 from hyperclade.recognition.config import METHODS, Method
 from hyperclade.trees.taxonomy import Taxonomy
@@ -60,27 +58,13 @@ def method_class(choice: Method) -> tuple[type[NodeScorer], dict[str, Any]]:
     ...
     ValueError: method leaf-softmax has no setting 'dropuot'; it has dropout, hidden
     """
-    module, name = METHODS[choice.name]
-    made = getattr(import_module(f"hyperclade.recognition.{module}"), name)
-    known = _settings_of(made)
-    unknown = choice.settings.keys() - known
-    if unknown:
-        raise ValueError(
-            f"method {choice.name} has no setting {min(unknown)!r}; it has {', '.join(sorted(known))}"
-        )
-    given = frozenset(inspect.signature(made).parameters.keys() - known.keys())
-    return made, checked(made, choice.settings, f"method {choice.name}", skip=given)
+    return named_class("hyperclade.recognition", METHODS, choice, "method")
 
 
 def default_settings(choice: Method) -> dict[str, Any]:
     """All settings of a method: those chosen, and the others as its class sets them."""
     made, given = method_class(choice)
-    return _settings_of(made) | given
-
-
-def _settings_of(made: type[NodeScorer]) -> dict[str, Any]:
-    parameters = inspect.signature(made).parameters.values()
-    return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+    return class_settings(made) | given
 
 
 def perceptron(sizes: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:
