@@ -124,3 +124,14 @@ class Probe(nn.Module):
             "bdhw,kd->bkhw", normalize(codes.detach(), dim=1), normalize(self.centres, dim=1)
         )
         return -cosines.amax(1).mean()
+
+
+def others(n_crops: int, times: int) -> Tensor:
+    """For each crop of a batch another one, at random, `(times, n_crops) int64`; no rows where it is alone.
+
+    >>> others(2, 3).tolist(), others(1, 3).tolist()
+    ([[1, 0], [1, 0], [1, 0]], [])
+    """
+    if n_crops < 2:
+        return torch.zeros(0, n_crops, dtype=torch.int64)
+    return (torch.arange(n_crops) + torch.randint(1, n_crops, (times, n_crops))) % n_crops

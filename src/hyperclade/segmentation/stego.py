@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
-from hyperclade.segmentation.method import Batch, Probe, Projector, Segmenter
+from hyperclade.segmentation.method import Batch, Probe, Projector, Segmenter, others
 
 
 class STEGO(Segmenter):
@@ -78,14 +78,14 @@ class STEGO(Segmenter):
             (_at(batch.features, here), _at(codes, here)),
             (_at(batch.positive, there), _at(self.project(batch.positive), there)),
         )
-        others = [
+        far = [
             (_at(batch.features[other], there), _at(codes[other], there))
-            for other in self._others(len(codes), codes.device)
+            for other in others(len(codes), self.n_negatives).to(codes.device)
         ]
         of_others, of_near, of_self = self.shifts
         parts = {
-            "others": torch.stack([correspondence(own, pair, of_others) for pair in others]).mean()
-            if others
+            "others": torch.stack([correspondence(own, pair, of_others) for pair in far]).mean()
+            if far
             else codes.sum() * 0,
             "near": correspondence(own, near, of_near),
             "self": correspondence(own, own, of_self),
@@ -104,11 +104,6 @@ class STEGO(Segmenter):
     def _points(self, features: Tensor) -> Tensor:
         size = (len(features), self.points, self.points, 2)
         return (torch.rand(size) * 2 - 1).to(features.device)
-
-    def _others(self, b: int, device: torch.device) -> list[Tensor]:
-        """For each crop of a batch another one, several times; none where it is alone."""
-        steps = torch.randint(1, b, (self.n_negatives, b)) if b > 1 else torch.zeros(0, b, dtype=torch.int64)
-        return [((torch.arange(b) + step) % b).to(device) for step in steps]
 
 
 def correspondence(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], shift: float) -> Tensor:
