@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hyperclade.encoders.checkpoints import (
     has_two_towers,
+    image_config,
     image_processor,
     load_model,
     pooled_features,
@@ -180,7 +181,7 @@ def _load(name: str, source: str, modality: Modality) -> Backbone:
 
 def _backbone(model: Any, config: Any, blueprint: dict[str, Any]) -> Backbone:
     return Backbone(
-        used_half(model, config),
+        network_of(model, config),
         blueprint["modality"],
         pooler_is_trained=blueprint["pooler_is_trained"],
         blueprint=blueprint,
@@ -188,8 +189,8 @@ def _backbone(model: Any, config: Any, blueprint: dict[str, Any]) -> Backbone:
     )
 
 
-def used_half(model: Any, config: Any) -> Any:
-    """The network in single precision, of two-tower models the image half."""
+def network_of(model: Any, config: Any) -> Any:
+    """The network that features are taken from, in single precision: of two towers the image half."""
     network = model.vision_model if hasattr(config, "vision_config") else model
     return network.float()  # transformers 5 leaves checkpoints in half precision in it
 
@@ -260,7 +261,7 @@ def vision_settings(source: str, config: Any, *, resized: bool = True) -> dict[s
             for value in (processor.image_mean, processor.image_std)
         )
     settings = {
-        "channels": getattr(getattr(config, "vision_config", config), "num_channels", 3),
+        "channels": getattr(image_config(config), "num_channels", 3),
         "mean": [value / scale for value in mean],
         "std": [value / scale for value in std],
         "reverse_channels": bool(getattr(processor, "do_flip_channel_order", False)),
