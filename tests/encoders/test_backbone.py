@@ -41,6 +41,8 @@ def home(tmp_path_factory):
     bit = {"image_processor_type": "BitImageProcessor", **RESCALED, "do_normalize": False}
     bit |= {"size": {"shortest_edge": 32}, "do_center_crop": True, "crop_size": {"height": 28, "width": 28}}
     save("dino", transformers.Dinov2Model(dino), bit | {"rescale_factor": 1 / 128})
+    beit = transformers.BeitConfig(**SMALL, image_size=32, patch_size=8, use_mean_pooling=False)
+    save("beit", transformers.BeitModel(beit), VIT)
     mae = transformers.ViTMAEConfig(**SMALL, image_size=32, patch_size=8, mask_ratio=0.0)
     save("unpooled", transformers.ViTMAEModel(mae), VIT | {"resample": 3})
     clip = transformers.CLIPConfig(
@@ -98,6 +100,13 @@ def test_vit_gives_its_pooled_output(home):
 def test_a_checkpoint_without_pooler_gives_the_class_token(home):
     backbone = load_backbone(str(home / "vit-unpooled"))
     model = transformers.ViTModel.from_pretrained(home / "vit-unpooled", add_pooling_layer=False).eval()
+    close(backbone(pictures(32)), model(by_hand(pictures(32))).last_hidden_state[:, 0])
+
+
+@torch.no_grad()
+def test_a_vocabulary_of_image_parts_makes_no_model_of_texts(home):
+    backbone = load_backbone(home / "beit").eval()
+    model = transformers.BeitModel.from_pretrained(home / "beit").eval()
     close(backbone(pictures(32)), model(by_hand(pictures(32))).last_hidden_state[:, 0])
 
 

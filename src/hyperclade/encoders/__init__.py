@@ -10,9 +10,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "L3Net": "l3net",
         "MultiHead": "heads",
         "OcrHead": "segmentation_heads",
+        "Patches": "patches",
         "Pyramid": "pyramid",
         "load_backbone": "backbone",
         "load_encoder": "pretrained",
+        "load_patches": "patches",
         "load_pyramid": "pyramid",
     },
 )

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hyperclade.encoders.checkpoints import (
     has_two_towers,
+    image_config,
     image_processor,
     load_model,
     pooled_features,
@@ -166,17 +167,12 @@ class Backbone(Tower):
 
 
 def _load(name: str, source: str, modality: Modality) -> Backbone:
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
-    check, settings_of = (
-        (check_vision, vision_settings) if modality == "vision" else (_check_audio, _audio_settings)
-    )
     what = f"backbone {name!r}"
+    config = read_config(name, source, modality)
     with told(what):
-        config = AutoConfig.from_pretrained(source)
-    check(name, config)
-    with told(what):
-        settings = settings_of(source, config)
+        settings = (vision_settings if modality == "vision" else _audio_settings)(source, config)
     model, is_whole = load_model(what, AutoModel, source, may_lack=".pooler.")
     blueprint = blueprint_of(name, config, settings)
     blueprint |= {"modality": modality, "pooler_is_trained": is_whole}
@@ -184,15 +180,29 @@ def _load(name: str, source: str, modality: Modality) -> Backbone:
 
 
 def _backbone(model: Any, config: Any, blueprint: dict[str, Any]) -> Backbone:
-    network = model.vision_model if hasattr(config, "vision_config") else model
-    network.float()  # of checkpoints in half precision too, which transformers 5 would leave in it
     return Backbone(
-        network,
+        network_of(model, config),
         blueprint["modality"],
         pooler_is_trained=blueprint["pooler_is_trained"],
         blueprint=blueprint,
         **blueprint["settings"],
     )
+
+
+def network_of(model: Any, config: Any) -> Any:
+    """The network that features are taken from, in single precision: of two towers the image half."""
+    network = model.vision_model if hasattr(config, "vision_config") else model
+    return network.float()  # transformers 5 leaves checkpoints in half precision in it
+
+
+def read_config(name: str, source: str, modality: Modality = "vision") -> Any:
+    """The model's `transformers` config; ValueError if there is none, or it reads another modality."""
+    from transformers import AutoConfig
+
+    with told(f"backbone {name!r}"):
+        config = AutoConfig.from_pretrained(source)
+    (_check_vision if modality == "vision" else _check_audio)(name, config)
+    return config
 
 
 def blueprint_of(name: str, config: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -216,9 +226,9 @@ def _check_audio(name: str, config: Any) -> None:
         )
 
 
-def check_vision(name: str, config: Any) -> None:
+def _check_vision(name: str, config: Any) -> None:
     if not has_two_towers(config) and (
-        getattr(config, "vocab_size", None)
+        (getattr(config, "vocab_size", None) and config.model_type != "beit")  # its words are of images
         or config.model_type == "audio-spectrogram-transformer"
         or not any(hasattr(config, key) for key in ("image_size", "num_channels"))
     ):
@@ -237,13 +247,9 @@ def _audio_settings(source: str, config: Any) -> dict[str, Any]:
     }
 
 
-def vision_settings(source: str, config: Any) -> dict[str, Any]:
+def vision_settings(source: str, config: Any, *, resized: bool = True) -> dict[str, Any]:
+    """What a `Tower` is told of the images that the model takes; its size only if they are to be resized."""
     processor = image_processor(f"backbone {source!r}", source)
-    size = None
-    if getattr(processor, "do_center_crop", False):
-        size = _height_and_width(processor.crop_size)
-    elif getattr(processor, "do_resize", False):
-        size = _height_and_width(processor.size)
     # In units of values 0 … 1, whatever the network's own are.
     scale = 255.0
     if getattr(processor, "do_rescale", False):
@@ -254,14 +260,22 @@ def vision_settings(source: str, config: Any) -> dict[str, Any]:
             [value] if isinstance(value, float | int) else list(value)
             for value in (processor.image_mean, processor.image_std)
         )
-    return {
-        "channels": getattr(getattr(config, "vision_config", config), "num_channels", 3),
-        "size": size,
+    settings = {
+        "channels": getattr(image_config(config), "num_channels", 3),
         "mean": [value / scale for value in mean],
         "std": [value / scale for value in std],
-        "resample": "bicubic" if int(getattr(processor, "resample", None) or 2) == 3 else "bilinear",
         "reverse_channels": bool(getattr(processor, "do_flip_channel_order", False)),
     }
+    if resized:
+        bicubic = int(getattr(processor, "resample", None) or 2) == 3
+        settings |= {"size": _size(processor), "resample": "bicubic" if bicubic else "bilinear"}
+    return settings
+
+
+def _size(processor: Any) -> tuple[int, int] | None:
+    if getattr(processor, "do_center_crop", False):
+        return _height_and_width(processor.crop_size)
+    return _height_and_width(processor.size) if getattr(processor, "do_resize", False) else None
 
 
 def _height_and_width(size: Any) -> tuple[int, int] | None:

@@ -79,6 +79,11 @@ def has_two_towers(config: Any) -> bool:
     return hasattr(config, "vision_config") and hasattr(config, "text_config")
 
 
+def image_config(config: Any) -> Any:
+    """What a config says of images: all of it or, of two towers, the part of the image half."""
+    return getattr(config, "vision_config", config)
+
+
 def pooled_features(output: Any, *, pooler_is_trained: bool) -> torch.Tensor:
     """Rows `(b, d)`: pooled, else the class token of models with a pooler, else the mean over positions."""
     pooled = getattr(output, "pooler_output", None)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from hyperclade.encoders.backbone import (
     Tower,
     blueprint_of,
-    check_vision,
     config_from,
+    read_config,
     vision_settings,
 )
 from hyperclade.encoders.checkpoints import load_model, source_of, told
@@ -115,21 +115,16 @@ class Pyramid(Tower):
 
 
 def _load(name: str, source: str, frozen_norm: bool) -> Pyramid:
-    from transformers import AutoConfig
-
     what = f"backbone {name!r}"
-    with told(what):
-        config = AutoConfig.from_pretrained(source)
-    check_vision(name, config)
+    config = read_config(name, source)
     try:
         kind = type(_untrained(config))  # AutoBackbone.from_pretrained asks the hub about folders
     except (AttributeError, ValueError) as error:
         raise ValueError(f"{what} is a {config.model_type!r} model: {_ADVICE}") from error
     with told(what):
-        settings = vision_settings(source, config)
+        settings = vision_settings(source, config, resized=False)
     # Norms of the maps are no part of classifiers; untrained, they do just that.
     network, _ = load_model(what, kind, source, may_lack="hidden_states_norms", config=config)
-    del settings["size"], settings["resample"]  # images keep their size
     return _pyramid(network, blueprint_of(name, config, settings) | {"frozen_norm": frozen_norm})
 
 
