@@ -300,8 +300,8 @@ def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -
     found = np.where(known, classes[np.where(known, values, 0)], -1)
     if (found < 0).any():
         raise ValueError(
-            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; name its class in "
-            "`classes` or add it to `void`"
+            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; give it one, or say "
+            "that it is void"
         )
     return found.astype(np.uint8)
 

@@ -2,13 +2,14 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow.parquet as pq
 
+from hyperclade.data.formats import mat
 from hyperclade.data.formats.parquet import is_encoded, open_parquet
 from hyperclade.data.opening import IMAGE_SUFFIXES, files_under
 from hyperclade.environment import require
@@ -41,11 +42,11 @@ class ImageItem:
     source: Path | bytes | None = field(repr=False)
 
 
-def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
+def image_folder(folder: str | os.PathLike, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[ImageItem]:
     """List the images under a folder, at any depth, sorted by relative path; hidden files are passed over.
 
     Ids are paths relative to the folder, with "/"; labels the names of the parent folders, None at the top.
-    Raises ValueError where it is no folder, or no file in it has an image suffix.
+    Raises ValueError where it is no folder, or no file in it has an image suffix (one of `suffixes`).
 
     Examples
     --------
@@ -56,7 +57,7 @@ def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
     ...     image_folder(folder)
     [ImageItem(id='owls/barn owl.jpg', label='owls', name='barn owl')]
     """
-    paths = [path.relative_to(folder) for path in files_under(folder, IMAGE_SUFFIXES, "images")]
+    paths = [path.relative_to(folder) for path in files_under(folder, suffixes, "images")]
     return [
         ImageItem(path.as_posix(), path.parent.name or None, path.stem, Path(folder, path)) for path in paths
     ]
@@ -146,6 +147,8 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
     if item.source is None:
         return "no image in this row"
     try:
+        if isinstance(item.source, Path) and item.source.suffix.lower() == mat.SUFFIX:
+            return read(mat.read_image(item.source))
         with Image.open(io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source) as image:
             return read(image)
     except UnidentifiedImageError:
