@@ -17,6 +17,7 @@ _NAMES = {
     "labelled_files": ("labelled_features", "labelled_images"),
     "masks": ("MaskListing", "MaskedSet", "mask_listing", "masked_folder"),
     "media": ("ClipMedia", "MediaError", "probe", "read_clip"),
+    "mosaics": ("texture_mosaics",),
     "opening": ("what_is",),
     "paired": ("PairedSet",),
     "samples": (
