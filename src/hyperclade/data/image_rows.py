@@ -212,6 +212,8 @@ def image_size(item: ImageItem) -> tuple[int, int] | None:
     """(height, width) by the header of a file, upright as `decode_images` turns it; None if it has none."""
 
     def upright(image: "Image") -> tuple[int, int]:
+        if image.format == "TIFF":  # Pillow turns them itself: the size in some versions before the tag
+            image.load()
         quarter_turned = image.getexif().get(0x0112, 1) >= 5
         return image.size if quarter_turned else image.size[::-1]
 
