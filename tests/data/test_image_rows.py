@@ -32,6 +32,43 @@ def test_pictures_keep_their_sizes(tmp_path):
         pictures.read([0, 1])
 
 
+def test_both_readers_give_the_right_values_of_any_image(tmp_path):
+    """Grey of 8 and 16 bits, hidden colours and a turned image, of several sizes."""
+    grey = np.random.default_rng(0).integers(0, 256, (4, 6)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "b.tif")
+    Image.fromarray(grey[::-1, ::-1]).save(tmp_path / "c.png", exif=exif)
+    Image.fromarray(np.stack([grey, 0 * grey], axis=2)).save(tmp_path / "d.png")
+    picture(tmp_path / "e.png", 9, size=(12, 8))
+    picture(tmp_path / "f.tif", 2.0, mode="F")
+    items = image_folder(tmp_path)
+    images, good, skipped = open_images(items, (4, 6))
+    pictures, _, also_skipped = open_pictures(items)
+    assert good.tolist() == [0, 1, 2, 3, 4]
+    assert (
+        skipped
+        == also_skipped
+        == (("f.tif", "floating-point pixels from 2 to 2; only 0 to 1 has a known scale"),)
+    )
+    expected = np.broadcast_to(np.stack([grey, grey, grey, 0 * grey + 255])[:, None], (4, 3, 4, 6))
+    np.testing.assert_array_equal(images.read(slice(0, 4)), expected)
+    np.testing.assert_array_equal(pictures.read([0, 1, 2, 3]), expected)
+    assert (images.read([4])[0] == np.array([9, 0, 255])[:, None, None]).all()
+    assert pictures.read([4])[0].shape == (3, 8, 12)
+
+
+def test_a_turned_tiff_has_its_upright_size(tmp_path):
+    """Its header may give the size already turned, with the tag to turn it still there."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.tif", exif=exif)
+    picture(tmp_path / "b.png", 1, size=(4, 6))
+    images, good, _ = open_images(image_folder(tmp_path))
+    assert (images.size, good.tolist()) == ((6, 4), [0, 1])
+
+
 def test_scaling_covers_and_cuts_the_middle():
     """A picture that is red to the left, green in the middle, blue to the right becomes its middle."""
     wide = np.zeros((20, 60, 3), np.uint8)

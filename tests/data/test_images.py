@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hyperclade.data.image_rows import image_size
 from hyperclade.data.images import decode_images, image_folder, image_parquet
 
 Image = pytest.importorskip("PIL.Image")
@@ -82,6 +83,146 @@ def test_any_mode_becomes_rgb_and_exif_turns_the_picture(tmp_path):
     assert {image.mode for image in images} == {"RGB"}
     sizes = {item.id: image.size for item, image in zip(items, images, strict=True)}
     assert sizes == {"alpha.png": (8, 6), "grey.png": (8, 6), "palette.gif": (8, 6), "turned.jpg": (6, 8)}
+
+
+def pixels_of(path):
+    """Pixels (h, w, 3) of a file, as readers give them."""
+    images, _, broken = decode_images(image_folder(path.parent))
+    assert not broken
+    return np.asarray(images[0])
+
+
+def reason(path):
+    _, _, broken = decode_images(image_folder(path.parent))
+    return broken[0][1]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "dtype"), [("png", "<u2"), ("png", ">u2"), ("tif", "<u2"), ("tif", ">u2"), ("ppm", "<u2")]
+)
+def test_16_bits_are_scaled_from_their_range(tmp_path, suffix, dtype):
+    """They were once cut off at 255, so that all but the darkest were white."""
+    grey = np.random.default_rng(0).integers(0, 256, (6, 8))
+    near = grey * 257 + np.random.default_rng(1).integers(-128, 129, grey.shape)
+    for values in (grey * 257, np.clip(near, 0, 65535)):
+        Image.fromarray(values.astype(dtype)).save(tmp_path / f"a.{suffix}")
+        np.testing.assert_array_equal(pixels_of(tmp_path / f"a.{suffix}"), np.stack([grey] * 3, axis=2))
+
+
+def test_32_bit_integers_within_16_bits_are_scaled_so_too(tmp_path):
+    grey = np.array([[0, 10, 255]])
+    Image.fromarray((grey * 257).astype(np.int32)).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.tif")[:, :, 1], grey)
+
+
+def test_floats_are_scaled_from_0_to_1(tmp_path):
+    grey = np.array([[0, 1, 100, 254, 255]])
+    Image.fromarray((grey / 255).astype(np.float32)).save(tmp_path / "a.tif")
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.tif"), np.stack([grey] * 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (np.array([[0, 70_000]], np.int32), "whole-number pixels from 0 to 70000; only 0 to 65535"),
+        (np.array([[-3, 5]], np.int32), "whole-number pixels from -3 to 5; only 0 to 65535"),
+        (np.array([[0, 1.5]], np.float32), "floating-point pixels from 0 to 1.5; only 0 to 1"),
+        (np.array([[-0.5, 1]], np.float32), "floating-point pixels from -0.5 to 1; only 0 to 1"),
+        (np.array([[0, np.nan]], np.float32), "floating-point pixels from nan to nan"),
+        (np.array([[0, np.inf]], np.float32), "floating-point pixels from 0 to inf"),
+    ],
+)
+def test_numbers_without_a_known_scale_are_left_out_with_their_range(tmp_path, values, match):
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    assert match in reason(tmp_path / "a.tif")
+
+
+def test_transparent_parts_are_white(tmp_path):
+    """Not the colours that lie hidden under them; half-transparent ones are half white."""
+    pixels = np.array([[[200, 40, 0, 255], [200, 40, 0, 0], [200, 40, 0, 128]]], np.uint8)
+    expected = [[[200, 40, 0], [255, 255, 255], [227, 147, 127]]]
+    for suffix, settings in (("png", {}), ("webp", {"lossless": True, "exact": True}), ("tif", {})):
+        path = tmp_path / suffix / f"a.{suffix}"
+        path.parent.mkdir()
+        Image.fromarray(pixels).save(path, **settings)
+        np.testing.assert_allclose(pixels_of(path), expected, atol=1)
+    grey = tmp_path / "grey" / "a.png"
+    grey.parent.mkdir()
+    Image.fromarray(pixels[:, :, [1, 3]]).save(grey)
+    np.testing.assert_allclose(pixels_of(grey)[0, :, 0], [40, 255, 147], atol=1)
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_palettes_give_colours_and_white_where_transparent(tmp_path, suffix):
+    indices = np.array([[0, 1, 2, 1]], np.uint8)
+    image = Image.fromarray(indices, "P")
+    image.putpalette([10, 20, 30, 0, 0, 255, 250, 128, 0])
+    path = tmp_path / f"a.{suffix}"
+    image.save(path)
+    np.testing.assert_array_equal(pixels_of(path)[0], [[10, 20, 30], [0, 0, 255], [250, 128, 0], [0, 0, 255]])
+    image.save(path, transparency=1)
+    np.testing.assert_array_equal(pixels_of(path)[0, :, 0], [10, 255, 250, 255])
+    np.testing.assert_array_equal(pixels_of(path)[0, :, 1], [20, 255, 128, 255])
+
+
+def test_grey_and_rgb_with_one_transparent_colour(tmp_path):
+    for k, (pixels, hidden) in enumerate(
+        [(np.array([[7, 90]], np.uint8), 7), (np.array([[[1, 2, 3], [9, 8, 7]]], np.uint8), (1, 2, 3))]
+    ):
+        path = tmp_path / str(k) / "a.png"
+        path.parent.mkdir()
+        Image.fromarray(pixels).save(path, transparency=hidden)
+        expected = np.broadcast_to(pixels[0, 1], 3)
+        np.testing.assert_array_equal(pixels_of(path)[0], [[255] * 3, expected])
+
+
+def test_cmyk_jpeg_has_the_colours_of_its_inks(tmp_path):
+    inks = np.zeros((16, 48, 4), np.uint8)
+    inks[:, :16, 1:3] = 255  # magenta and yellow: red
+    inks[:, 16:32, 0] = 255  # cyan
+    inks[:, 32:, 3] = 255  # black
+    Image.fromarray(inks, "CMYK").save(tmp_path / "a.jpg", quality=95)
+    assert Image.open(tmp_path / "a.jpg").mode == "CMYK"
+    found = pixels_of(tmp_path / "a.jpg")[8, [8, 24, 40]]
+    np.testing.assert_allclose(found, [[255, 0, 0], [0, 255, 255], [0, 0, 0]], atol=8)
+
+
+def test_one_bit_and_grey(tmp_path):
+    grey = np.array([[0, 77, 255]], np.uint8)
+    for k, image in enumerate((Image.fromarray(grey), Image.fromarray(grey > 50))):
+        path = tmp_path / str(k) / "a.png"
+        path.parent.mkdir()
+        image.save(path)
+        np.testing.assert_array_equal(pixels_of(path)[0, :, 2], [[0, 77, 255], [0, 255, 255]][k])
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(tmp_path, suffix, orientation):
+    """By what the tag is defined to mean: which side of the scene the first row and column show."""
+    upright = np.zeros((24, 40), np.uint8)
+    upright[:12, :20], upright[:12, 20:], upright[12:, :20] = 250, 170, 90
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.T, 6: np.rot90(upright, 1), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.stack([stored] * 3, axis=2)).save(path, exif=exif)
+    found = pixels_of(path)
+    assert found.shape == (24, 40, 3)
+    assert image_size(image_folder(tmp_path)[0]) == (24, 40)
+    inner = found[[6, 6, 18, 18], [10, 30, 10, 30], 0]
+    np.testing.assert_allclose(inner, [250, 170, 90, 0], atol=4)
+
+
+def test_16_bits_are_turned_upright(tmp_path):
+    values = np.array([[0, 257, 514], [771, 1028, 1285]], np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(values)).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.png")[:, :, 0], values // 257)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

@@ -6,7 +6,8 @@ from PIL import Image
 
 from hyperclade.data.image_rows import VOID, ImageRows, MaskRows
 from hyperclade.data.masks import MaskedSet, masked_folder
-from hyperclade.data.samples import data_home, load_camvid
+from hyperclade.data.samples import data_home
+from hyperclade.data.segmentation_sets import load_camvid
 from hyperclade.trees.taxonomy import Taxonomy
 
 STREETS = Taxonomy.from_edges([("road", "flat"), ("pavement", "flat"), ("car", "vehicle")])

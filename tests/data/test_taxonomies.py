@@ -99,8 +99,11 @@ def test_no_such_taxonomy():
         ("camvid", 17, [7, 11]),
         ("cifar100", 120, [20, 100]),
         ("cityscapes", 25, [7, 19]),
+        ("cityscapes27", 33, [7, 27]),
+        ("cocostuff27", 215, [2, 4, 27, 182]),
         ("lip", 23, [2, 3, 20]),
         ("pascal-person-part", 10, [2, 3, 7]),
+        ("potsdam3", 9, [3, 6]),
     ],
 )
 def test_bundled_sizes(name, n_nodes, by_level):

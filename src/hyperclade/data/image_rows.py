@@ -212,6 +212,8 @@ def image_size(item: ImageItem) -> tuple[int, int] | None:
     """(height, width) by the header of a file, upright as `decode_images` turns it; None if it has none."""
 
     def upright(image: "Image") -> tuple[int, int]:
+        if image.format == "TIFF":  # Pillow turns them itself: the size in some versions before the tag
+            image.load()
         quarter_turned = image.getexif().get(0x0112, 1) >= 5
         return image.size if quarter_turned else image.size[::-1]
 
@@ -300,8 +302,8 @@ def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -
     found = np.where(known, classes[np.where(known, values, 0)], -1)
     if (found < 0).any():
         raise ValueError(
-            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; name its class in "
-            "`classes` or add it to `void`"
+            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; give it one, or say "
+            "that it is void"
         )
     return found.astype(np.uint8)
 

@@ -2,13 +2,15 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import pyarrow.parquet as pq
 
+from hyperclade.data.formats import mat
 from hyperclade.data.formats.parquet import is_encoded, open_parquet
 from hyperclade.data.opening import IMAGE_SUFFIXES, files_under
 from hyperclade.environment import require
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 T = TypeVar("T")
+
+_MOST = (1 << 16) - 1  # that a pixel of 16 bits can be
+_TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,11 @@ class ImageItem:
     source: Path | bytes | None = field(repr=False)
 
 
-def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
+def image_folder(folder: str | os.PathLike, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[ImageItem]:
     """List the images under a folder, at any depth, sorted by relative path; hidden files are passed over.
 
     Ids are paths relative to the folder, with "/"; labels the names of the parent folders, None at the top.
-    Raises ValueError where it is no folder, or no file in it has an image suffix.
+    Raises ValueError where it is no folder, or no file in it has an image suffix (one of `suffixes`).
 
     Examples
     --------
@@ -56,7 +61,7 @@ def image_folder(folder: str | os.PathLike) -> list[ImageItem]:
     ...     image_folder(folder)
     [ImageItem(id='owls/barn owl.jpg', label='owls', name='barn owl')]
     """
-    paths = [path.relative_to(folder) for path in files_under(folder, IMAGE_SUFFIXES, "images")]
+    paths = [path.relative_to(folder) for path in files_under(folder, suffixes, "images")]
     return [
         ImageItem(path.as_posix(), path.parent.name or None, path.stem, Path(folder, path)) for path in paths
     ]
@@ -112,9 +117,11 @@ def image_parquet(
 def decode_images(
     items: Sequence[ImageItem],
 ) -> tuple[list["Image"], list[ImageItem], list[tuple[str, str]]]:
-    """Decode a batch as RGB, turned upright by its EXIF tag (of animations the first frame).
+    """Decode a batch as 8-bit RGB, turned upright by its EXIF tag (of animations the first frame).
 
-    Gives PIL images of the items that could be decoded, these items, and (id, reason) of the others.
+    Transparent parts are laid on white. Grey images of 16 bits are scaled from 0…65535, those of
+    floating-point numbers from 0…1; numbers beyond have no known scale, so the image is left out. Gives PIL
+    images of the items that could be decoded, these items, and (id, reason) of the others.
 
     Examples
     --------
@@ -126,7 +133,7 @@ def decode_images(
 
     def upright(image: "Image") -> "Image":
         image.load()
-        return ImageOps.exif_transpose(image).convert("RGB")
+        return _as_rgb(ImageOps.exif_transpose(image))
 
     images, good, broken = [], [], []
     for item in items:
@@ -146,6 +153,8 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
     if item.source is None:
         return "no image in this row"
     try:
+        if isinstance(item.source, Path) and item.source.suffix.lower() == mat.SUFFIX:
+            return read(mat.read_image(item.source))
         with Image.open(io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source) as image:
             return read(image)
     except UnidentifiedImageError:
@@ -153,6 +162,30 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
         return str(error) or type(error).__name__
+
+
+def _as_rgb(image: "Image") -> "Image":
+    """The image in 8 bits a colour; ValueError for grey values that have no known range."""
+    from PIL import Image
+
+    if image.mode[0] in "IF":  # grey numbers of more than 8 bits, which Pillow would cut off at 255
+        return Image.fromarray(_in_8_bits(np.asarray(image))).convert("RGB")
+    if image.mode not in _TRANSPARENT and "transparency" not in image.info:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _in_8_bits(values: np.ndarray) -> np.ndarray:
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f":
+        if not (low >= 0 and high <= 1):  # nor if one is not a number
+            raise ValueError(f"floating-point pixels from {low:g} to {high:g}; only 0 to 1 has a known scale")
+        return np.rint(values * 255.0).astype(np.uint8)
+    if low < 0 or high > _MOST:
+        raise ValueError(f"whole-number pixels from {low} to {high}; only 0 to {_MOST} has a known scale")
+    return ((values.astype(np.int64) + 128) // 257).astype(np.uint8)
 
 
 def _parquet_batches(

@@ -1,7 +1,7 @@
 """Images with a class for every pixel."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -18,6 +18,7 @@ from hyperclade.data.image_rows import (
     open_masks,
 )
 from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.opening import IMAGE_SUFFIXES
 from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.trees.taxonomy import Taxonomy
 
@@ -130,16 +131,181 @@ class MaskedSet:
         return tuple(self.taxonomy.names[node] for node in nodes)
 
 
-def masked_folder(
+@dataclass(frozen=True, eq=False)
+class MaskListing:
+    """Images and their masks, listed but not yet decoded: what learns without masks takes the images alone.
+
+    Attributes
+    ----------
+    ids : n str
+        A name for each image.
+    images : n ImageItem
+    masks : n ImageItem or None
+        None where an image has no mask.
+    taxonomy : Taxonomy
+    class_nodes : (k,) int64
+        The node of each class.
+    of_value : (65536,) int16
+        Class of each value of the masks, `VOID` for pixels without class, -1 for values that must not occur.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for kind, mode in (("images", "RGB"), ("masks", "L")):
+    ...         Path(folder, kind).mkdir()
+    ...         Image.new(mode, (4, 3)).save(Path(folder, kind, "a.png"))
+    ...     _ = Path(folder, "images", "b.jpg").touch()
+    ...     classes = Taxonomy.from_paths(["road", "sky"])
+    ...     streets = mask_listing(f"{folder}/images", f"{folder}/masks", classes)
+    ...     streets.ids, streets.masked((2, 2)).pixel_counts().tolist()
+    (('a', 'b'), [4, 0])
+    """
+
+    ids: tuple[str, ...]
+    images: tuple[ImageItem, ...]
+    masks: tuple[ImageItem | None, ...]
+    taxonomy: Taxonomy
+    class_nodes: np.ndarray
+    of_value: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def masked(self, size: tuple[int, int] | None = None) -> MaskedSet:
+        """Decode the images that have masks, with them, and bring both to a size (h, w).
+
+        None is for images that all have one size.
+
+        Raises
+        ------
+        ValueError
+            No image has a mask, an image and its mask differ in size, sizes differ where none is given, or a
+            value is neither class nor void; names the file. Also if all pixels are void.
+        """
+        pairs = [
+            (key, image, mask)
+            for key, image, mask in zip(self.ids, self.images, self.masks, strict=True)
+            if mask is not None
+        ]
+        if not pairs:
+            raise ValueError(f"none of {len(self)} images has a mask")
+        unmasked = tuple(
+            (image.id, "no mask") for image, mask in zip(self.images, self.masks, strict=True) if mask is None
+        )
+        for _, image, mask in pairs:
+            own, of_mask = image_size(image), image_size(mask)
+            if own and of_mask and own != of_mask:
+                raise ValueError(
+                    f"image {image.id} has {own[0]} × {own[1]} pixels (height × width), its mask "
+                    f"{mask.id} {of_mask[0]} × {of_mask[1]}"
+                )
+        rows, good, no_image = open_images([image for _, image, _ in pairs], size)
+        pairs = [pairs[k] for k in good]
+        mask_rows, good, no_mask = open_masks([mask for _, _, mask in pairs], rows.size, self.of_value)
+        return MaskedSet(
+            rows.subset(good),
+            mask_rows,
+            self.taxonomy,
+            self.class_nodes,
+            tuple(pairs[k][0] for k in good),
+            unmasked + no_image + no_mask,
+        )
+
+    def subset(self, rows: Any) -> "MaskListing":
+        """These rows, in this order."""
+        chosen = np.arange(len(self))[rows]
+        ids, images, masks = (
+            tuple(values[row] for row in chosen) for values in (self.ids, self.images, self.masks)
+        )
+        return replace(self, ids=ids, images=images, masks=masks)
+
+
+def mask_listing(
     images: str | os.PathLike,
     masks: str | os.PathLike,
     taxonomy: Taxonomy,
     *,
     classes: Sequence[str] | Mapping[int, str] | None = None,
     void: Sequence[int] = (VOID,),
-    size: tuple[int, int] | None = None,
+    lists: Sequence[str | os.PathLike] | None = None,
     image_ending: str = "",
     mask_ending: str = "",
+    suffixes: Collection[str] = IMAGE_SUFFIXES,
+) -> MaskListing:
+    """List a folder of images and one of masks, whose values are classes, paired by their relative paths.
+
+    Parameters
+    ----------
+    images, masks : path
+        Folders. Masks are grey or palette PNG, as a rule; suffixes do not matter.
+    classes : sequence of str or mapping of int to str, optional
+        Name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the taxonomy.
+        Class i is the i-th of the different names.
+    void : sequence of int
+        Values of pixels without class.
+    lists : sequence of path, optional
+        Text files that say which images, in this order: relative paths without ending and suffix, one a line.
+        Default: all images.
+    image_ending, mask_ending : str
+        What follows the part of the file names that pairs share, as in Cityscapes "_leftImg8bit" and
+        "_gtFine_labelTrainIds"; other files are passed over.
+    suffixes : collection of str
+        Of the files.
+
+    Raises
+    ------
+    ValueError
+        No such folder or list, a mask without image, a listed image that is not there, or no image with a
+        mask; names the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for path in ("left/a_left.jpg", "left/b_left.jpg", "fine/a_ids.png", "fine/a_color.png"):
+    ...         Path(folder, path).parent.mkdir(exist_ok=True)
+    ...         Path(folder, path).touch()
+    ...     streets = mask_listing(
+    ...         f"{folder}/left",
+    ...         f"{folder}/fine",
+    ...         Taxonomy.from_paths(["road", "sky"]),
+    ...         image_ending="_left",
+    ...         mask_ending="_ids",
+    ...     )
+    >>> streets.ids, [None if mask is None else mask.id for mask in streets.masks]
+    (('a', 'b'), ['a_ids.png', None])
+    """
+    class_nodes, of_value = _classes(taxonomy, classes, void)
+    pictures = _stems(images, image_ending, suffixes)
+    with_mask = _stems(masks, mask_ending, suffixes)
+    if lists is None:
+        alone = sorted(with_mask.keys() - pictures.keys())
+        if alone:
+            raise ValueError(
+                f"mask {with_mask[alone[0]].id} has no image {alone[0]}{image_ending} in {images}"
+            )
+    ids = tuple(pictures) if lists is None else _listed(lists, pictures, f"{image_ending} in {images}")
+    if not any(key in with_mask for key in ids):
+        raise ValueError(f"no image of {images} has a mask in {masks}; say what names end in, if they differ")
+    return MaskListing(
+        ids,
+        tuple(pictures[key] for key in ids),
+        tuple(with_mask.get(key) for key in ids),
+        taxonomy,
+        class_nodes,
+        of_value,
+    )
+
+
+def masked_folder(
+    images: str | os.PathLike,
+    masks: str | os.PathLike,
+    taxonomy: Taxonomy,
+    *,
+    size: tuple[int, int] | None = None,
+    **pairing: Any,
 ) -> MaskedSet:
     """Read a folder of images and one of masks, whose values are classes, paired by their relative paths.
 
@@ -147,22 +313,15 @@ def masked_folder(
     ----------
     images, masks : path
         Folders. Masks are grey or palette PNG; suffixes do not matter.
-    classes : sequence of str or mapping of int to str, optional
-        Name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the taxonomy.
-        Class i of the set is the i-th of them.
-    void : sequence of int
-        Values of pixels without class.
     size : (h, w), optional
         What to bring images and masks to; None if all have one size.
-    image_ending, mask_ending : str
-        What follows the part of the file names that pairs share, as in Cityscapes "_leftImg8bit" and
-        "_gtFine_labelTrainIds"; other files are passed over.
+    **pairing
+        `classes`, `void`, `lists`, `image_ending`, `mask_ending`, `suffixes`: see `mask_listing`.
 
     Raises
     ------
     ValueError
-        A mask without image, an image and mask of different sizes, several sizes where no `size` is given, or
-        a value that is neither class nor void; names the file. Also if all pixels are void.
+        As `mask_listing` and `MaskListing.masked` do.
 
     Examples
     --------
@@ -178,33 +337,36 @@ def masked_folder(
     >>> streets.ids, streets.pixel_counts().tolist(), streets.empty_classes()
     (('a',), [12, 0], ('sky',))
     """
-    class_nodes, of_value = _classes(taxonomy, classes, void)
-    pictures, with_mask = _stems(images, image_ending), _stems(masks, mask_ending)
-    alone = sorted(with_mask.keys() - pictures.keys())
-    if alone:
-        raise ValueError(f"mask {with_mask[alone[0]].id} has no image {alone[0]}{image_ending} in {images}")
-    ids = [stem for stem in pictures if stem in with_mask]
+    return mask_listing(images, masks, taxonomy, **pairing).masked(size)
+
+
+def listed_ids(path: str | os.PathLike) -> tuple[str, ...]:
+    """Ids of images in a text file, one a line; ValueError where it is not there or names none.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "train.txt").write_text("000000000009\\n000000000025\\n")
+    ...     listed_ids(f"{folder}/train.txt")
+    ('000000000009', '000000000025')
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path} is missing: a list of images, one id a line")
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not ids:
-        raise ValueError(f"no image of {images} has a mask in {masks}; say what names end in, if they differ")
-    unmasked = tuple((item.id, "no mask") for stem, item in pictures.items() if stem not in with_mask)
-    for stem in ids:
-        own, of_mask = image_size(pictures[stem]), image_size(with_mask[stem])
-        if own and of_mask and own != of_mask:
-            raise ValueError(
-                f"image {pictures[stem].id} has {own[0]} × {own[1]} pixels (height × width), its mask "
-                f"{with_mask[stem].id} {of_mask[0]} × {of_mask[1]}"
-            )
-    rows, good, no_image = open_images([pictures[stem] for stem in ids], size)
-    ids = [ids[k] for k in good]
-    mask_rows, good, no_mask = open_masks([with_mask[stem] for stem in ids], rows.size, of_value)
-    return MaskedSet(
-        rows.subset(good),
-        mask_rows,
-        taxonomy,
-        class_nodes,
-        tuple(ids[k] for k in good),
-        unmasked + no_image + no_mask,
-    )
+        raise ValueError(f"{path} lists no image; write one id a line")
+    return ids
+
+
+def _listed(lists: Sequence[str | os.PathLike], pictures: Collection[str], where: str) -> tuple[str, ...]:
+    ids: dict[str, None] = {}
+    for path in lists:
+        found = listed_ids(path)
+        missing = [key for key in found if key not in pictures]
+        if missing:
+            raise ValueError(f"{path} lists {missing[0]}, but there is no image {missing[0]}{where}")
+        ids |= dict.fromkeys(found)
+    return tuple(ids)
 
 
 def _classes(
@@ -229,10 +391,10 @@ def _classes(
     return np.array([taxonomy.index(name) for name in names], dtype=np.int64), of_value
 
 
-def _stems(folder: str | os.PathLike, ending: str) -> dict[str, ImageItem]:
+def _stems(folder: str | os.PathLike, ending: str, suffixes: Collection[str]) -> dict[str, ImageItem]:
     """Files by their relative path without ending and suffix."""
     stems: dict[str, ImageItem] = {}
-    for item in image_folder(folder):
+    for item in image_folder(folder, suffixes):
         stem = str(Path(item.id).with_suffix("").as_posix())
         if not stem.endswith(ending):
             continue

@@ -12,7 +12,6 @@ from hyperclade.data.arff import read_hierarchical_arff
 from hyperclade.data.features import FeatureTable, files_beside, read_features
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_images
-from hyperclade.data.masks import MaskedSet, masked_folder
 from hyperclade.data.taxonomies import read_taxonomy
 
 
@@ -152,7 +151,7 @@ def data_home() -> Path | None:
 
 def load_cifar100_images(split: str) -> LabelledSet:
     """CIFAR-100 with 100 images per class, "train" or "test": 32 × 32 pixels, classes below superclasses."""
-    _check("split", split, ("train", "test"))
+    check_choice("split", split, ("train", "test"))
     path = data_file("cifar100", f"{split}.parquet")
     return labelled_images(path, read_taxonomy("cifar100"), labels=("superclass", "label"))
 
@@ -163,19 +162,9 @@ def load_imclef(name: str, split: str) -> LabelledSet:
     "07A" has 96 nodes (8/25/63 by level), "07D" 46 (4/16/26); "train" 10,000 samples, "test" 1,006. Both
     files list the same taxonomy.
     """
-    _check("name", name, ("07A", "07D"))
-    _check("split", split, ("train", "test"))
+    check_choice("name", name, ("07A", "07D"))
+    check_choice("split", split, ("train", "test"))
     return read_hierarchical_arff(data_file("imclef", f"ImCLEF{name}_{split.title()}.arff.gz"))
-
-
-def load_camvid(split: str, size: tuple[int, int] | None = None) -> MaskedSet:
-    """CamVid: street scenes of 360 × 480 pixels with 11 classes, in the taxonomy "camvid".
-
-    "train" has 367 images, "val" 101, "test" 233, brought to a size (h, w) if one is given.
-    """
-    _check("split", split, ("train", "val", "test"))
-    folder = data_file("camvid", split)
-    return masked_folder(folder / "images", folder / "labels", read_taxonomy("camvid"), void=[11], size=size)
 
 
 def data_file(*parts: Any) -> Path:
@@ -189,6 +178,7 @@ def data_file(*parts: Any) -> Path:
     return path
 
 
-def _check(name: str, value: str, known: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    """ValueError unless a value is a known one."""
     if value not in known:
         raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {value!r}")

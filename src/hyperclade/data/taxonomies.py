@@ -12,8 +12,11 @@
 | `camvid` | the 11 classes of CamVid by their mask values | 7 groups |
 | `cifar100` | the 100 classes of CIFAR-100 | 20 superclasses |
 | `cityscapes` | the 19 classes of Cityscapes by their training ids | 7 groups |
+| `cityscapes27` | the 27 of Cityscapes by their label ids, from 7 on | 7 groups |
+| `cocostuff27` | the 182 of COCO-Stuff by their mask values | 27 groups; indoor, outdoor; things, stuff |
 | `lip` | the 20 of LIP by their mask values, background first | upper and lower body; human |
 | `pascal-person-part` | the 7 of PASCAL-Person-Part by their mask values, background first | as LIP |
+| `potsdam3` | the 6 of ISPRS Potsdam, as IIC numbers them | 3 groups |
 | `tiered-imagenet-h` | the 608 of tieredImageNet by WordNet ids | WordNet, nodes with one child left out |
 
 The leaves stand in the order of the classes, so leaf i is class i. tieredImageNet-H joins each class to
@@ -34,7 +37,10 @@ from hyperclade.trees.exchange import JSON_FORMAT
 from hyperclade.trees.taxonomy import Taxonomy
 from hyperclade.trees.tree import Tree
 
-BUNDLED = ("camvid", "cifar100", "cityscapes", "lip", "pascal-person-part", "tiered-imagenet-h")
+BUNDLED = (
+    "camvid", "cifar100", "cityscapes", "cityscapes27", "cocostuff27",
+    "lip", "pascal-person-part", "potsdam3", "tiered-imagenet-h",
+)  # fmt: skip
 
 
 def read_taxonomy(source: str | os.PathLike | Mapping[str, Any]) -> Taxonomy:

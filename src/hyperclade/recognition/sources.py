@@ -14,7 +14,8 @@ from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
 from hyperclade.data.masks import MaskedSet, masked_folder
 from hyperclade.data.opening import LISTS_IMAGES, what_is
-from hyperclade.data.samples import load_camvid, load_cifar100_images, load_imclef
+from hyperclade.data.samples import load_cifar100_images, load_imclef
+from hyperclade.data.segmentation_sets import load_camvid
 from hyperclade.data.taxonomies import read_taxonomy
 from hyperclade.recognition.config import Source
 from hyperclade.trees.taxonomy import Taxonomy

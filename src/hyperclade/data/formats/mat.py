@@ -1,0 +1,122 @@
+"""Images and masks in MATLAB files of level 5 (versions 5 to 7.2): arrays of numbers, and only these.
+
+SciPy reads such files too, but takes sizes in them on trust: one wrong byte can end the process.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIX = ".mat"
+VARIABLES = ("img", "gt")
+_VOID = 255
+_MOST_BYTES = 1 << 30  # of a decompressed variable
+
+_HEADER, _MATRIX, _COMPRESSED = 128, 14, 15
+#: types of stored numbers and classes of arrays, by the numbers that the format gives them
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+_COMPLEX = 1 << 11
+
+
+def read_image(path: Path) -> "Image":
+    """The image of a file, in its variable "img", or its mask, in "gt".
+
+    Images are (h, w) or (h, w, 3 or 4) uint8, of which a fourth channel (infrared) is left out; masks (h, w)
+    whole numbers, where negative ones mean no class and become 255. Raises ValueError where the file is no
+    such file or has no such variable, OSError where it cannot be read.
+
+    >>> import tempfile
+    >>> import scipy.io
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scipy.io.savemat(f"{folder}/a.mat", {"gt": np.array([[0, 1, -1]])})
+    ...     np.asarray(read_image(Path(folder, "a.mat"))).tolist()
+    [[0, 1, 255]]
+    """
+    from PIL import Image
+
+    found = {name: array for name, array in _variables(path.read_bytes()) if name in VARIABLES}
+    if len(found) != 1:
+        raise ValueError(f"a MATLAB file needs one of the variables {', '.join(VARIABLES)}; has {len(found)}")
+    array = next(iter(found.values()))
+    if array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] in (3, 4):
+        return Image.fromarray(np.ascontiguousarray(array[:, :, :3]))
+    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+        raise ValueError(
+            f"need (h, w, 3 or 4) uint8 or (h, w) whole numbers, got {array.shape} of {array.dtype}"
+        )
+    if array.dtype == np.uint8:
+        return Image.fromarray(np.ascontiguousarray(array))
+    if array.max() > np.iinfo(np.int32).max:
+        raise ValueError(f"the value {array.max()} is beyond 31 bits")
+    return Image.fromarray(np.where(array < 0, _VOID, array).astype(np.int32))
+
+
+def _variables(content: bytes) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and arrays of the variables of a file that hold numbers."""
+    version, end = content[124:126], content[126:_HEADER]
+    if len(content) < _HEADER or end not in (b"IM", b"MI"):
+        raise ValueError("not a MATLAB file of version 5 to 7.2")
+    order = "<" if end == b"IM" else ">"
+    if struct.unpack(f"{order}H", version) != (0x0100,):
+        raise ValueError("a MATLAB file of version 7.3 or unknown; save it with -v7")
+    for kind, data in _elements(memoryview(content)[_HEADER:], order):
+        if kind == _COMPRESSED:
+            kind, data = next(_elements(_decompressed(data), order), (0, data))
+        if kind == _MATRIX and (variable := _variable(data, order)) is not None:
+            yield variable
+
+
+def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
+    """Type and bytes of the data elements that follow one another."""
+    at = 0
+    while at < len(data):
+        if len(data) - at < 8:
+            raise ValueError("the MATLAB file is cut off")
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        if kind >> 16:  # a small element has its size beside its type, and up to four bytes after them
+            kind, size, start, after = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+        else:
+            start = at + 8
+            after = start + size + (0 if kind == _COMPRESSED else -size % 8)
+        if start + size > min(after, len(data)):
+            raise ValueError("the MATLAB file is cut off")
+        yield kind, data[start : start + size]
+        at = after
+
+
+def _variable(data: memoryview, order: str) -> tuple[str, np.ndarray] | None:
+    """Name and array of a variable; None if it holds no real numbers (text, cells, structures …)."""
+    parts = list(_elements(data, order))
+    if len(parts) < 4 or len(parts[0][1]) != 8:
+        return None
+    (_, flags), (_, shape), (_, name), (stored, raw) = parts[:4]
+    (flag,) = struct.unpack_from(f"{order}I", flags)
+    kind = flag & 0xFF
+    if kind not in _CLASSES or stored not in _STORED or flag & _COMPLEX:
+        return None
+    numbers = np.dtype(order + _STORED[stored])
+    sizes = np.frombuffer(shape[: len(shape) // 4 * 4], f"{order}i4").tolist()
+    if min(sizes, default=-1) < 0 or prod(sizes) * numbers.itemsize != len(raw):
+        raise ValueError(f"the MATLAB file has {len(raw)} bytes for an array of {sizes}")
+    array = np.frombuffer(raw, numbers).astype(_CLASSES[kind])  # may be stored in fewer bytes
+    return bytes(name).decode("latin-1"), array.reshape(sizes, order="F")
+
+
+def _decompressed(data: memoryview) -> memoryview:
+    reader = zlib.decompressobj()
+    try:
+        content = reader.decompress(data, _MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"the MATLAB file is damaged ({error})") from error
+    if not reader.eof:
+        raise ValueError("the MATLAB file is cut off or too large")
+    return memoryview(content)
