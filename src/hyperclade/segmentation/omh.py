@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from hyperclade.environment import FloatArray
+from hyperclade.environment import FloatArray, IntArray
 from hyperclade.segmentation.config import Hierarchy
 from hyperclade.segmentation.kmeans import spherical_kmeans
 from hyperclade.transport.streamed import sinkhorn_streamed
@@ -85,7 +85,7 @@ class MatchedHierarchy(nn.Module):
         dual.copy_(torch.from_numpy(found))
         return torch.from_numpy(plan * (scores.shape[1] if self.settings.plan == "columns" else 1.0))
 
-    def parents(self) -> list[FloatArray]:
+    def parents(self) -> list[IntArray]:
         """For each level but the first, the cluster of the level above that most of each cluster goes to."""
         plans = [self.plan(level).numpy() for level in range(len(self.sizes) - 1)]
         return [plan.argmax(0) for plan in plans]

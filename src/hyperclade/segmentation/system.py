@@ -1,0 +1,198 @@
+"""What unsupervised segmentation says of itself as a system that learns."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hyperclade.learning.shown import Judgement, Shown
+from hyperclade.learning.system import System
+from hyperclade.progress import Progress, Say, say_list
+
+if TYPE_CHECKING:
+    from hyperclade.data.masks import MaskedSet
+    from hyperclade.segmentation.config import Recipe, Source
+    from hyperclade.segmentation.module import Segmentation
+    from hyperclade.segmentation.prepare import FeatureSet, JudgedSet
+    from hyperclade.segmentation.sources import ImageSet
+
+
+class SegmentationSystem(System):
+    """Clusters of places in images without labels: k-means, STEGO, HP, SmooSeg, and OMH on each."""
+
+    name = "segmentation"
+    title = "segmentation"
+    seeds = (0, 1, 2)
+    saved = ("recipe", "blueprint")
+    scratch = ("features-*",)
+    about: ClassVar[dict[str, str]] = {
+        "train": "find segments in images without labels, and their hierarchy",
+        "evaluate": "judge the segments that were found by masks",
+        "predict": "masks of images at every level, overlays, and the hierarchy of segments",
+        "reproduce": "compare the methods of the paper's tables",
+    }
+
+    def read(
+        self,
+        data: str,
+        split: str | None,
+        source: "Source",
+        *,
+        like: "Segmentation | None" = None,
+        seed: int = 0,
+        progress: Progress | None = None,
+        say: Say | None = None,
+    ) -> "ImageSet | MaskedSet":
+        """Images without labels to learn from, or images with masks to be judged by.
+
+        Parameters
+        ----------
+        data : str
+            camvid, mosaics (textures at three levels, drawn here), cocostuff27, cityscapes27, potsdam3, or a
+            folder of images, of any sizes.
+        """
+        from hyperclade.segmentation.sources import images_to_learn, masked_images
+
+        learning = split == "train" and like is None
+        samples: Any = (
+            images_to_learn(data, source) if learning else masked_images(data, split or "test", source)
+        )
+        about = [f"{name}: {reason}" for name, reason in samples.skipped]
+        say_list(say, f"{len(about)} images skipped:", about)
+        return samples
+
+    def learner(self, recipe: "Recipe", samples: "ImageSet") -> "Segmentation":
+        """Find segments in images without labels: k-means, STEGO, HP or SmooSeg, with OMH or without.
+
+        No label is looked at; the last state is kept. `--config stego --config omh` lays OMH over STEGO.
+        """
+        from hyperclade.segmentation.module import Segmentation
+
+        return Segmentation(recipe, samples)
+
+    def restore(self, recipe: "Recipe", settings: dict[str, Any]) -> "Segmentation":
+        from hyperclade.segmentation.module import Segmentation
+
+        return Segmentation(recipe, blueprint=settings["blueprint"])
+
+    def prepare(
+        self,
+        recipe: "Recipe",
+        samples: "ImageSet | MaskedSet",
+        folder: Path | None,
+        *,
+        device: str = "auto",
+        progress: Progress | None = None,
+    ) -> "FeatureSet | JudgedSet":
+        """Features of crops to learn from, or of images to be judged by, which the folder keeps."""
+        from hyperclade.segmentation.module import method_class
+        from hyperclade.segmentation.prepare import prepare_crops, prepare_judged
+        from hyperclade.segmentation.sources import ImageSet
+
+        if isinstance(samples, ImageSet):
+            method, _ = method_class(recipe.method)
+            return prepare_crops(recipe, samples, method, folder, device=device, progress=progress)
+        return prepare_judged(recipe, samples, folder, device=device, progress=progress)
+
+    def shares(self, recipe: "Recipe") -> Any:
+        from hyperclade.segmentation.module import method_class
+
+        own = recipe.training
+        needs = sorted(method_class(recipe.method)[0].needs)
+        network = (recipe.backbone.name, recipe.backbone.stride, recipe.backbone.components)
+        return (*network, own.side, own.five_crop, own.ratio, own.neighbours, *needs)
+
+    def with_defaults(self, recipe: "Recipe") -> dict[str, Any]:
+        from hyperclade.learning.settings import class_settings, plain
+        from hyperclade.segmentation.module import method_class
+
+        settings = plain(recipe)
+        made, chosen = method_class(recipe.method)
+        settings["method"]["settings"] = plain(class_settings(made) | chosen)
+        return settings
+
+    def report(
+        self,
+        module: "Segmentation",
+        samples: "MaskedSet | JudgedSet",
+        *,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        from hyperclade.segmentation.evaluation import evaluate
+        from hyperclade.segmentation.protocol import protocol_of
+
+        judging = module.recipe.judging
+        return evaluate(module, samples, protocol_of(judging.protocol), crf=judging.crf, progress=progress)
+
+    def describe(self, recipe: "Recipe", samples: "ImageSet") -> str:
+        hierarchy, what = recipe.hierarchy, recipe.method.name
+        if hierarchy.levels:
+            what += " with OMH at " + ", ".join(map(str, hierarchy.sizes(recipe.method.n_clusters)))
+        return (
+            f"{len(samples):,} images by {recipe.backbone.name}; {what}: {recipe.method.n_clusters} clusters, "
+            f"{recipe.training.epochs:g} epochs, seed {recipe.seed}\nNo label is read, so nothing is judged."
+        )
+
+    def evaluate(
+        self,
+        module: "Segmentation",
+        data: str,
+        source: "Source",
+        *,
+        protocol: str = "strict",
+        crf: bool | None = None,
+        progress: Progress | None = None,
+        say: Say | None = None,
+    ) -> Judgement:
+        """Judge segments by masks: clusters and classes are matched one to one over all images.
+
+        Parameters
+        ----------
+        data : str
+            What training takes, with masks: the test split of a data set by name, or a folder of images with
+            `--source.masks`.
+        protocol : str
+            strict (clusters of k-means on the codes), or stego, hp or smooseg (those of the method's own
+            probe, and the random field). All count every labelled pixel.
+        crf : bool, optional
+            Also refine by the conditional random field; default: as the protocol does. Takes most of the
+            time.
+        """
+        from hyperclade.segmentation.evaluation import evaluate
+        from hyperclade.segmentation.protocol import protocol_of
+
+        chosen = protocol_of(protocol)
+        samples: Any = self.read(data, "test", source, like=module, say=say)
+        refined = chosen.crf if crf is None else crf
+        figures = evaluate(module, samples, chosen, crf=refined, progress=progress)
+        return Judgement({"data": data} | figures, _shown(figures))
+
+
+def _shown(figures: dict[str, Any]) -> list[Shown]:
+    rows = [("clusters", *_percents(figures))]
+    if "crf" in figures:
+        rows.append(("after the random field", *_percents(figures["crf"])))
+    title = (
+        f"{figures['n_samples']:,} images, {figures['n_clusters']} clusters matched with "
+        f"{figures['n_classes']} classes, protocol {figures['protocol']}"
+    )
+    shown = [Shown([title], ("", "accuracy", "mIoU"), rows)]
+    best = figures.get("crf", figures)["iou"]
+    classes = (f"{name} {'–' if iou is None else f'{100 * iou:.1f}'}" for name, iou in best.items())
+    shown.append(Shown(["IoU: " + ", ".join(classes)]))
+    columns = ("clusters", "classes", "learned", "merged", "k-means", "sHHC")
+    cells = [
+        (
+            str(row["clusters"]),
+            str(row["classes"]),
+            *(f"{100 * row['mean_iou'][name]:.1f}" for name in ("learned", "merged", "kmeans", "shhc")),
+        )
+        for row in figures.get("levels", [])
+    ]
+    return [*shown, Shown(["mIoU by level"], columns, cells)] if cells else shown
+
+
+def _percents(figures: dict[str, Any]) -> tuple[str, str]:
+    return f"{100 * figures['accuracy']:.2f} %", f"{100 * figures['mean_iou']:.2f} %"
+
+
+SYSTEM = SegmentationSystem()
+train, load, preset, preset_names = SYSTEM.train, SYSTEM.load, SYSTEM.preset, SYSTEM.preset_names
