@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, one_hot
 
 from hyperclade.segmentation.method import Batch, Probe, Projector, Segmenter
 
@@ -108,8 +108,10 @@ class HP(Segmenter):
         # A place without a positive by its features learns from none.
         weights = (agnostic + self.specific_weight(batch.done) * specific) * agnostic.any(1, keepdim=True)
         among = agnostic | self._drawn(agnostic)
-        own = self._projected(_at(codes, places))
-        around = self._projected((mixing(batch.local, places) @ codes.flatten(2).mT).mT)
+        itself = one_hot(places, codes[0, 0].numel()).to(codes)
+        # In one product, so that no second gradient of all codes is made.
+        taken = codes.flatten(2) @ torch.cat([itself, mixing(batch.local, places)], dim=1).mT
+        own, around = (self._projected(of) for of in taken.chunk(2, dim=2))
         parts = {
             "contrast": contrast(own, weights, among, self.temperature),
             "local": contrast(around, weights, among, self.temperature),
@@ -231,9 +233,9 @@ def contrast(rows: Tensor, weights: Tensor, among: Tensor, temperature: float) -
     """
     at = weights.sum(1) > 0
     logits = rows[at] @ rows.mT / temperature
-    log_p = logits - logits.masked_fill(~among[at], -torch.inf).logsumexp(1, keepdim=True)
+    cost = logits.masked_fill(~among[at], -torch.inf).logsumexp(1, keepdim=True) - logits
     total = weights.sum().clamp_min(torch.finfo(weights.dtype).tiny)
-    return -temperature / _SCALE * (weights[at] * log_p).sum() / total
+    return temperature / _SCALE * (weights[at] * cost).sum() / total
 
 
 def mixing(local: Tensor, places: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """OMH (Ozaydin et al. 2024): levels of clusters, their hierarchy an optimal transport between centres."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,10 +11,12 @@ from torch.nn.functional import normalize
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.segmentation.config import Hierarchy
 from hyperclade.segmentation.kmeans import spherical_kmeans
-from hyperclade.transport.streamed import sinkhorn_streamed
+from hyperclade.transport.streamed import StreamedSinkhornResult, sinkhorn_streamed
 
 _ANNEALED = 0.7  # share of the steps over which the temperature falls
 _PASSES = 200
+_LAST_PASSES = 5000
+_WARM = 0.1  # a temperature at which a few passes suffice
 _TOLERANCE = 1e-3
 
 
@@ -137,12 +140,27 @@ def transport_plan(
     >>> plan.round(3).tolist()
     [[0.25, 0.25, 0.0, 0.0], [0.0, 0.0, 0.25, 0.25]]
     """
-    found = sinkhorn_streamed(
-        [scores], epsilon=temperature, max_passes=_PASSES, tolerance=_TOLERANCE, column_dual=column_dual
-    )
-    logits = (scores + found.column_dual) / temperature
+    dual = _dual(scores, temperature, column_dual)
+    logits = (scores + dual) / temperature
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return found.column_dual, shares / shares.sum(axis=1, keepdims=True) / len(scores)
+    return dual, shares / shares.sum(axis=1, keepdims=True) / len(scores)
+
+
+def _dual(scores: FloatArray, temperature: float, start: FloatArray | None) -> FloatArray:
+    """By way of higher temperatures where few passes do not lead there: at low ones each gains little."""
+
+    def after(temperature: float, passes: int, start: FloatArray | None) -> StreamedSinkhornResult:
+        return sinkhorn_streamed(
+            [scores], epsilon=temperature, max_passes=passes, tolerance=_TOLERANCE, column_dual=start
+        )
+
+    found = after(temperature, _PASSES, start)
+    if not found.converged:
+        halvings = max(0, math.ceil(math.log2(_WARM / temperature)))
+        for halving in range(halvings, 0, -1):
+            found = after(temperature * 2**halving, _PASSES, found.column_dual)
+        found = after(temperature, _LAST_PASSES, found.column_dual)
+    return found.column_dual
 
 
 def carried_up(members: Tensor, plan: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ class STEGO(Segmenter):
 
     def _points(self, features: Tensor) -> Tensor:
         size = (len(features), self.points, self.points, 2)
-        return (torch.rand(size) * 2 - 1).to(features.device)
+        return (torch.rand(size) * 2 - 1).to(features)
 
 
 def correspondence(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor], shift: float) -> Tensor:
