@@ -133,8 +133,9 @@ class HP(Segmenter):
 
     def parameter_groups(self) -> list[dict]:
         return [
-            {"params": [*self.project.parameters(), *self.onto.parameters()], "lr_scale": 1.0},
-            {"params": list(self.probe.parameters()), "lr_scale": self.probe_scale},
+            {"params": list(self.project.parameters()), "lr_scale": 1.0},
+            {"params": list(self.onto.parameters()), "lr_scale": 1.0, "weight_decay": 0.0},
+            {"params": list(self.probe.parameters()), "lr_scale": self.probe_scale, "weight_decay": 0.0},
         ]
 
     @torch.no_grad()

@@ -160,7 +160,7 @@ class Segmentation(Learner):
             buffer.copy_(spherical_kmeans(known, len(buffer), seed=seed, restarts=_RESTARTS)[0])
 
     def codes(self, features: Tensor) -> Tensor:
-        """Codes `(b, n_code, h, w)` for features `(b, 2, channels, h, w)` of images and their mirror images."""
+        """Codes `(b, n_code, h, w)` of features `(b, 2, c, h, w)` of images and their mirror images."""
         there, mirrored = (self.net.method.code(self.net.kept(features[:, side])) for side in (0, 1))
         return (there + mirrored.flip(3)) / 2
 

@@ -268,7 +268,7 @@ def digest_of(patches: Patches) -> str:
 def _check(backbone: Backbone, patches: Patches) -> None:
     if backbone.components is not None and backbone.components > patches.channels:
         raise ValueError(
-            f"backbone.components is {backbone.components}, but {backbone.name} has {patches.channels} channels"
+            f"backbone.components is {backbone.components}, but {backbone.name} has only {patches.channels}"
         )
 
 

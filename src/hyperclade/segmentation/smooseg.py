@@ -1,12 +1,13 @@
 """SmooSeg (Lan et al. 2023): clusters that are smooth where the features of a frozen network are alike."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from hyperclade.segmentation.kmeans import spherical_kmeans
 from hyperclade.segmentation.method import Batch, Projector, Segmenter, others
 
 
@@ -31,9 +32,13 @@ class SmooSeg(Segmenter):
         Of the projector.
     centre_scale : float
         Factor of the learning rate of the directions.
+    first : {"random", "kmeans"}
+        Directions to begin with: random ones, or those of k-means on the codes of the first step, so that
+        none is without places.
     """
 
     fits: ClassVar[bool] = False
+    begun: Tensor
 
     def __init__(
         self,
@@ -46,6 +51,7 @@ class SmooSeg(Segmenter):
         momentum: float = 0.998,
         dropout: float = 0.2,
         centre_scale: float = 5.0,
+        first: Literal["random", "kmeans"] = "random",
     ) -> None:
         super().__init__()
         if len(shifts) != 2:
@@ -61,12 +67,15 @@ class SmooSeg(Segmenter):
         self.project = Projector(n_features, n_code, dropout=dropout, activation=nn.SiLU)
         self.student = nn.Parameter(normalize(nn.init.xavier_normal_(torch.empty(n_clusters, n_code)), dim=1))
         self.register_buffer("centres", self.student.detach().clone())
+        self.register_buffer("begun", torch.tensor(first == "random"))
 
     def code(self, features: Tensor) -> Tensor:
         return self.project(features)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         codes = self.project(batch.features)
+        if not self.begun:
+            self._begin(codes.detach())
         scores = _cosines(codes, self.centres)
         shares = (scores / self.temperature).softmax(1)
         within, across = self.shifts
@@ -91,6 +100,14 @@ class SmooSeg(Segmenter):
     @torch.no_grad()
     def after_step(self) -> None:
         self.centres.lerp_(self.student, 1 - self.momentum)
+
+    def _begin(self, codes: Tensor) -> None:
+        rows = codes.permute(0, 2, 3, 1).flatten(0, 2)
+        if len(rows) >= len(self.centres):
+            found, _ = spherical_kmeans(rows, len(self.centres), seed=0)
+            self.student.data.copy_(found)
+            self.centres.copy_(found)
+        self.begun.fill_(True)
 
 
 def smoothness(features: Tensor, shares: Tensor, other: Tensor, shift: float) -> Tensor:

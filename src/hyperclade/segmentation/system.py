@@ -127,7 +127,8 @@ class SegmentationSystem(System):
         if hierarchy.levels:
             what += " with OMH at " + ", ".join(map(str, hierarchy.sizes(recipe.method.n_clusters)))
         return (
-            f"{len(samples):,} images by {recipe.backbone.name}; {what}: {recipe.method.n_clusters} clusters, "
+            f"{len(samples):,} images by {recipe.backbone.name}; {what}: "
+            f"{recipe.method.n_clusters} clusters, "
             f"{recipe.training.epochs:g} epochs, seed {recipe.seed}\nNo label is read, so nothing is judged."
         )
 
