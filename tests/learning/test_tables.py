@@ -75,6 +75,29 @@ def test_changes_lie_between_presets_and_rows():
     assert row["model"] == "spelled out"
 
 
+def test_rows_have_presets_by_data_or_published_figures_alone():
+    rows = {
+        "laid": Row("laid over", {"planted": ["plain", "plain"]}, {"network": {"bias": False}}),
+        "cited": Row("cited", None, {}, {"planted": [50.0]}),
+        "elsewhere": Row("elsewhere", {"digits": "plain"}, {}, {"digits": [40.0]}),
+    }
+    table = Table("", ("planted",), rows, TABLE.measures)
+    (run,) = planned(SYSTEM, table)
+    assert run.name == "plain-plain-bias-false-planted-0"
+    laid, cited = table_rows(SYSTEM, table, [result("plain-plain-bias-false", 0, 0.5, seconds=6.0)])
+    assert laid["measures"] == {"accuracy": (50.0, 0.0)}
+    assert cited == {
+        "data": "planted", "model": "cited", "seeds": 0, "minutes": None,
+        "measures": {"accuracy": None}, "published": [50.0],
+    }  # fmt: skip
+
+
+def test_data_beyond_those_at_hand_have_to_be_asked_for():
+    table = Table("", (), TABLE.rows, TABLE.measures, more=("planted",))
+    assert planned(SYSTEM, table) == []
+    assert len(planned(SYSTEM, table, data=["planted"])) == 2
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [

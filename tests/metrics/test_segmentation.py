@@ -1,5 +1,7 @@
 """Intersection over union against scikit-learn on pixels."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,13 @@ from random_taxonomies import taxonomies
 from sklearn.metrics import jaccard_score
 
 from hyperclade.metrics import segmentation
-from hyperclade.metrics.segmentation import PixelConfusion, class_iou, mean_iou, mean_iou_per_level
+from hyperclade.metrics.segmentation import (
+    PixelConfusion,
+    class_iou,
+    matched_iou,
+    mean_iou,
+    mean_iou_per_level,
+)
 from hyperclade.trees import Taxonomy
 
 ROADS = Taxonomy.from_paths(["all/flat/road", "all/flat/pavement", "all/sky"])
@@ -118,3 +126,60 @@ def test_void_pixels_may_be_predicted_as_anything_and_refused_masks_leave_no_tra
     with pytest.raises(ValueError, match="value 2"):
         confusion.update([[1, 2]], [[1, 1]])
     assert confusion.counts.tolist() == [[1, 0], [0, 0]]
+
+
+def best_by_trying(counts):
+    """Most pixels right, over all one-to-one matchings of the clusters, and the IoU it gives."""
+    k, c = counts.shape
+    wide = np.pad(counts, ((0, 0), (0, max(0, k - c))))
+    best = max(
+        itertools.permutations(range(wide.shape[1]), k),
+        key=lambda order: sum(wide[row, column] for row, column in enumerate(order)),
+    )
+    right = [wide[row, column] for row, column in enumerate(best)]
+    return sum(right) / counts.sum()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_clusters_are_matched_as_trying_all_matchings_would(k, c, seed):
+    rng = np.random.default_rng(seed)
+    true, predicted = rng.integers(0, k, (2, 9, 9)), rng.integers(0, c, (2, 9, 9))
+    confusion = PixelConfusion(k, c)
+    confusion.update(predicted, true)
+    found = matched_iou(confusion.counts)
+    assert found.accuracy == pytest.approx(best_by_trying(confusion.counts))
+    # Called by their classes, with a class of its own for every cluster that has none, they are as good.
+    called = np.full(c, k)
+    known = found.cluster_of >= 0
+    called[found.cluster_of[known]] = np.flatnonzero(known)
+    expected = iou_of(true.ravel(), called[predicted].ravel())
+    occurring = np.unique(true)
+    assert found.accuracy == pytest.approx((called[predicted] == true).mean())
+    assert found.mean_iou == pytest.approx(np.mean([expected[value] for value in occurring]))
+    assert found.iou[occurring] == pytest.approx([expected[value] for value in occurring])
+
+
+def test_more_clusters_than_classes_raise_nothing_by_leaving_pixels_out():
+    """Dividing a cluster, or adding clusters that take pixels away, leaves the rest wrong, not uncounted."""
+    true = np.repeat([0, 1], 50)
+    whole, divided = PixelConfusion(2), PixelConfusion(2, 3)
+    predicted = np.where(np.arange(100) % 50 < 40, true, 1 - true)
+    whole.update(predicted, true)
+    divided.update(np.where((predicted != true), 2, predicted), true)
+    assert matched_iou(whole.counts).accuracy == matched_iou(divided.counts).accuracy == 0.8
+    assert matched_iou(divided.counts).mean_iou == pytest.approx(0.8)
+    assert matched_iou(np.array([[0, 5, 5]])).accuracy == 0.5
+
+
+def test_classes_without_a_cluster_count_and_those_that_do_not_occur_do_not():
+    found = matched_iou(np.array([[4], [3], [0]]))
+    assert found.cluster_of.tolist() == [0, -1, -1]
+    assert found.iou[:2].tolist() == [4 / 7, 0.0] and np.isnan(found.iou[2])
+    assert found.mean_iou == pytest.approx(2 / 7)
+
+
+@pytest.mark.parametrize("counts", [np.zeros((2, 2), int), np.ones(3, int)])
+def test_counts_that_cannot_be_matched(counts):
+    with pytest.raises(ValueError, match=r"no pixel has been counted|classes, clusters"):
+        matched_iou(counts)

@@ -124,7 +124,7 @@ def _features(
     for start in range(0, len(samples), _BATCH):
         rows = slice(start, start + _BATCH)
         if isinstance(samples, JudgedSet):
-            yield rows, torch.from_numpy(samples.features[rows])
+            yield rows, torch.from_numpy(np.array(samples.features[rows]))
         else:
             found = mirrored_features(module.net.patches, torch.from_numpy(samples.images.read(rows)))
             yield rows, torch.from_numpy(found)
@@ -144,7 +144,7 @@ def _levels(
     ends = module.net.fitted[-1].double().cpu().numpy()
     above = SHHC(metric="cosine", n_clusters=None, random_state=0).fit(ends).tree_
     rows = []
-    for labels, fitted in zip(own.labels, kmeans, strict=True):
+    for labels, fitted in zip(own.labels, kmeans, strict=False):  # k-means has three levels at least
         k = fitted.shape[1]
         clusters = {
             "learned": _joined(learned, labels),

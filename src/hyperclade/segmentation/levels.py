@@ -54,10 +54,11 @@ class Levels:
         ([0, 1, 0, 1], [0, 1, 0, 1])
         """
         directions = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-300)
-        own = np.arange(len(centres))
-        labels = [own]
+        ancestors = np.arange(len(centres))
+        labels = [ancestors]
         for above in reversed(parents):
-            labels.insert(0, np.unique(above[labels[0]], return_inverse=True)[1])
+            ancestors = above[ancestors]
+            labels.insert(0, np.unique(ancestors, return_inverse=True)[1])
         if len(centres) == 1:
             return cls(directions, tuple(labels), Tree.from_merges(np.empty((0, 2), np.int64)))
         distance = squareform(np.maximum(pdist(directions, "cosine"), 0))

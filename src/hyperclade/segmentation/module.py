@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -181,7 +182,7 @@ class Segmentation(Learner):
         return Batch(self._read(samples.features, crops), torch.from_numpy(crops), done, **extra)
 
     def _read(self, features: Any, rows: Any) -> Tensor:
-        return self.net.kept(torch.from_numpy(features[rows]).to(self.device))
+        return self.net.kept(torch.from_numpy(np.array(features[rows])).to(self.device))
 
 
 def granularities(recipe: Recipe) -> list[int]:
