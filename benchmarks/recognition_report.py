@@ -6,7 +6,7 @@ from typing import Any
 
 from hyperclade.learning.tables import Measure, Table, table_rows
 from hyperclade.recognition.system import SYSTEM
-from report_text import markdown, mean_sd, setting_line
+from report_text import mean_sd, setting_line, table_of
 
 Record = dict[str, Any]
 #: What the paper does not print: the variants of other papers.
@@ -38,26 +38,10 @@ def _section(name: str, section: dict[str, Any], planned: dict[int, Table]) -> s
             title = table.title + (f": {source}" if len(data) > 1 else "")
             if number > 3:
                 title += f" (Table {number})"
-            parts += [f"{title}.", _table([row for row in rows if row["data"] == source])]
+            parts += [f"{title}.", table_of([row for row in rows if row["data"] == source])]
             if rankings or name == "cifar100":
                 parts.append(_against_baseline(records, source, table.measures[0]))
     return "\n\n".join(part for part in parts if part)
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    published = any(row["published"] for row in rows)
-    timed = any(row["minutes"] is not None for row in rows)
-    head = ["", "seeds", *rows[0]["measures"], *["the paper's"] * published, *["minutes"] * timed]
-    lines = []
-    for row in rows:
-        cells = [row["model"], str(row["seeds"])]
-        cells += [_with_sd(value) for value in row["measures"].values()]
-        if published:
-            cells.append(" / ".join(f"{value:.2f}" for value in row["published"] or ()))
-        if timed:
-            cells.append(f"{row['minutes']:.1f}")
-        lines.append(cells)
-    return markdown(head, lines)
 
 
 def _against_baseline(records: Sequence[Record], data: str, measure: Measure) -> str:
@@ -85,10 +69,3 @@ def _against_baseline(records: Sequence[Record], data: str, measure: Measure) ->
     if not differences:
         return ""
     return f"{measure.title} less that of the leaf softmax, seed by seed: {'; '.join(differences)}."
-
-
-def _with_sd(value: tuple[float, float] | None) -> str:
-    if value is None:
-        return "–"
-    mean, sd = value
-    return f"{mean:.2f} ± {sd:.2f}" if sd >= 0.005 else f"{mean:.2f}"

@@ -43,6 +43,23 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def table_of(rows: list[dict[str, Any]]) -> str:
+    """A table of rows of `hyperclade.learning.tables.table_rows`, beside published figures if there are."""
+    published = any(row["published"] for row in rows)
+    timed = any(row["minutes"] is not None for row in rows)
+    head = ["", "seeds", *rows[0]["measures"], *["the paper's"] * published, *["minutes"] * timed]
+    lines = []
+    for row in rows:
+        cells = [row["model"], str(row["seeds"])]
+        cells += [_spelled(value) for value in row["measures"].values()]
+        if published:
+            cells.append(" / ".join(f"{value:.2f}" for value in row["published"] or ()))
+        if timed:
+            cells.append(f"{row['minutes']:.1f}")
+        lines.append(cells)
+    return markdown(head, lines)
+
+
 def mean_sd(values: Iterable[float], digits: int) -> str:
     """Mean ± standard deviation, the latter where it shows at so many digits."""
     values = list(values)
@@ -62,3 +79,10 @@ def seconds_text(values: Iterable[float]) -> str:
 def yes(holds: bool) -> str:
     """What a check found."""
     return "yes" if holds else "**no**"
+
+
+def _spelled(value: tuple[float, float] | None) -> str:
+    if value is None:
+        return "–"
+    mean, sd = value
+    return f"{mean:.2f} ± {sd:.2f}" if sd >= 0.005 else f"{mean:.2f}"

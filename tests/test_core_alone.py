@@ -81,6 +81,8 @@ def test_commands_say_it_in_one_line():
         "evaluate selflabel x --data y",
         "evaluate recognition x --data y",
         "predict recognition x y --out z",
+        "train segmentation --data x --out y",
+        "predict segmentation x y --out z",
         "reproduce crossmodal --out x",
         "discover --device cuda",
     ]

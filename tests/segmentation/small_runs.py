@@ -1,4 +1,4 @@
-"""A small vision transformer saved in a folder, pictures with planted stripes, and recipes that take seconds."""
+"""A small vision transformer in a folder, pictures with planted stripes, and recipes that take seconds."""
 
 import json
 

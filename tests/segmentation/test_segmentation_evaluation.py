@@ -91,7 +91,17 @@ def test_levels_are_judged_at_each_number_of_clusters_and_level_of_classes(runs)
 
 def test_levels_of_classes():
     found = class_levels(TAXONOMY, CLASS_NODES)
-    assert [group.tolist() for group in found] == [[0, 1, 2], [0, 0, 1]]
+    assert [group.tolist() for _, group in found] == [[0, 1, 2], [0, 0, 1]]
+    assert [names for names, _ in found] == [["warm/red", "warm/yellow", "blue"], ["warm", "blue"]]
+
+
+def test_clusters_can_be_matched_with_groups_of_classes(runs):
+    figures = evaluate(runs["kmeans"], to_judge(), PROTOCOLS["strict"], level=1)
+    assert figures["n_classes"] == 2 and figures["iou"].keys() == {"warm", "blue"}
+    at_two = next(row for row in figures["levels"] if (row["clusters"], row["classes"]) == (3, 2))
+    assert figures["mean_iou"] == pytest.approx(at_two["mean_iou"]["kmeans"], abs=0.05)
+    with pytest.raises(ValueError, match="level must be below 2"):
+        evaluate(runs["kmeans"], to_judge(), PROTOCOLS["strict"], level=2)
 
 
 def test_void_pixels_do_not_count_and_all_void_cannot_be_judged(runs):

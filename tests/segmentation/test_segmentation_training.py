@@ -89,7 +89,7 @@ def test_checkpoints_of_others_are_refused(vit, tmp_path):
     with pytest.raises(ValueError, match="is not a checkpoint of a segmentation run"):
         load(tmp_path)
     train(small(vit, "stego"), to_learn(), tmp_path / "run", device="cpu")
-    with pytest.raises(ValueError, match="another method.n_clusters"):
+    with pytest.raises(ValueError, match=r"another method\.n_clusters"):
         changed = small(vit, "stego")
         changed.method.n_clusters = 4
         train(changed, to_learn(), tmp_path / "run", device="cpu")

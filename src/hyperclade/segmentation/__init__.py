@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Segmentation": "module",
         "Source": "config",
         "Training": "config",
+        "learned_levels": "levels",
         "load": "system",
         "preset": "system",
         "preset_names": "system",

@@ -65,6 +65,9 @@ class Hierarchy:
         Centres to begin with: random directions, or those of k-means on the codes of the first step.
     start : float
         Share of the steps before the hierarchy begins.
+    revive : int
+        Steps after which centres that hardly any place was near to move to random codes, over the first 70 %
+        of the steps; 0 leaves them where they are.
     learning_rate_scale : float
         Factor of the learning rate of the centres.
     """
@@ -78,11 +81,14 @@ class Hierarchy:
     structure: float = 0.3
     first: Literal["random", "kmeans"] = "kmeans"
     start: float = 0.0
+    revive: int = 25
     learning_rate_scale: float = 10.0
 
     def __post_init__(self) -> None:
         check_choices(self)
-        check_numbers(self, (), ("temperature",), ("levels", "sparsity", "structure", "learning_rate_scale"))
+        check_numbers(
+            self, (), ("temperature",), ("levels", "sparsity", "structure", "revive", "learning_rate_scale")
+        )
         if self.factor < 1:
             raise ValueError(f"factor must be at least 1, got {self.factor}")
         if self.anneal_from is not None and self.anneal_from < self.temperature:
@@ -186,13 +192,17 @@ class Judging:
         Name of the protocol.
     crf : bool
         Also judge what a conditional random field makes of the clusters.
+    level : int
+        Levels of groups above the classes of the masks, which clusters are matched with; 0 for the classes.
     """
 
     protocol: ProtocolName = "strict"
     crf: bool = False
+    level: int = 0
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_numbers(self, not_negative=("level",))
 
 
 @dataclass

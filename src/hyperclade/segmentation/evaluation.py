@@ -12,7 +12,7 @@ from hyperclade.data.masks import MaskedSet
 from hyperclade.environment import IntArray
 from hyperclade.hierarchy.shhc import SHHC
 from hyperclade.learning.module import evaluating
-from hyperclade.metrics.segmentation import MatchedIoU, PixelConfusion, matched_iou
+from hyperclade.metrics.segmentation import PixelConfusion, matched_iou
 from hyperclade.progress import Progress
 from hyperclade.segmentation.crf import CRF
 from hyperclade.segmentation.levels import Levels, learned_levels
@@ -31,6 +31,7 @@ def evaluate(
     protocol: Protocol,
     *,
     crf: bool = False,
+    level: int = 0,
     levels: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -40,6 +41,8 @@ def evaluate(
     ----------
     crf : bool
         Also judge what the conditional random field makes of the clusters ("crf"), by far the longest part.
+    level : int
+        Levels of groups above the classes, which clusters are matched with; 0 for the classes.
     levels : bool
         Also judge the hierarchy: at each number of clusters, and for the classes and each level above them,
         the levels that were learned ("learned"), their tree cut to just that number ("merged"), clusters of
@@ -48,9 +51,12 @@ def evaluate(
     Raises
     ------
     ValueError
-        No pixel of the masks has a class.
+        No pixel of the masks has a class, or there are not so many levels above the classes.
     """
     masked = samples.samples if isinstance(samples, JudgedSet) else samples
+    truths = class_levels(masked.taxonomy, masked.class_nodes)
+    if level >= len(truths):
+        raise ValueError(f"level must be below {len(truths)}, the levels that the classes have; got {level}")
     n_classes, centres = len(masked.class_nodes), module.net.centres(fitted=protocol.fitted)
     plain, refined = (PixelConfusion(n_classes, len(centres)) for _ in range(2))
     own = learned_levels(module.net)
@@ -72,16 +78,16 @@ def evaluate(
                 shares = pixel_shares(codes, centres, masks.shape[1:], protocol.sharpness)
                 found = [field(share, image).argmax(0) for share, image in zip(shares, images, strict=True)]
                 refined.update(np.stack(found), masks)
-    names = [masked.taxonomy.names[node] for node in masked.class_nodes.tolist()]
+    names, group = truths[level]
     figures: dict[str, Any] = {
         "protocol": protocol.name, "n_samples": len(masked), "n_clusters": len(centres),
-        "n_classes": n_classes, **_told(matched_iou(plain.counts), names),
+        "n_classes": len(names), **_told(plain.counts, names, group),
     }  # fmt: skip
     if crf:
-        figures["crf"] = _told(matched_iou(refined.counts), names)
+        figures["crf"] = _told(refined.counts, names, group)
     if levels:
-        truths = class_levels(masked.taxonomy, masked.class_nodes)
-        figures["levels"] = _levels(own, [counts.counts for counts in coarser], module, truths)
+        groups = [group for _, group in truths]
+        figures["levels"] = _levels(own, [counts.counts for counts in coarser], module, groups)
     return figures
 
 
@@ -104,18 +110,20 @@ def pixel_shares(codes: Tensor, centres: Tensor, size: Sequence[int], sharpness:
     return (pixels * sharpness).softmax(1).float().cpu().numpy()
 
 
-def class_levels(taxonomy: Taxonomy, class_nodes: IntArray) -> list[IntArray]:
-    """For the classes and each level above them, the group of each class; a single group is left out.
+def class_levels(taxonomy: Taxonomy, class_nodes: IntArray) -> list[tuple[list[str], IntArray]]:
+    """For the classes and each level above them, names of groups and the group of each class.
 
-    >>> class_levels(Taxonomy.from_paths(["flat/road", "flat/pavement", "sky"]), np.array([1, 2, 3]))
-    [array([0, 1, 2]), array([0, 0, 1])]
+    The classes keep their order. A level of a single group is left out.
+
+    >>> class_levels(Taxonomy.from_paths(["flat/road", "flat/pavement", "sky"]), np.array([3, 1, 2]))[1]
+    (['flat', 'sky'], array([1, 0, 0]))
     """
-    groups = [np.unique(at, return_inverse=True)[1] for at in taxonomy.levels(class_nodes)[::-1]]
-    distinct: list[IntArray] = []
-    for group in groups:
-        if group.max() and not any(np.array_equal(group, other) for other in distinct):
-            distinct.append(group)
-    return distinct or [np.arange(len(class_nodes))]
+    levels = [([taxonomy.names[node] for node in class_nodes], np.arange(len(class_nodes)))]
+    for at in taxonomy.levels(class_nodes)[::-1]:
+        nodes, group = np.unique(at, return_inverse=True)
+        if 1 < len(nodes) < len(levels[-1][0]):
+            levels.append(([taxonomy.names[node] for node in nodes], group))
+    return levels
 
 
 def _features(
@@ -132,7 +140,8 @@ def _features(
             progress("judging", min(start + _BATCH, len(samples)) / len(samples))
 
 
-def _told(found: MatchedIoU, names: Sequence[str]) -> dict[str, Any]:
+def _told(counts: np.ndarray, names: Sequence[str], group: IntArray) -> dict[str, Any]:
+    found = matched_iou(_joined(counts.T, group).T)
     iou = {name: None if np.isnan(v) else float(v) for name, v in zip(names, found.iou, strict=True)}
     return {"accuracy": found.accuracy, "mean_iou": found.mean_iou, "iou": iou}
 

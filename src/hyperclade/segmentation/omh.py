@@ -13,7 +13,8 @@ from hyperclade.segmentation.config import Hierarchy
 from hyperclade.segmentation.kmeans import spherical_kmeans
 from hyperclade.transport.streamed import StreamedSinkhornResult, sinkhorn_streamed
 
-_ANNEALED = 0.7  # share of the steps over which the temperature falls
+_ANNEALED = 0.7  # share of the steps over which the temperature falls, and centres are moved
+_IDLE = 0.02  # of the places that a centre of its level has on average
 _PASSES = 200
 _LAST_PASSES = 5000
 _WARM = 0.1  # a temperature at which a few passes suffice
@@ -38,6 +39,8 @@ class MatchedHierarchy(nn.Module):
 
     duals: Tensor
     begun: Tensor
+    n_steps: Tensor
+    nearest: Tensor
 
     def __init__(self, settings: Hierarchy, n_clusters: int, n_code: int, *, seed: int = 0) -> None:
         super().__init__()
@@ -46,9 +49,10 @@ class MatchedHierarchy(nn.Module):
         self.seed = seed
         self.centres = nn.ParameterList([nn.Parameter(torch.randn(size, n_code)) for size in self.sizes])
         # Where the plans of the next step begin.
-        self.register_buffer(
-            "duals", torch.zeros(max(0, len(self.sizes) - 1), max(self.sizes), dtype=torch.float64)
-        )
+        shape = (len(self.sizes), max(self.sizes))
+        self.register_buffer("duals", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("nearest", torch.zeros(shape, dtype=torch.int64))
+        self.register_buffer("n_steps", torch.tensor(0))
         self.register_buffer("begun", torch.tensor(settings.first == "random"))
 
     def loss(self, codes: Tensor, done: float) -> dict[str, Tensor]:
@@ -58,6 +62,8 @@ class MatchedHierarchy(nn.Module):
         rows = normalize(codes.permute(0, 2, 3, 1).flatten(0, 2), dim=1)
         if not self.begun:
             self._begin(rows.detach())
+        if self.training and self.settings.revive and done < _ANNEALED:
+            self._revive(rows.detach())
         members = [(rows @ normalize(centres, dim=1).mT).relu() for centres in self.centres]
         parts = {"cluster": torch.stack([-of.amax(1).mean() for of in members]).sum()}
         total = self.settings.sparsity * parts["cluster"]
@@ -92,6 +98,19 @@ class MatchedHierarchy(nn.Module):
         """For each level but the first, the cluster of the level above that most of each cluster goes to."""
         plans = [self.plan(level).numpy() for level in range(len(self.sizes) - 1)]
         return [plan.argmax(0) for plan in plans]
+
+    @torch.no_grad()
+    def _revive(self, rows: Tensor) -> None:
+        """Count how many places are nearest to each centre, and now and then move those that have few."""
+        for centres, counts in zip(self.centres, self.nearest, strict=True):
+            own = counts[: len(centres)]
+            if self.n_steps and self.n_steps % self.settings.revive == 0:
+                idle = own < _IDLE * own.sum() / len(centres)
+                chosen = torch.randint(len(rows), (int(idle.sum()),)).to(rows.device)
+                centres[idle] = rows[chosen] * centres.norm(dim=1).mean()
+                own.zero_()
+            own += torch.bincount((rows @ normalize(centres, dim=1).mT).argmax(1), minlength=len(own))
+        self.n_steps += 1
 
     def _begin(self, rows: Tensor) -> None:
         for level, centres in enumerate(self.centres):

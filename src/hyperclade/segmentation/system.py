@@ -120,7 +120,14 @@ class SegmentationSystem(System):
         from hyperclade.segmentation.protocol import protocol_of
 
         judging = module.recipe.judging
-        return evaluate(module, samples, protocol_of(judging.protocol), crf=judging.crf, progress=progress)
+        return evaluate(
+            module,
+            samples,
+            protocol_of(judging.protocol),
+            crf=judging.crf,
+            level=judging.level,
+            progress=progress,
+        )
 
     def describe(self, recipe: "Recipe", samples: "ImageSet") -> str:
         hierarchy, what = recipe.hierarchy, recipe.method.name
@@ -140,6 +147,7 @@ class SegmentationSystem(System):
         *,
         protocol: str = "strict",
         crf: bool | None = None,
+        level: int | None = None,
         progress: Progress | None = None,
         say: Say | None = None,
     ) -> Judgement:
@@ -156,6 +164,9 @@ class SegmentationSystem(System):
         crf : bool, optional
             Also refine by the conditional random field; default: as the protocol does. Takes most of the
             time.
+        level : int, optional
+            Levels of groups above the classes of the masks, which clusters are matched with; default: as the
+            recipe says, for most data 0, the classes.
         """
         from hyperclade.segmentation.evaluation import evaluate
         from hyperclade.segmentation.protocol import protocol_of
@@ -163,7 +174,8 @@ class SegmentationSystem(System):
         chosen = protocol_of(protocol)
         samples: Any = self.read(data, "test", source, like=module, say=say)
         refined = chosen.crf if crf is None else crf
-        figures = evaluate(module, samples, chosen, crf=refined, progress=progress)
+        level = module.recipe.judging.level if level is None else level
+        figures = evaluate(module, samples, chosen, crf=refined, level=level, progress=progress)
         return Judgement({"data": data} | figures, _shown(figures))
 
 
