@@ -13,7 +13,7 @@ from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.recognition import train
 from hyperclade.recognition.evaluation import predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
-from hyperclade.recognition.prediction import class_colours, predict, write_masks, write_predictions
+from hyperclade.recognition.prediction import predict, write_masks, write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -194,14 +194,6 @@ def test_images_and_files_of_others_are_never_replaced(by_colour, tmp_path):
     masks = Pictures(tuple(ImageItem(path.name, None, path.stem, path) for path in first))
     with pytest.raises(ValueError, match=r"a\.png is there already"):
         write_masks(tmp_path / "out", by_colour, masks, [item.id for item in masks.items])
-
-
-def test_colours_of_classes_differ_and_parents_have_their_mean():
-    colours = class_colours(TAXONOMY, TAXONOMY.leaves)
-    leaves = colours[TAXONOMY.leaves]
-    assert len(np.unique(leaves, axis=0)) == len(leaves)
-    animals = [TAXONOMY.index("animal/dog"), TAXONOMY.index("animal/cat")]
-    assert np.abs(colours[TAXONOMY.index("animal")] - colours[animals].mean(0)).max() <= 1
 
 
 def test_what_was_not_trained_on_masks_writes_none(module, tmp_path):
