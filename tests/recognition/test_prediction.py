@@ -154,17 +154,6 @@ def test_images_of_the_size_of_training_get_the_classes_of_evaluation(pixels, tm
     np.testing.assert_array_equal([np.asarray(Image.open(path)) for path in written], expected)
 
 
-def test_masks_stay_in_their_folder(by_colour, tmp_path):
-    ids = (str(tmp_path / "a.png"), "../../b.jpg", "frame.001", "frame.002", "c.tar.PNG")
-    images = planted_masks(n=5).images
-    written = write_masks(tmp_path / "out", by_colour, images, ids)
-    inside = tmp_path.relative_to(tmp_path.anchor).as_posix()
-    names = [path.relative_to(tmp_path / "out").as_posix() for path in written]
-    assert names == [f"{inside}/a.png", "b.png", "frame.001.png", "frame.002.png", "c.tar.png"]
-    assert all(path.exists() for path in written)
-    assert {path.name for path in tmp_path.iterdir()} == {"out"}
-
-
 @pytest.mark.parametrize(
     ("ids", "match"),
     [

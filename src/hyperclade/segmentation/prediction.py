@@ -128,7 +128,6 @@ def write_segments(
     )  # fmt: skip
     with atomic_write(folder / TAXONOMY, "w") as table:
         table.write("\n".join(["path", *levels.names()[-1]]) + "\n")
-    sharpness = PROTOCOLS.get(module.recipe.method.name, PROTOCOLS["strict"]).sharpness
     for row, path in enumerate(tracked(targets, "masking", progress)):
         pixels = images.read([row])[0]
         mark = content_digest([run, str(pixels.shape)], [pixels])[:16]
@@ -137,16 +136,13 @@ def write_segments(
             continue
         with evaluating(module), torch.no_grad():
             codes = _codes(module, pixels)
-            at_finest = pixel_clusters(codes, finest, pixels.shape[1:])[0]
+            of_levels = pixel_clusters(codes, finest, pixels.shape[1:])[0]
+            own = of_levels
             if crf:
-                own = _refined(codes, centres, pixels, sharpness)
+                own = _refined(module, codes, centres, pixels)
             elif segments is None:
                 own = pixel_clusters(codes, centres, pixels.shape[1:])[0]
-            else:
-                own = at_finest
-        masks = [
-            kind.of(at) for kind, at in zip(kinds, [own, *[at_finest] * len(levels.labels)], strict=True)
-        ]
+        masks = [first.of(own), *(kind.of(of_levels) for kind in kinds[1:])]
         for file, mask, kind in zip(files, masks, kinds, strict=False):
             write_picture(file, mask, kind.colours, mark=mark)
         write_picture(files[-1], _views(pixels, masks, kinds), mark=mark)
@@ -247,8 +243,9 @@ def _codes(module: Segmentation, pixels: np.ndarray) -> Tensor:
     return module.codes(torch.from_numpy(features).to(module.device))
 
 
-def _refined(codes: Tensor, centres: Tensor, pixels: np.ndarray, sharpness: float) -> np.ndarray:
+def _refined(module: Segmentation, codes: Tensor, centres: Tensor, pixels: np.ndarray) -> np.ndarray:
     """Clusters by the random field, which sees very large images at a smaller size."""
+    sharpness = PROTOCOLS.get(module.recipe.method.name, PROTOCOLS["strict"]).sharpness
     size = _bounded(pixels.shape[1:])
     shares = CRF()(pixel_shares(codes, centres, size, sharpness)[0], resized(pixels, size))
     return likeliest(torch.from_numpy(shares)[None], pixels.shape[1:])[0].numpy()
