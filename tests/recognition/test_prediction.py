@@ -13,7 +13,7 @@ from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.recognition import train
 from hyperclade.recognition.evaluation import predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
-from hyperclade.recognition.prediction import class_colours, predict, write_masks, write_predictions
+from hyperclade.recognition.prediction import predict, write_masks, write_predictions
 
 
 @pytest.fixture(scope="module")
@@ -154,17 +154,6 @@ def test_images_of_the_size_of_training_get_the_classes_of_evaluation(pixels, tm
     np.testing.assert_array_equal([np.asarray(Image.open(path)) for path in written], expected)
 
 
-def test_masks_stay_in_their_folder(by_colour, tmp_path):
-    ids = (str(tmp_path / "a.png"), "../../b.jpg", "frame.001", "frame.002", "c.tar.PNG")
-    images = planted_masks(n=5).images
-    written = write_masks(tmp_path / "out", by_colour, images, ids)
-    inside = tmp_path.relative_to(tmp_path.anchor).as_posix()
-    names = [path.relative_to(tmp_path / "out").as_posix() for path in written]
-    assert names == [f"{inside}/a.png", "b.png", "frame.001.png", "frame.002.png", "c.tar.png"]
-    assert all(path.exists() for path in written)
-    assert {path.name for path in tmp_path.iterdir()} == {"out"}
-
-
 @pytest.mark.parametrize(
     ("ids", "match"),
     [
@@ -194,14 +183,6 @@ def test_images_and_files_of_others_are_never_replaced(by_colour, tmp_path):
     masks = Pictures(tuple(ImageItem(path.name, None, path.stem, path) for path in first))
     with pytest.raises(ValueError, match=r"a\.png is there already"):
         write_masks(tmp_path / "out", by_colour, masks, [item.id for item in masks.items])
-
-
-def test_colours_of_classes_differ_and_parents_have_their_mean():
-    colours = class_colours(TAXONOMY, TAXONOMY.leaves)
-    leaves = colours[TAXONOMY.leaves]
-    assert len(np.unique(leaves, axis=0)) == len(leaves)
-    animals = [TAXONOMY.index("animal/dog"), TAXONOMY.index("animal/cat")]
-    assert np.abs(colours[TAXONOMY.index("animal")] - colours[animals].mean(0)).max() <= 1
 
 
 def test_what_was_not_trained_on_masks_writes_none(module, tmp_path):

@@ -55,7 +55,8 @@ def test_pictures_of_all_kinds_and_sizes_are_learned_from(tmp_path):
     colour = Image.fromarray(rng.integers(0, 256, (60, 90, 3)).astype(np.uint8))
     for name, picture in {
         "grey.png": colour.convert("L"), "palette.png": colour.convert("P"),
-        "cmyk.jpg": colour.convert("CMYK"), "rgba.png": colour.convert("RGBA"), "small.png": colour.resize((33, 41)), "colour.jpg": colour,
+        "cmyk.jpg": colour.convert("CMYK"), "rgba.png": colour.convert("RGBA"),
+        "small.png": colour.resize((33, 41)), "colour.jpg": colour,
     }.items():  # fmt: skip
         picture.save(folder / name)
     Image.fromarray(rng.integers(0, 65536, (50, 50)).astype(np.uint16)).save(folder / "deep.png")

@@ -1,32 +1,37 @@
 """What a trained module says about samples: scores, labels, a way down the taxonomy; masks and overlays."""
 
-import colorsys
 import csv
 import json
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from torch.nn.functional import interpolate
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.image_rows import VOID, ImageRows, Pictures, resized
-from hyperclade.data.opening import IMAGE_SUFFIXES
+from hyperclade.data.image_rows import ImageRows, Pictures, resized
 from hyperclade.learning.module import evaluating
+from hyperclade.learning.painting import (
+    OVERLAY,
+    class_colours,
+    legend,
+    likeliest,
+    mask_paths,
+    overlay,
+    write_picture,
+)
 from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores
 from hyperclade.recognition.module import Recognition
 from hyperclade.trees.taxonomy import Taxonomy
 
-_OVERLAY = 0.55  # share of the colour of classes over the image
 _LEGEND = "classes.json"
 _LOWEST = 32  # pixels of a side that the network sees, if those of training have them
 
@@ -145,91 +150,24 @@ def write_masks(
     pixels, the folder is a file, two ids give one file, or a file would replace an image, or what no earlier
     call has written.
     """
-    from PIL import Image
-
     if module.task.kind != "pixels" or isinstance(images, np.ndarray):
         raise ValueError("masks need images, and a method that was trained on images with masks")
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file, cannot write masks there")
-    targets = _targets(folder, ids, images)
+    earlier = (folder / _LEGEND).exists()
+    targets = mask_paths(folder, ids, images, ours=lambda _: earlier)
     folder.mkdir(parents=True, exist_ok=True)
     taxonomy, nodes = module.task.taxonomy, np.array(module.task.class_nodes)
-    palette, levels = class_colours(taxonomy, nodes), taxonomy.levels(nodes)
-    classes = {
-        str(k): {"name": taxonomy.names[node], "colour": palette[node].tolist()}
-        for k, node in enumerate(nodes.tolist())
-    }
+    colours, levels = class_colours(taxonomy, nodes), taxonomy.levels(nodes)
+    names = [taxonomy.names[node] for node in nodes.tolist()]
     with atomic_write(folder / _LEGEND, "w") as file:  # first: it tells that the masks are ours
-        json.dump(classes, file, indent=1)
+        json.dump(legend(names, colours[nodes]), file, indent=1)
     for row, path in enumerate(tracked(targets, "masking", progress)):
         pixels = images.read([row])[0]
-        mask, image = _classes(module, pixels), pixels.transpose(1, 2, 0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(mask)
-        picture.putpalette(np.vstack([palette[nodes], np.zeros((256 - len(nodes), 3), np.uint8)]).tobytes())
-        views = [image, *(_under(image, palette[level[mask]]) for level in levels)]
-        for target, shown in (
-            (path, picture),
-            (_overlay(path), Image.fromarray(np.concatenate(views, axis=1))),
-        ):
-            with atomic_write(target) as file:
-                shown.save(file, format="PNG")
+        mask = _classes(module, pixels)
+        write_picture(path, mask, colours[nodes])
+        views = overlay(pixels.transpose(1, 2, 0), [colours[level[mask]] for level in levels])
+        write_picture(path.with_suffix(OVERLAY), views)
     return targets
-
-
-def class_colours(taxonomy: Taxonomy, nodes: np.ndarray) -> np.ndarray:
-    """Colours `(m, 3) uint8` of all nodes, for classes at some of them.
-
-    The classes in the order of their ways from the top share out the circle of hues, so that classes under
-    one parent look alike; a parent has the mean of their colours.
-
-    >>> class_colours(Taxonomy.from_paths(["a/b", "a/c", "d"]), np.array([1, 2, 3])).tolist()[1]
-    [229, 45, 45]
-    """
-    if not 0 < len(nodes) <= VOID:
-        raise ValueError(f"1..{VOID} classes can have colours, got {len(nodes)}")
-    order = nodes[np.lexsort(taxonomy.levels(nodes)[::-1])]
-    colours = np.zeros((len(taxonomy), 3))
-    for k, node in enumerate(order.tolist()):
-        light = (0.9, 0.65)[k % 2] if len(order) > 8 else 0.9  # neighbouring hues are hard to tell apart
-        colours[node] = 255 * np.array(colorsys.hsv_to_rgb(k / len(order), 0.8, light))
-    below = taxonomy.ancestor_matrix()[order].toarray().T
-    mean = below @ colours[order] / np.maximum(below.sum(axis=1, keepdims=True), 1)
-    mean[order] = colours[order]
-    return np.floor(mean).astype(np.uint8)
-
-
-def _targets(folder: Path, ids: Sequence[str], images: ImageRows | Pictures) -> list[Path]:
-    """A mask's path for each id, below the folder; ValueError if two are one or a file would be lost."""
-    of_id: dict[Path, str] = {}
-    targets = []
-    for name in ids:
-        parts = [part for part in PurePath(name).parts if part not in (PurePath(name).anchor, "..")]
-        if not parts:
-            raise ValueError(f"the id {name!r} names no file")
-        last = PurePath(parts[-1])
-        stem = last.stem if last.suffix.lower() in IMAGE_SUFFIXES else last.name
-        targets.append(folder.joinpath(*parts[:-1], f"{stem}.png"))
-        for path in (targets[-1], _overlay(targets[-1])):
-            if path in of_id:
-                raise ValueError(
-                    f"the images {of_id[path]!r} and {name!r} would both be written to {path}; rename one"
-                )
-            of_id[path] = name
-    items = images.items if isinstance(images, Pictures) else ()
-    sources = {item.source.resolve() for item in items if isinstance(item.source, Path)}
-    ours = (folder / _LEGEND).exists()
-    for path in of_id:
-        if path.resolve() in sources or (path.exists() and not ours):
-            raise ValueError(
-                f"{path} is there already and would be replaced; choose another folder for the masks"
-            )
-    return targets
-
-
-def _overlay(mask: Path) -> Path:
-    return mask.with_suffix(".overlay.png")
 
 
 def _classes(module: Recognition, pixels: np.ndarray) -> np.ndarray:
@@ -241,17 +179,4 @@ def _classes(module: Recognition, pixels: np.ndarray) -> np.ndarray:
     seen = resized(pixels, (max(lowest, round(h * factor)), max(lowest, round(w * factor))))
     with evaluating(module):
         scores = module.pixel_scores(torch.from_numpy(seen.copy())[None].to(module.device))
-    if seen.shape == pixels.shape:
-        return scores[0].argmax(0).to(torch.uint8).cpu().numpy()
-    # One class at a time: all of a large photograph's would fill the memory.
-    best = torch.full((h, w), -torch.inf, device=scores.device)
-    classes = torch.zeros((h, w), dtype=torch.uint8, device=scores.device)
-    for k in range(scores.shape[1]):
-        of_class = interpolate(scores[:, k : k + 1], (h, w), mode="bilinear", align_corners=False)[0, 0]
-        classes[of_class > best] = k
-        best = torch.maximum(best, of_class)
-    return classes.cpu().numpy()
-
-
-def _under(image: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    return (image * (1 - _OVERLAY) + colours * _OVERLAY).astype(np.uint8)
+    return likeliest(scores, (h, w))[0].cpu().numpy()

@@ -19,6 +19,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "load": "system",
         "preset": "system",
         "preset_names": "system",
+        "segments_outcome": "segments",
         "train": "system",
+        "write_segments": "prediction",
     },
 )

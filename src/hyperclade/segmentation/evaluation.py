@@ -12,6 +12,7 @@ from hyperclade.data.masks import MaskedSet
 from hyperclade.environment import IntArray
 from hyperclade.hierarchy.shhc import SHHC
 from hyperclade.learning.module import evaluating
+from hyperclade.learning.painting import likeliest
 from hyperclade.metrics.segmentation import PixelConfusion, matched_iou
 from hyperclade.progress import Progress
 from hyperclade.segmentation.crf import CRF
@@ -100,7 +101,7 @@ def pixel_clusters(codes: Tensor, centres: Tensor, size: Sequence[int]) -> np.nd
     """
     # As the length of a code does not matter, products can be interpolated in its place.
     products = torch.einsum("bdhw,kd->bkhw", codes, centres)
-    return interpolate(products, tuple(size), mode="bilinear", align_corners=False).argmax(1).cpu().numpy()
+    return likeliest(products, size).long().cpu().numpy()
 
 
 def pixel_shares(codes: Tensor, centres: Tensor, size: Sequence[int], sharpness: float) -> np.ndarray:

@@ -55,8 +55,7 @@ class SegmentationSystem(System):
         samples: Any = (
             images_to_learn(data, source) if learning else masked_images(data, split or "test", source)
         )
-        about = [f"{name}: {reason}" for name, reason in samples.skipped]
-        say_list(say, f"{len(about)} images skipped:", about)
+        _say_skipped(samples, say)
         return samples
 
     def learner(self, recipe: "Recipe", samples: "ImageSet") -> "Segmentation":
@@ -177,6 +176,67 @@ class SegmentationSystem(System):
         level = module.recipe.judging.level if level is None else level
         figures = evaluate(module, samples, chosen, crf=refined, level=level, progress=progress)
         return Judgement({"data": data} | figures, _shown(figures))
+
+    def predict(
+        self,
+        module: "Segmentation",
+        inputs: str,
+        out: str,
+        source: "Source",
+        *,
+        segments: int | None = None,
+        crf: bool = False,
+        hierarchy: bool = True,
+        progress: Progress | None = None,
+        say: Say = print,
+    ) -> list[str]:
+        """Segment images at every level of the learned hierarchy: masks, overlays, and the segments' tree.
+
+        A call that was stopped goes on when started again alike.
+
+        Parameters
+        ----------
+        inputs : str
+            An image, a folder of images of any sizes, or camvid, mosaics and others by name: their images to
+            be judged by, at 320 × 320, as of a folder with `--source.masks`; then segments get labels.
+        out : str
+            Folder for the masks and overlays, clusters.json, taxonomy.csv, and in `hierarchy` the tree of
+            segments with its picture.
+        segments : int, optional
+            Merge the finest clusters along the learned tree to so many, in place of the method's clusters.
+        crf : bool
+            Refine the method's clusters by a conditional random field.
+        hierarchy : bool
+            Write the tree over the segments of all images.
+        """
+        from hyperclade.report.outcome import FILES
+        from hyperclade.segmentation.prediction import write_segments, written_hierarchy
+        from hyperclade.segmentation.sources import NAMED, images_to_learn, masked_images
+
+        samples: Any
+        if inputs in NAMED or source.masks is not None:
+            samples = masked_images(inputs, "test", source)
+        else:
+            samples = images_to_learn(inputs, source)
+        _say_skipped(samples, say)
+        tree = Path(out) / "hierarchy"
+        reserved = [tree / name for name in FILES] if hierarchy else []
+        written = write_segments(
+            out, module, samples.images, samples.ids, segments=segments, crf=crf, reserved=reserved,
+            progress=progress,
+        )  # fmt: skip
+        lines = [f"Written to {out}: masks of {len(written):,} images at every level, clusters.json"]
+        if not hierarchy:
+            return lines
+        outcome = written_hierarchy(module, written, samples, title=inputs)
+        outcome.write(tree, progress)
+        lines += [f"{len(outcome.tree):,} segments in {tree}:", *outcome.outline()]
+        return lines
+
+
+def _say_skipped(samples: Any, say: Say | None) -> None:
+    about = [f"{name}: {reason}" for name, reason in samples.skipped]
+    say_list(say, f"{len(about)} images skipped:", about)
 
 
 def _shown(figures: dict[str, Any]) -> list[Shown]:
