@@ -60,7 +60,7 @@ def recipe(backbone, method="stego", *, levels=0, seed=0, settings=None, compone
     usual = {"epochs": 3.0, "batch_size": 4, "learning_rate": 1e-3, "side": 32, "neighbours": 4}
     return Recipe(
         Method(method, 3, settings or {}),
-        Hierarchy(levels, temperature=0.01),
+        Hierarchy(levels, temperature=0.01, revive=2),
         Backbone(str(backbone), components=components),
         Training(**(usual | training)),
         seed=seed,

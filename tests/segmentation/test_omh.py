@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from segmentation_cases import cosine, learns
+from torch.nn.functional import normalize
 
 from hyperclade.segmentation.config import Hierarchy
 from hyperclade.segmentation.omh import MatchedHierarchy, carried_up, temperature_at, transport_plan
@@ -229,3 +230,30 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been():
 def test_sizes_follow_the_factor():
     assert hierarchy(levels=3, factor=1.5).sizes == [2, 3, 4]
     assert [len(level) for level in hierarchy(levels=2).centres] == [2, 4]
+
+
+def test_idle_centres_move_to_codes_and_busy_ones_stay():
+    torch.manual_seed(0)
+    hierarchy = MatchedHierarchy(Hierarchy(1, first="random", revive=2), 3, 4)
+    busy, idle = torch.eye(4)[0], -torch.eye(4)[0]
+    hierarchy.centres[0].data.copy_(torch.stack([2 * busy, 2 * idle, 2 * idle]))
+    codes = (busy + 0.1 * torch.rand(2, 3, 3, 4)).permute(0, 3, 1, 2)
+    for done in (0.0, 0.1):
+        hierarchy.loss(codes, done)
+    assert torch.equal(hierarchy.centres[0][1:], torch.stack([2 * idle, 2 * idle]))
+    hierarchy.loss(codes, 0.2)
+    moved = hierarchy.centres[0].detach()
+    assert torch.equal(moved[0], 2 * busy)
+    rows = normalize(codes.permute(0, 2, 3, 1).flatten(0, 2), dim=1)
+    for centre in moved[1:]:  # to a code, as long as centres are on average
+        assert (torch.linalg.vector_norm(rows - centre / 2, dim=1) < 1e-5).any()
+
+
+@pytest.mark.parametrize(("revive", "done", "training"), [(0, 0.1, True), (2, 0.8, True), (2, 0.1, False)])
+def test_centres_stay_where_they_are_at_the_end_and_when_asked_to(revive, done, training):
+    hierarchy = MatchedHierarchy(Hierarchy(1, first="random", revive=revive), 3, 4).train(training)
+    before = hierarchy.centres[0].detach().clone()
+    codes = torch.ones(1, 4, 2, 2)
+    for _ in range(5):
+        hierarchy.loss(codes, done)
+    assert torch.equal(hierarchy.centres[0], before)
