@@ -55,7 +55,7 @@ def table_of(rows: list[dict[str, Any]]) -> str:
         if published:
             cells.append(" / ".join(f"{value:.2f}" for value in row["published"] or ()))
         if timed:
-            cells.append(f"{row['minutes']:.1f}")
+            cells.append("–" if row["minutes"] is None else f"{row['minutes']:.1f}")
         lines.append(cells)
     return markdown(head, lines)
 

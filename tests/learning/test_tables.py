@@ -12,6 +12,7 @@ from hyperclade.learning.tables import (
     Measure,
     Row,
     Table,
+    _shown,
     plan_runs,
     plan_table,
     planned,
@@ -90,6 +91,15 @@ def test_rows_have_presets_by_data_or_published_figures_alone():
         "data": "planted", "model": "cited", "seeds": 0, "minutes": None,
         "measures": {"accuracy": None}, "published": [50.0],
     }  # fmt: skip
+
+
+def test_rows_with_published_figures_alone_are_shown():
+    rows = TABLE.rows | {"cited": Row("cited", None, {}, {"planted": [50.0]})}
+    table = Table("", ("planted",), rows, TABLE.measures)
+    found = [result("plain", 0, 0.5, seconds=30.0)]
+    assert _shown("t", list(table_rows(SYSTEM, table, found))).rows == [
+        ["bias", "50.00", "99.00", "0.5"], ["cited", "–", "50.00", "–"],
+    ]  # fmt: skip
 
 
 def test_data_beyond_those_at_hand_have_to_be_asked_for():

@@ -326,7 +326,7 @@ def _shown(title: str, rows: list[dict[str, Any]]) -> Shown:
         if published:
             line.append(" ".join(f"{value:.2f}" for value in row["published"] or ()))
         if timed:
-            line.append(f"{row['minutes']:.1f}")
+            line.append("–" if row["minutes"] is None else f"{row['minutes']:.1f}")
         cells.append(line)
     n_seeds = max(row["seeds"] for row in rows)
     spread = f"; mean ± standard deviation over {n_seeds} seeds" if n_seeds > 1 else ""
