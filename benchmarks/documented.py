@@ -1,6 +1,6 @@
 """The commands whose output README and docs show: runs them, and keeps what they print.
 
-    python benchmarks/documented.py [SECTION...]  # discover, wine, recognition, selflabel, install
+    python benchmarks/documented.py [SECTION...]  # discover, wine, recognition, segmentation, …
 
 Needs `pip install -e '.[learn]'`, and the data folder (HYPERCLADE_DATA) for recognition and selflabel. A
 section replaces its own results and leaves the others. `tests/benchmarks/test_documented.py` holds the
@@ -38,6 +38,11 @@ COMMANDS = {
         "evaluate recognition run --data imclef07a",
         "train recognition --config hvsa --config imclef07a --training.epochs 2 --out small-run",
         "evaluate recognition small-run --data imclef07a",
+    ],
+    "segmentation": [
+        "train segmentation --config stego-lite0 --config omh --config mosaics --out run",
+        "evaluate segmentation run --data mosaics",
+        "predict segmentation run mosaics --out masks",
     ],
     "selflabel": [
         "train selflabel --config shhc --config avdigits --out run",

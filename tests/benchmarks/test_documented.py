@@ -12,6 +12,7 @@ DOCUMENTS = {
     "README.md": "discover",
     "docs/discover.md": "wine",
     "docs/recognition.md": "recognition",
+    "docs/segmentation.md": "segmentation",
     "docs/selflabel.md": "selflabel",
 }
 

@@ -80,6 +80,8 @@ def test_another_backbone_of_the_same_name_is_another_run(tmp_path):
     save_vit(tmp_path / "vit", seed=4)
     SYSTEM.prepare(chosen, to_learn(), tmp_path / "run", device="cpu")
     assert {file.name for file in (tmp_path / "run").glob("features-*")} - first  # nothing is taken for it
+    with pytest.raises(ValueError, match="holds a run with another backbone"):
+        train(small(own, "stego"), to_learn(), tmp_path / "run", device="cpu")
 
 
 def test_checkpoints_of_others_are_refused(vit, tmp_path):

@@ -14,7 +14,7 @@ from hyperclade.segmentation.config import METHODS, Hierarchy, Method, Recipe
 from hyperclade.segmentation.kmeans import spherical_kmeans
 from hyperclade.segmentation.method import Batch, Segmenter
 from hyperclade.segmentation.omh import MatchedHierarchy
-from hyperclade.segmentation.prepare import FeatureSet
+from hyperclade.segmentation.prepare import FeatureSet, digest_of
 from hyperclade.segmentation.sources import ImageSet
 
 _GRANULARITIES = 3  # at least, at which k-means finds clusters in the end
@@ -103,6 +103,7 @@ class Segmentation(Learner):
         made = self.net.patches.blueprint
         self.save_hyperparameters({"recipe": plain(recipe), "blueprint": made})
         if samples is not None:
+            self.origin["backbone"] = digest_of(self.net.patches)
             self.prepare(samples)
 
     def learn_from(self, samples: Any) -> None:
