@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
-from hyperclade.segmentation.method import Batch, Probe, Projector, Segmenter
+from hyperclade.segmentation.method import Batch, Probe, Probed, Projector
 
 _PER_CROP = 4  # places of a crop that join the pool
 _SCALE = 0.07  # temperature at which the contrast is not scaled
 
 
-class HP(Segmenter):
+class HP(Probed):
     """Draws the codes of places together that are nearer to each other than to all of a pool of places.
 
     A place is a positive of another if their cosine is above the largest of either with the pool: by the
@@ -92,13 +92,6 @@ class HP(Segmenter):
         self.register_buffer("pool_codes", torch.zeros(n_pool, n_code))
         self.register_buffer("n_pooled", torch.tensor(0))
         self.register_buffer("n_steps", torch.tensor(0))
-
-    @property
-    def centres(self) -> Tensor:  # type: ignore[override]
-        return self.probe.centres
-
-    def code(self, features: Tensor) -> Tensor:
-        return self.project(features)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         assert batch.local is not None

@@ -135,3 +135,17 @@ def others(n_crops: int, times: int) -> Tensor:
     if n_crops < 2:
         return torch.zeros(0, n_crops, dtype=torch.int64)
     return (torch.arange(n_crops) + torch.randint(1, n_crops, (times, n_crops))) % n_crops
+
+
+class Probed(Segmenter):
+    """A method whose codes a projector makes, and whose clusters a probe learns beside it."""
+
+    project: Projector
+    probe: Probe
+
+    @property
+    def centres(self) -> Tensor:  # type: ignore[override]
+        return self.probe.centres
+
+    def code(self, features: Tensor) -> Tensor:
+        return self.project(features)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
-from hyperclade.segmentation.method import Batch, Probe, Projector, Segmenter, others
+from hyperclade.segmentation.method import Batch, Probe, Probed, Projector, others
 
 
-class STEGO(Segmenter):
+class STEGO(Probed):
     """Distils the correspondences of features into codes: within a crop, with a near crop, with others.
 
     At random points, −mean of max(cos of codes, 0) · (cos of features − shift), where the cosines of features
@@ -62,13 +62,6 @@ class STEGO(Segmenter):
         self.probe_scale = probe_scale
         self.project = Projector(n_features, n_code, dropout=dropout)
         self.probe = Probe(n_clusters, n_code)
-
-    @property
-    def centres(self) -> Tensor:  # type: ignore[override]
-        return self.probe.centres
-
-    def code(self, features: Tensor) -> Tensor:
-        return self.project(features)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         assert batch.positive is not None
