@@ -10,7 +10,13 @@ from hyperclade.segmentation.system import SYSTEM
 from report_text import markdown, mean_sd, setting_line, table_of
 
 Record = dict[str, Any]
-_KINDS = {"learned": "learned levels", "merged": "learned tree, cut", "kmeans": "k-means", "shhc": "sHHC"}
+_KINDS = {
+    "learned": "learned levels",
+    "merged": "learned tree, cut",
+    "kmeans": "k-means",
+    "shhc": "sHHC",
+    "heads": "OMH's heads",
+}
 
 
 def tables(
@@ -72,7 +78,8 @@ def _levels(records: Sequence[Record]) -> str:
         for k, own in enumerate(several[0]["levels"]):
             cells = [name.removesuffix("-crf-true"), str(own["clusters"]), str(own["classes"])]
             for kind in _KINDS:
-                cells.append(mean_sd([100 * one["levels"][k]["mean_iou"][kind] for one in several], 1))
+                found = [one["levels"][k]["mean_iou"].get(kind) for one in several]
+                cells.append("–" if None in found else mean_sd([100 * value for value in found], 1))
             rows.append(cells)
     head = ["run", "clusters", "classes", *_KINDS.values()]
     return "\n\n".join(["mIoU by level.", markdown(head, rows)])

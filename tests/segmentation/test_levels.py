@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_runs import recipe, save_vit
-from torch import nn
 
 from hyperclade.segmentation.levels import Levels, learned_levels
 from hyperclade.segmentation.module import Network
@@ -59,14 +58,17 @@ def vit(tmp_path_factory):
 
 
 def test_planted_parents_are_learned(vit):
-    """Two directions, each with two near it: the plan sends those to it."""
-    network = Network(recipe(vit, "stego", levels=2, settings={"n_code": 4}))
-    base = torch.eye(4)[:3]
-    fine = torch.cat([base, base]) + 0.1 * torch.eye(4)[3]
-    network.hierarchy.centres[0] = nn.Parameter(base)
-    network.hierarchy.centres[1] = nn.Parameter(fine)
+    """Each direction has two near it, each of which has two again: the plans send those to it."""
+    network = Network(recipe(vit, "stego", levels=3, settings={"n_code": 6}))
+    middle = torch.cat([torch.eye(6)[:3]] * 2)
+    middle[3:, 3] = 0.3
+    fine = torch.cat([middle, middle])
+    fine[6:, 4] = 0.1
+    for centres, planted in zip(network.fitted, (torch.eye(6)[:3], middle, fine), strict=True):
+        centres.copy_(planted)
     levels = learned_levels(network)
-    assert levels.labels[0].tolist() == [0, 1, 2, 0, 1, 2]
+    assert levels.labels[0].tolist() == [0, 1, 2] * 4
+    assert levels.labels[1].tolist() == [0, 1, 2, 3, 4, 5] * 2
 
 
 def test_without_omh_k_means_at_the_finest_granularity_is_merged(vit):

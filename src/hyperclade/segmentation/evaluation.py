@@ -46,8 +46,9 @@ def evaluate(
         Levels of groups above the classes, which clusters are matched with; 0 for the classes.
     levels : bool
         Also judge the hierarchy: at each number of clusters, and for the classes and each level above them,
-        the levels that were learned ("learned"), their tree cut to just that number ("merged"), clusters of
-        k-means each for itself ("kmeans"), and its finest ones merged by sHHC ("shhc").
+        the learned levels ("learned"), their tree cut to just that number ("merged"), clusters of k-means
+        each for itself ("kmeans"), its finest ones merged by sHHC ("shhc"), and those that OMH has trained
+        with ("heads"), where it has as many levels.
 
     Raises
     ------
@@ -60,9 +61,9 @@ def evaluate(
         raise ValueError(f"level must be below {len(truths)}, the levels that the classes have; got {level}")
     n_classes, centres = len(masked.class_nodes), module.net.centres(fitted=protocol.fitted)
     plain, refined = (PixelConfusion(n_classes, len(centres)) for _ in range(2))
-    own = learned_levels(module.net)
-    finest = [torch.from_numpy(own.centres).float().to(centres)]
-    finest += [normalize(fitted, dim=1) for fitted in module.net.fitted]
+    own, heads = learned_levels(module.net), module.net.hierarchy
+    finest = [normalize(fitted, dim=1) for fitted in module.net.fitted]
+    finest += [normalize(head, dim=1) for head in heads.centres] if heads is not None else []
     coarser = [PixelConfusion(n_classes, len(each)) for each in finest]
     field = CRF()
     with evaluating(module), torch.no_grad():
@@ -150,18 +151,18 @@ def _told(counts: np.ndarray, names: Sequence[str], group: IntArray) -> dict[str
 def _levels(
     own: Levels, counts: Sequence[np.ndarray], module: Segmentation, truths: Sequence[IntArray]
 ) -> list[dict[str, Any]]:
-    learned, kmeans = counts[0], counts[1:]
+    kmeans, heads = counts[: len(own.labels)], counts[len(own.labels) :]
     ends = module.net.fitted[-1].double().cpu().numpy()
     above = SHHC(metric="cosine", n_clusters=None, random_state=0).fit(ends).tree_
     rows = []
-    for labels, fitted in zip(own.labels, kmeans, strict=False):  # k-means has three levels at least
+    for at, (labels, fitted) in enumerate(zip(own.labels, kmeans, strict=True)):
         k = fitted.shape[1]
         clusters = {
-            "learned": _joined(learned, labels),
-            "merged": _joined(learned, own.tree.cut(min(k, own.tree.n_leaves))),
+            "learned": _joined(kmeans[-1], labels),
+            "merged": _joined(kmeans[-1], own.tree.cut(k)),
             "kmeans": fitted,
             "shhc": _joined(kmeans[-1], above.cut(k)),
-        }
+        } | ({"heads": heads[at]} if at < len(heads) else {})
         for group in truths:
             classes = {name: _joined(found.T, group).T for name, found in clusters.items()}
             figures = {name: matched_iou(found).mean_iou for name, found in classes.items()}

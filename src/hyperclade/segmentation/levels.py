@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import fastcluster
@@ -11,6 +12,7 @@ from scipy.spatial.distance import pdist, squareform
 from torch.nn.functional import normalize
 
 from hyperclade.environment import FloatArray, IntArray
+from hyperclade.segmentation.omh import matched_parents
 from hyperclade.trees.taxonomy import Taxonomy
 from hyperclade.trees.tree import Tree
 
@@ -90,12 +92,18 @@ class Levels:
 
 
 def learned_levels(network: Network) -> Levels:
-    """What OMH has matched or, without it, k-means at the finest granularity merged by average linkage."""
+    """Clusters that k-means finds in the codes, as levels.
+
+    With OMH the clusters of each number belong to those of the next smaller one that the transport plan
+    between their centres matches them with. Without it the finest are merged by average linkage.
+    """
+    fitted = [_array(centres) for centres in network.fitted]
     if network.hierarchy is not None and len(network.hierarchy.sizes) > 1:
-        centres = network.hierarchy.centres[-1]
-        return Levels.of(_array(centres), network.hierarchy.parents())
-    found = Levels.of(_array(network.fitted[-1]), [])
-    cuts = [found.tree.cut(len(centres)) for centres in network.fitted]
+        temperature = network.hierarchy.settings.temperature
+        parents = [matched_parents(*pair, temperature) for pair in pairwise(fitted)]
+        return Levels.of(fitted[-1], parents)
+    found = Levels.of(fitted[-1], [])
+    cuts = [found.tree.cut(len(centres)) for centres in fitted]
     return replace(found, labels=tuple(cuts))
 
 

@@ -94,11 +94,6 @@ class MatchedHierarchy(nn.Module):
         dual.copy_(torch.from_numpy(found))
         return torch.from_numpy(plan * (scores.shape[1] if self.settings.plan == "columns" else 1.0))
 
-    def parents(self) -> list[IntArray]:
-        """For each level but the first, the cluster of the level above that most of each cluster goes to."""
-        plans = [self.plan(level).numpy() for level in range(len(self.sizes) - 1)]
-        return [plan.argmax(0) for plan in plans]
-
     @torch.no_grad()
     def _revive(self, rows: Tensor) -> None:
         """Count how many places are nearest to each centre, and now and then move those that have few."""
@@ -180,6 +175,28 @@ def _dual(scores: FloatArray, temperature: float, start: FloatArray | None) -> F
             found = after(temperature * 2**halving, _PASSES, found.column_dual)
         found = after(temperature, _LAST_PASSES, found.column_dual)
     return found.column_dual
+
+
+def matched_parents(coarse: FloatArray, fine: FloatArray, temperature: float) -> IntArray:
+    """The coarser cluster that most of each finer one goes to in the plan between their directions.
+
+    Parameters
+    ----------
+    coarse, fine : (K, d) and (K', d) float64
+        Of length 1.
+    temperature : float
+        λ, above 0.
+
+    Returns
+    -------
+    (K',) int64
+
+    Examples
+    --------
+    >>> matched_parents(np.eye(2), np.array([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]]), 0.01)
+    array([0, 0, 1, 1])
+    """
+    return transport_plan(np.maximum(coarse @ fine.T, 0), temperature)[1].argmax(axis=0)
 
 
 def carried_up(members: Tensor, plan: Tensor) -> Tensor:

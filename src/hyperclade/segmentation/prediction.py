@@ -103,7 +103,7 @@ def write_segments(
     """
     net, folder = module.net, Path(folder)
     run = _digest(module)
-    levels = _levels(module)
+    levels = learned_levels(module.net)
     n_finest = len(levels.centres)
     if segments is not None and crf:
         raise ValueError("the random field refines the method's own clusters: leave out segments, or crf")
@@ -156,7 +156,7 @@ def written_hierarchy(
 
     Where the samples have masks of classes, segments are labelled by their majority.
     """
-    levels, truth = _levels(module), None
+    levels, truth = learned_levels(module.net), None
     if isinstance(samples, MaskedSet):
         known = (samples.masks.read([row])[0] for row in range(len(samples)))
         truth = Truth(known, [samples.taxonomy.names[node] for node in samples.class_nodes.tolist()])
@@ -215,21 +215,9 @@ def _flat_colours(k: int) -> np.ndarray:
     return class_colours(Taxonomy([str(c) for c in range(k)], [[]] * k), np.arange(k))
 
 
-def _levels(module: Segmentation) -> Levels:
-    """The learned levels; the module stays as it is, though reading plans renews where they begin."""
-    above = module.net.hierarchy
-    if above is None:
-        return learned_levels(module.net)
-    duals = above.duals.clone()
-    levels = learned_levels(module.net)
-    above.duals.copy_(duals)
-    return levels
-
-
 def _digest(module: Segmentation) -> str:
     """Of recipe and weights."""
-    # Evaluation renews where plans begin, which is no part of what was learned.
-    state = {name: of for name, of in module.net.state_dict().items() if not name.endswith(".duals")}
+    state = module.net.state_dict()
     arrays = [of.detach().cpu().numpy() for of in state.values()]
     return content_digest([json.dumps(plain(module.recipe), sort_keys=True), *state], arrays)[:16]
 

@@ -251,12 +251,15 @@ def _shown(figures: dict[str, Any]) -> list[Shown]:
     best = figures.get("crf", figures)["iou"]
     classes = (f"{name} {'–' if iou is None else f'{100 * iou:.1f}'}" for name, iou in best.items())
     shown.append(Shown(["IoU: " + ", ".join(classes)]))
-    columns = ("clusters", "classes", "learned", "merged", "k-means", "sHHC")
+    columns = ("clusters", "classes", "learned", "merged", "k-means", "sHHC", "heads")
     cells = [
         (
             str(row["clusters"]),
             str(row["classes"]),
-            *(f"{100 * row['mean_iou'][name]:.1f}" for name in ("learned", "merged", "kmeans", "shhc")),
+            *(
+                f"{100 * row['mean_iou'][name]:.1f}" if name in row["mean_iou"] else "–"
+                for name in ("learned", "merged", "kmeans", "shhc", "heads")
+            ),
         )
         for row in figures.get("levels", [])
     ]
