@@ -1,4 +1,4 @@
-"""The hierarchy that a run has learned: a tree over its finest clusters, whose levels are those of OMH."""
+"""The hierarchy that a run has learned: levels of clusters of its codes, and a tree over the finest."""
 
 from __future__ import annotations
 
