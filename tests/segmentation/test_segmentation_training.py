@@ -151,6 +151,11 @@ def test_settings_that_make_no_sense(made, named):
         made()
 
 
+def test_several_devices(vit):
+    with pytest.raises(ValueError, match="on one device"):
+        train(small(vit, "stego", devices=2), to_learn(), device="cpu")
+
+
 def test_too_few_images(vit):
     with pytest.raises(ValueError, match="at least 2 images"):
         train(small(vit, "stego"), to_learn(1), device="cpu")

@@ -99,6 +99,8 @@ class Segmentation(Learner):
         self, recipe: Recipe, samples: ImageSet | None = None, *, blueprint: dict[str, Any] | None = None
     ) -> None:
         super().__init__(recipe)
+        if recipe.training.devices != 1:  # centres are placed by what one process sees
+            raise ValueError("segmentation trains its heads on one device: leave training.devices at 1")
         self.net = Network(recipe, blueprint)
         made = self.net.patches.blueprint
         self.save_hyperparameters({"recipe": plain(recipe), "blueprint": made})
