@@ -10,13 +10,7 @@ from hyperclade.segmentation.system import SYSTEM
 from report_text import markdown, mean_sd, setting_line, table_of
 
 Record = dict[str, Any]
-_KINDS = {
-    "learned": "learned levels",
-    "merged": "learned tree, cut",
-    "kmeans": "k-means",
-    "shhc": "sHHC",
-    "heads": "OMH's heads",
-}
+_KINDS = {"learned": "learned levels", "kmeans": "k-means", "shhc": "sHHC", "heads": "OMH's heads"}
 
 
 def tables(
@@ -71,11 +65,19 @@ def _pairs(records: Sequence[Record]) -> str:
 
 
 def _levels(records: Sequence[Record]) -> str:
-    """mIoU of levels at each number of clusters, of the classes and the groups above them."""
+    """mIoU of levels at each number of clusters, of as many classes, or groups of them, as there can be."""
     rows = []
     for name, reports in _by_system(records).items():
         several = list(reports.values())
-        for k, own in enumerate(several[0]["levels"]):
+        levels = several[0]["levels"]
+        for k, own in enumerate(levels):
+            most = max(
+                one["classes"]
+                for one in levels
+                if one["clusters"] == own["clusters"] and one["classes"] <= own["clusters"]
+            )
+            if own["classes"] != most:
+                continue
             cells = [name.removesuffix("-crf-true"), str(own["clusters"]), str(own["classes"])]
             for kind in _KINDS:
                 found = [one["levels"][k]["mean_iou"].get(kind) for one in several]

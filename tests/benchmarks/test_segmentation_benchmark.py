@@ -50,7 +50,7 @@ def test_the_report_compares_seed_by_seed_and_names_what_is_not_implemented():
     assert "| STEGO + OMH | 2 | 51.00 ± 1.41 | 25.50 ± 0.71 |" in text
     assert "| TransFGU (not implemented) | 0 | – | – | – | – | 77.90 / 16.80 |" in text
     assert "| stego | 2 | 3.00 (p = 0.000) | 6.00 (p = 0.000) | 3.00 (p = 0.000) |" in text
-    assert "| hp-lite0-omh | 44 | 11 | 44.0 | 44.0 | 44.0 | 44.0 | – |" in text
+    assert "| hp-lite0-omh | 44 | 11 | 44.0 | 44.0 | 44.0 | – |" in text
 
 
 def test_what_is_not_finished_is_not_made_up(tmp_path):
