@@ -244,6 +244,17 @@ def test_a_damaged_block_alone_is_made_again(vit, blocks_of_2, tmp_path, monkeyp
     assert len(rows) == 1
 
 
+@pytest.mark.parametrize("left", [0, 100, 1000])
+def test_half_a_file_is_made_again(left, vit, tmp_path):
+    samples, chosen = to_learn(3), recipe(vit)
+    prepare_crops(chosen, samples, Segmenter, tmp_path, device="cpu")
+    before = contents(tmp_path)
+    (path,) = (path for path in tmp_path.glob("*.npy") if "nearest" not in path.name)
+    path.write_bytes(path.read_bytes()[:left])
+    prepare_crops(chosen, samples, Segmenter, tmp_path, device="cpu")
+    assert contents(tmp_path)[path.name] == before[path.name]
+
+
 def test_runs_share_features_by_name_and_other_images_have_another(vit, tmp_path, monkeypatch):
     prepare_crops(recipe(vit, "stego"), to_learn(5), Segmenter, tmp_path, device="cpu")
     names = set(contents(tmp_path))

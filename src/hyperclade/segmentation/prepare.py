@@ -4,6 +4,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -329,8 +330,7 @@ class _Kept:
         self.folder.mkdir(parents=True, exist_ok=True)
         path, sums_path = self._path(what, "npy"), self._path(what, "blocks.jsonl")
         sums = _checksums(sums_path)
-        mode: Any = "r+" if path.exists() else "w+"
-        found = np.lib.format.open_memmap(path, mode, np.float16, (n, *shape))
+        found = _opened(path, (n, *shape))
         for k, rows in enumerate(self._blocks(n, doing)):
             part = slice(rows.start, rows.stop)
             if k in sums and zlib.crc32(np.ascontiguousarray(found[part]).data) == sums[k]:
@@ -369,6 +369,15 @@ class _Kept:
         for start in range(rows.start, rows.stop, _IMAGES):
             some = range(start, min(start + _IMAGES, rows.stop))
             found[some.start : some.stop] = compute(some).reshape(len(some), *found.shape[1:])
+
+
+def _opened(path: Path, shape: tuple[int, ...]) -> Any:
+    """The array of a file to go on with, or a new one where there is none or a kill left half of it."""
+    with suppress(OSError, EOFError, ValueError):
+        found = np.lib.format.open_memmap(path, "r+")
+        if found.shape == shape and found.dtype == np.float16:
+            return found
+    return np.lib.format.open_memmap(path, "w+", np.float16, shape)
 
 
 def _checksums(path: Path) -> dict[int, int]:
