@@ -11,7 +11,7 @@ from hyperclade.cli import main as entry
 from hyperclade.data.mosaics import texture_mosaics
 from hyperclade.data.taxonomies import read_taxonomy
 from hyperclade.learning.painting import read_mask
-from segmentation.small_runs import save_vit
+from small_segmentation import save_vit
 
 pytest.importorskip("pytorch_lightning")
 

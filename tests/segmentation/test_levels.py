@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_runs import recipe, save_vit
 
 from hyperclade.segmentation.levels import Levels, learned_levels
 from hyperclade.segmentation.module import Network
+from small_segmentation import recipe, save_vit
 
 
 def nested(labels):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_runs import planted, recipe, save_vit, to_judge, to_learn
 
 from hyperclade.data.image_rows import Pictures
 from hyperclade.data.images import ImageItem
@@ -24,6 +23,7 @@ from hyperclade.segmentation.prepare import (
     prepare_judged,
 )
 from hyperclade.segmentation.sources import ImageSet
+from small_segmentation import planted, recipe, save_vit, to_judge, to_learn
 
 
 class AllOfIt(Segmenter):

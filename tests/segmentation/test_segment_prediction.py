@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_runs import planted, recipe, save_vit, to_judge, to_learn
 
 from hyperclade.data.image_rows import ImageRows, Pictures, open_pictures
 from hyperclade.data.images import ImageItem, image_folder
@@ -19,6 +18,7 @@ from hyperclade.segmentation.evaluation import pixel_clusters, pixel_shares
 from hyperclade.segmentation.levels import learned_levels
 from hyperclade.segmentation.prediction import level_path, write_segments, written_hierarchy
 from hyperclade.segmentation.prepare import mirrored_features
+from small_segmentation import planted, recipe, save_vit, to_judge, to_learn
 
 SIZES = {"a": (60, 90), "b": (41, 33), "deep/c": (20, 21)}
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from small_runs import CLASS_NODES, TAXONOMY, recipe, save_vit, to_judge, to_learn
 from torch.nn.functional import interpolate
 
 from hyperclade.data.image_rows import VOID, ImageRows, MaskRows
@@ -14,6 +13,7 @@ from hyperclade.segmentation.evaluation import class_levels, evaluate, pixel_clu
 from hyperclade.segmentation.levels import learned_levels
 from hyperclade.segmentation.protocol import PROTOCOLS, protocol_of
 from hyperclade.segmentation.system import SYSTEM, train
+from small_segmentation import CLASS_NODES, TAXONOMY, recipe, save_vit, to_judge, to_learn
 
 
 @pytest.fixture(scope="module")

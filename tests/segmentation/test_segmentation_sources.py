@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from PIL import Image
-from small_runs import recipe, save_vit
 
 from hyperclade.segmentation import sources
 from hyperclade.segmentation.config import Source
 from hyperclade.segmentation.sources import SIDE, images_to_learn, masked_images
 from hyperclade.segmentation.system import SYSTEM, train
+from small_segmentation import recipe, save_vit
 
 
 @pytest.fixture

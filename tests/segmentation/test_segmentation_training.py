@@ -3,7 +3,6 @@
 import pytest
 import pytorch_lightning as lightning
 import torch
-from small_runs import recipe, save_vit, to_judge, to_learn
 
 from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, read_history
 from hyperclade.segmentation.config import METHODS, Backbone, Hierarchy, Method, Training
@@ -11,6 +10,7 @@ from hyperclade.segmentation.evaluation import evaluate
 from hyperclade.segmentation.module import Segmentation, granularities
 from hyperclade.segmentation.protocol import PROTOCOLS
 from hyperclade.segmentation.system import SYSTEM, load, preset, preset_names, train
+from small_segmentation import recipe, save_vit, to_judge, to_learn
 
 SMALL = {"stego": {"n_code": 6, "points": 3}, "hp": {"n_code": 6, "places": 4, "n_pool": 16, "renew": 2}}
 SMALL |= {"smooseg": {"n_code": 6}, "kmeans": {}}
