@@ -60,6 +60,16 @@ def say_list(say: Say | None, title: str, lines: Sequence[str], *, most: int = 5
         say(line)
 
 
+def say_skipped(say: Say | None, skipped: Sequence[tuple[str, str]], what: str) -> None:
+    """Say how many of them could not be read, and of the first which and why.
+
+    >>> say_skipped(print, [("a.png", "no image")], "images")
+    1 images skipped:
+      a.png: no image
+    """
+    say_list(say, f"{len(skipped)} {what} skipped:", [f"{name}: {reason}" for name, reason in skipped])
+
+
 @contextmanager
 def timed(seconds: dict[str, float], stage: str, progress: Progress | None = None) -> Iterator[None]:
     """Report when a stage begins and ends, and add the seconds that the block takes to those of the stage.

@@ -107,6 +107,13 @@ class Learner(lightning.LightningModule):
         self.loss_parts.clear()
         return line
 
+    def note(self, parts: dict[str, Tensor]) -> None:
+        """Add the parts of a step's loss, but for "loss", to `loss_parts`."""
+        for name, part in parts.items():
+            if name != "loss":
+                before = self.loss_parts.get(name)
+                self.loss_parts[name] = part.detach() if before is None else before + part.detach()
+
     def before_step(self, step: int) -> None:
         """What has to be done between steps, such as to renew labels."""
 

@@ -226,9 +226,7 @@ class Recognition(Learner):
             parts = self._pixel_loss(batch["inputs"], batch["masks"])
         else:
             parts = self._label_loss(batch["inputs"], batch["labels"])
-        for name, part in parts.items():
-            if name != "loss":
-                self.loss_parts[name] = self.loss_parts.get(name, 0) + part.detach()
+        self.note(parts)
         return parts["loss"]
 
     @torch.no_grad()

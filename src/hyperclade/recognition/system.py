@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list
+from hyperclade.progress import Progress, Say, say_list, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.labelled import LabelledSet
@@ -66,8 +66,7 @@ class RecognitionSystem(System):
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits
         samples = load_samples(data, split, taxonomy=taxonomy, source=source)
-        about = [f"{name}: {reason}" for name, reason in samples.skipped]
-        say_list(say, f"{len(about)} images skipped:", about)
+        say_skipped(say, samples.skipped, "images")
         if say is not None and (completed := getattr(samples, "completed", 0)):
             say(f"{completed} samples lacked ancestors of their labels; completed")
         if like is None and (empty := samples.empty_classes()):

@@ -16,7 +16,7 @@ from hyperclade.learning.painting import likeliest
 from hyperclade.metrics.segmentation import PixelConfusion, matched_iou
 from hyperclade.progress import Progress
 from hyperclade.segmentation.crf import CRF
-from hyperclade.segmentation.levels import Levels, learned_levels
+from hyperclade.segmentation.levels import learned_levels
 from hyperclade.segmentation.module import Segmentation
 from hyperclade.segmentation.prepare import JudgedSet, mirrored_features
 from hyperclade.segmentation.protocol import Protocol
@@ -61,9 +61,9 @@ def evaluate(
         raise ValueError(f"level must be below {len(truths)}, the levels that the classes have; got {level}")
     n_classes, centres = len(masked.class_nodes), module.net.centres(fitted=protocol.fitted)
     plain, refined = (PixelConfusion(n_classes, len(centres)) for _ in range(2))
-    own, heads = learned_levels(module.net), module.net.hierarchy
-    finest = [normalize(fitted, dim=1) for fitted in module.net.fitted]
-    finest += [normalize(head, dim=1) for head in heads.centres] if heads is not None else []
+    heads = module.net.hierarchy
+    several = (*module.net.fitted, *(() if heads is None else heads.centres)) if levels else ()
+    finest = [normalize(each, dim=1) for each in several]
     coarser = [PixelConfusion(n_classes, len(each)) for each in finest]
     field = CRF()
     with evaluating(module), torch.no_grad():
@@ -71,10 +71,9 @@ def evaluate(
             masks = masked.masks.read(rows)
             codes = module.codes(features.to(module.device))
             plain.update(pixel_clusters(codes, centres, masks.shape[1:]), masks)
-            if levels:
-                few = masks[:, _STEP // 2 :: _STEP, _STEP // 2 :: _STEP]
-                for counts, each in zip(coarser, finest, strict=True):
-                    counts.update(pixel_clusters(codes, each, few.shape[1:]), few)
+            few = masks[:, _STEP // 2 :: _STEP, _STEP // 2 :: _STEP]
+            for counts, each in zip(coarser, finest, strict=True):
+                counts.update(pixel_clusters(codes, each, few.shape[1:]), few)
             if crf:
                 images = masked.images.read(rows)
                 shares = pixel_shares(codes, centres, masks.shape[1:], protocol.sharpness)
@@ -89,7 +88,7 @@ def evaluate(
         figures["crf"] = _told(refined.counts, names, group)
     if levels:
         groups = [group for _, group in truths]
-        figures["levels"] = _levels(own, [counts.counts for counts in coarser], module, groups)
+        figures["levels"] = _levels([counts.counts for counts in coarser], module, groups)
     return figures
 
 
@@ -149,8 +148,9 @@ def _told(counts: np.ndarray, names: Sequence[str], group: IntArray) -> dict[str
 
 
 def _levels(
-    own: Levels, counts: Sequence[np.ndarray], module: Segmentation, truths: Sequence[IntArray]
+    counts: Sequence[np.ndarray], module: Segmentation, truths: Sequence[IntArray]
 ) -> list[dict[str, Any]]:
+    own = learned_levels(module.net)
     kmeans, heads = counts[: len(own.labels)], counts[len(own.labels) :]
     ends = module.net.fitted[-1].double().cpu().numpy()
     above = SHHC(metric="cosine", n_clusters=None, random_state=0).fit(ends).tree_

@@ -49,7 +49,6 @@ class Network(nn.Module):
             self.patches: Patches = load_patches(backbone.name, stride=backbone.stride)
         else:
             self.patches = patches_from(blueprint)
-        self.patches.requires_grad_(False).eval()
         made, settings = method_class(recipe.method)
         n_features = backbone.components or self.patches.channels
         torch.manual_seed(recipe.seed)  # whatever the backbone has drawn
@@ -68,11 +67,6 @@ class Network(nn.Module):
     @property
     def fitted(self) -> list[Tensor]:
         return [buffer for name, buffer in self.named_buffers() if name.startswith("fitted_")]
-
-    def train(self, mode: bool = True) -> "Network":
-        super().train(mode)
-        self.patches.eval()
-        return self
 
     def kept(self, features: Tensor) -> Tensor:
         """The components of features `(b, channels, h, w)`, in single precision."""
@@ -123,13 +117,12 @@ class Segmentation(Learner):
         return groups
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        parts, codes = self.net.method.loss(self._drawn(batch["rows"]))
+        drawn = self._drawn(batch["rows"])
+        parts, codes = self.net.method.loss(drawn)
         if self.net.hierarchy is not None:
-            above = self.net.hierarchy.loss(codes, self.trainer.global_step / self.n_steps)
+            above = self.net.hierarchy.loss(codes, drawn.done)
             parts |= above | {"loss": parts["loss"] + above["hierarchy"]}
-        for name, part in parts.items():
-            if name != "loss":
-                self.loss_parts[name] = self.loss_parts.get(name, torch.zeros(())) + part.detach()
+        self.note(parts)
         return parts["loss"]
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -190,7 +190,8 @@ def prepare_judged(
     def both(rows: range) -> np.ndarray:
         return mirrored_features(patches, torch.from_numpy(samples.images.read(list(rows))))
 
-    shape = mirrored_features(patches, torch.from_numpy(samples.images.read([0]))).shape[1:]
+    grid = [_side(side, patches.stride) // patches.stride for side in samples.images.size]
+    shape = (2, patches.channels, *grid)
     kept = _Kept(folder, about, progress)
     return JudgedSet(samples, kept.array("judged", len(samples), shape, both, "computing features"))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list
+from hyperclade.progress import Progress, Say, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.masks import MaskedSet
@@ -55,7 +55,7 @@ class SegmentationSystem(System):
         samples: Any = (
             images_to_learn(data, source) if learning else masked_images(data, split or "test", source)
         )
-        _say_skipped(samples, say)
+        say_skipped(say, samples.skipped, "images")
         return samples
 
     def learner(self, recipe: "Recipe", samples: "ImageSet") -> "Segmentation":
@@ -218,7 +218,7 @@ class SegmentationSystem(System):
             samples = masked_images(inputs, "test", source)
         else:
             samples = images_to_learn(inputs, source)
-        _say_skipped(samples, say)
+        say_skipped(say, samples.skipped, "images")
         tree = Path(out) / "hierarchy"
         reserved = [tree / name for name in FILES] if hierarchy else []
         written = write_segments(
@@ -232,11 +232,6 @@ class SegmentationSystem(System):
         outcome.write(tree, progress)
         lines += [f"{len(outcome.tree):,} segments in {tree}:", *outcome.outline()]
         return lines
-
-
-def _say_skipped(samples: Any, say: Say | None) -> None:
-    about = [f"{name}: {reason}" for name, reason in samples.skipped]
-    say_list(say, f"{len(about)} images skipped:", about)
 
 
 def _shown(figures: dict[str, Any]) -> list[Shown]:
