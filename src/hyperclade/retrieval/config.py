@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # name: module and class
 METHODS = {
+    "none": ("untrained", "Untrained"),
     "uhml": ("uhml", "UHML"),
     "contrastive": ("contrastive", "Contrastive"),
     "triplet": ("triplet", "Triplet"),
@@ -106,3 +107,188 @@ class Space:
         from torch import cdist
 
         return cdist(double(x), double(y), compute_mode="donot_use_mm_for_euclid_dist")
+
+
+@dataclass
+class Head:
+    """The linear map from features to vectors.
+
+    Attributes
+    ----------
+    dim : int or None
+        Length of an embedding; None takes the features as they are, so that a frozen backbone leaves nothing
+        to learn.
+    unit : bool
+        Bring features to length 1 first.
+    start : {"pca", "random"}
+        First weights: the principal components of the features of the samples learned from, or random ones.
+    scale : float
+        Mean length of the vectors at the start, from principal components.
+    """
+
+    dim: int | None = 512
+    unit: bool = True
+    start: Literal["pca", "random"] = "pca"
+    scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_numbers(self, positive=("scale",))
+        if self.dim is not None and self.dim < 1:
+            raise ValueError(f"dim must be at least 1, or null for the features themselves, got {self.dim}")
+
+
+@dataclass
+class Labelling:
+    """How samples get the labels that the loss learns from, and how often.
+
+    Attributes
+    ----------
+    kind : {"hierarchy", "kmeans", "neighbours", "labels"}
+        A hierarchy over the embeddings, cut into levels; k-means on them, at the first count alone; no labels
+        but groups of each a sample and its nearest; or the true labels, for supervised training.
+    counts : list of int
+        Clusters of each level, fine to coarse; more than half the samples are cut down to that.
+    thresholds : list of float or None
+        Instead of counts: distances, rising, at which the tree of average linkage is cut.
+    exact : int
+        Up to so many samples the hierarchy is average linkage on distances in the space; above it is `SHHC`'s
+        over the vectors before the exponential map.
+    every : float
+        Epochs between labellings.
+    views_level : bool
+        A further, finest level: two views of the same sample.
+    """
+
+    kind: Literal["hierarchy", "kmeans", "neighbours", "labels"] = "hierarchy"
+    counts: list[int] = field(default_factory=lambda: [100, 50, 10])
+    thresholds: list[float] | None = None
+    exact: int = 5000
+    every: float = 1.0
+    views_level: bool = False
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_numbers(self, ("exact",), ("every",))
+        if not self.counts or min(self.counts) < 2 or sorted(self.counts, reverse=True) != self.counts:
+            raise ValueError(f"counts must fall, fine to coarse, from at least 2 clusters, got {self.counts}")
+        if self.thresholds is not None:
+            if self.kind != "hierarchy":
+                raise ValueError(f"thresholds cut a hierarchy; the labelling is {self.kind!r}")
+            if not self.thresholds or self.thresholds[0] <= 0 or sorted(self.thresholds) != self.thresholds:
+                raise ValueError(f"thresholds must rise from above 0, got {self.thresholds}")
+
+    @property
+    def n_levels(self) -> int:
+        """Levels of the labels that it finds, that of the views not counted; of "labels" the samples know."""
+        if self.kind == "hierarchy":
+            return len(self.counts if self.thresholds is None else self.thresholds)
+        return 1 if self.kind == "kmeans" else 0
+
+
+@dataclass
+class Backbone:
+    """What turns images into features; samples that are features need none.
+
+    Attributes
+    ----------
+    name : str or None
+        "efficientnet-lite0", or a `transformers` image model by hub name or local folder.
+    frozen : bool
+        Keep its weights as they are; features are then computed once.
+    size : int or None
+        Side in pixels of what the network sees; default: as it was trained.
+    views : int
+        Frozen: so many augmented views of each image to draw from in training, beside the plain one.
+    learning_rate_scale : float
+        Factor of the learning rate of its weights.
+    """
+
+    name: str | None = "efficientnet-lite0"
+    frozen: bool = True
+    size: int | None = None
+    views: int = 6
+    learning_rate_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, not_negative=("views", "learning_rate_scale"))
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+
+
+@dataclass
+class Training(settings.Training):
+    """How long and how.
+
+    Attributes
+    ----------
+    batch_size : int
+        Samples per step.
+    instances : int
+        Samples of each group in a batch.
+    optimizer : {"adam", "adamw"}
+        "adamw" keeps the decay of the weights apart from their gradients.
+    clip : float or None
+        Largest norm of a gradient; None for any.
+    ema : float
+        Decay of the moving average of the weights that is the teacher of methods that have one; 0 else.
+    """
+
+    at_least_1: ClassVar[tuple[str, ...]] = (*settings.Training.at_least_1, "instances")
+
+    instances: int = 16
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    optimizer: Literal["adam", "adamw"] = "adam"
+    clip: float | None = None  # type: ignore[misc]
+    ema: float = 0.0  # type: ignore[misc]
+    area: tuple[float, float] = (0.4, 1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch_size < 2 * self.instances:
+            raise ValueError(
+                f"a batch of {self.batch_size} has no two groups of {self.instances} instances: give a larger "
+                "batch_size or fewer instances"
+            )
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be at least 0 and below 1, got {self.ema}")
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        import torch
+
+        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        return kind(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+
+@dataclass
+class Judging:
+    """How runs are judged; training does not depend on it.
+
+    Attributes
+    ----------
+    ks : list of int
+        K of Recall@K.
+    """
+
+    ks: list[int] = field(default_factory=lambda: [1, 2, 4, 8])
+
+    def __post_init__(self) -> None:
+        if not self.ks or min(self.ks) < 1:
+            raise ValueError(f"ks must be numbers of at least 1, got {self.ks}")
+
+
+@dataclass
+class Recipe:
+    """All of a run but its data."""
+
+    method: Method = field(default_factory=Method)
+    space: Space = field(default_factory=Space)
+    head: Head = field(default_factory=Head)
+    labelling: Labelling = field(default_factory=Labelling)
+    backbone: Backbone = field(default_factory=Backbone)
+    training: Training = field(default_factory=Training)
+    judging: Judging = field(default_factory=Judging)
+    seed: int = 0

@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from hyperclade.environment import FloatArray
 
+#: Hyperbolic radius, of curvature −1, beyond which points count as being there: sinh would overflow.
+MAX_RADIUS = 700.0
 MetricName = Literal["hyperbolic", "euclidean", "cosine"]
 
 
@@ -57,6 +59,6 @@ class Metric:
         if self.name == "cosine":
             return np.where((length_a > 0) & (length_b > 0), 2 * half_sine, 1.0)
         root = np.sqrt(self.c)
-        radius_a, radius_b = 2 * root * length_a, 2 * root * length_b
-        turned = np.sinh(radius_a) * np.sinh(radius_b) * half_sine
-        return 2 / root * np.arcsinh(np.sqrt(np.square(np.sinh((radius_a - radius_b) / 2)) + turned))
+        radius_a, radius_b = (np.minimum(2 * root * length, MAX_RADIUS) for length in (length_a, length_b))
+        turned = np.sqrt(np.sinh(radius_a)) * np.sqrt(np.sinh(radius_b)) * np.sqrt(half_sine)
+        return 2 / root * np.arcsinh(np.hypot(np.sinh((radius_a - radius_b) / 2), turned))

@@ -40,8 +40,8 @@ class MetricLoss(nn.Module):
 
     Parameters
     ----------
-    n_features : int
-        Length of the features that embeddings are made of.
+    n_features, dim : int
+        Length of the features that embeddings are made of, and of an embedding.
     space : Space
         Where embeddings lie.
 
@@ -53,9 +53,9 @@ class MetricLoss(nn.Module):
 
     teaches: ClassVar[bool] = False
 
-    def __init__(self, n_features: int, space: "Space") -> None:
+    def __init__(self, n_features: int, dim: int, space: "Space") -> None:
         super().__init__()
-        self.n_features, self.space = n_features, space
+        self.space = space
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """What is minimised ("loss", a scalar, finite with finite gradients for any batch), and parts to log."""
