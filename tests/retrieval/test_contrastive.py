@@ -5,9 +5,9 @@ import pytest
 import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import ContrastiveLoss
+from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 from hyperclade.retrieval.contrastive import Contrastive
-from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 
 @pytest.mark.parametrize("margins", [(0.0, 1.0), (0.3, 2.5), (0.1, 0.2)])

@@ -32,7 +32,9 @@ def by_many_digits(x, y, c):
 @given(vectors, vectors, st.sampled_from([0.1, 1.0]))
 @settings(max_examples=60, deadline=None)
 def test_hyperbolic_distance_by_many_digits(x, y, c):
-    assert Metric("hyperbolic", c).distances(x, y) == pytest.approx(by_many_digits(x, y, c), rel=1e-9, abs=1e-12)
+    assert Metric("hyperbolic", c).distances(x, y) == pytest.approx(
+        by_many_digits(x, y, c), rel=1e-9, abs=1e-12
+    )
 
 
 def test_as_the_ball_has_it():

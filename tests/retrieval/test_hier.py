@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from retrieval_cases import SPACES, batch_of, vectors_of
 
 from hyperclade.retrieval.hier import HIER, reciprocal
 from hyperclade.retrieval.hyp_vit import HypViT
-from retrieval_cases import SPACES, batch_of, vectors_of
 
 SPACE = SPACES[0]
 

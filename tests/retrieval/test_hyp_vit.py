@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 from hyperclade.retrieval.hyp_vit import HypViT
-from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from retrieval_cases import LEVELS, SPACES, batch_of, degrees_of, vectors_of
 
 from hyperclade.learning.settings import named_class
 from hyperclade.retrieval.config import METHODS, Method, Space
 from hyperclade.retrieval.method import Batch
-from retrieval_cases import LEVELS, SPACES, batch_of, degrees_of, vectors_of
 
 LOSSES = [name for name in METHODS if name != "none"]
 SMALL = {"hier": {"n_proxies": 12, "neighbours": 3}, "stml": {"wide": 8, "neighbours": 4}}

@@ -79,7 +79,10 @@ def test_kmeans_finds_planted_groups():
 
 
 @given(
-    st.lists(st.integers(0, 6), min_size=4, max_size=60), st.integers(1, 5), st.integers(1, 9), st.integers(0, 99)
+    st.lists(st.integers(0, 6), min_size=4, max_size=60),
+    st.integers(1, 5),
+    st.integers(1, 9),
+    st.integers(0, 99),
 )
 @settings(deadline=None)
 def test_a_batch_has_groups_in_equal_shares_and_members_as_often(groups, n_groups, instances, seed):

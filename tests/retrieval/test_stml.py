@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from retrieval_cases import SPACES, batch_of, vectors_of
 
 from hyperclade.retrieval.stml import STML, relaxed_contrastive
-from retrieval_cases import SPACES, batch_of, vectors_of
 
 
 def likeness_by_loops(rows, sigma, k):

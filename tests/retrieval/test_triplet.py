@@ -7,9 +7,9 @@ import pytest
 import torch
 from pytorch_metric_learning.distances import LpDistance
 from pytorch_metric_learning.losses import TripletMarginLoss
+from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 from hyperclade.retrieval.triplet import Triplet
-from retrieval_cases import LEVELS, SPACES, batch_of, distances_of, vectors_of
 
 
 def by_loops(distances, labels, margin, mining):

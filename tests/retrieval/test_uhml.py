@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from retrieval_cases import LEVELS, SPACES, batch_of, degrees_of, distances_of, vectors_of
 
 from hyperclade.retrieval.uhml import UHML
-from retrieval_cases import LEVELS, SPACES, batch_of, degrees_of, distances_of, vectors_of
 
 
 def by_loops(distances, degrees, beta, omega, epsilon):
@@ -45,7 +45,10 @@ def test_free_points_take_the_ratios_of_the_tree():
         loss.backward()
         optimizer.step()
     assert loss.item() < 1e-4
-    distances, degrees = distances_of(batch_of(vectors.detach(), levels, space), space), degrees_of(levels).numpy()
+    distances, degrees = (
+        distances_of(batch_of(vectors.detach(), levels, space), space),
+        degrees_of(levels).numpy(),
+    )
     apart = ~np.eye(8, dtype=bool)
     mean = [distances[(degrees == s) & apart].mean() for s in range(3)]
     assert mean[1] / mean[0] == pytest.approx(0.1**0.3, rel=0.03)

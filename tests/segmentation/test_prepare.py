@@ -11,6 +11,8 @@ from PIL import Image
 from hyperclade.data.image_rows import Pictures
 from hyperclade.data.images import ImageItem
 from hyperclade.encoders.patches import load_patches
+from hyperclade.learning import kept
+from hyperclade.learning.kept import Kept
 from hyperclade.segmentation import prepare
 from hyperclade.segmentation.method import Segmenter
 from hyperclade.segmentation.prepare import (
@@ -42,8 +44,7 @@ def patches(vit):
 
 @pytest.fixture
 def blocks_of_2(monkeypatch):
-    monkeypatch.setattr(prepare, "_BLOCK", 2)
-    monkeypatch.setattr(prepare, "_IMAGES", 1)
+    monkeypatch.setattr(kept, "_BLOCK", 2)
 
 
 def of_sizes(*sizes):
@@ -193,13 +194,13 @@ def test_local_weights_are_those_of_loops(attends):
 
 def counted(monkeypatch):
     """Notes the rows that are computed."""
-    rows, fill = [], prepare._Kept._fill
+    rows, fill = [], Kept._fill
 
-    def noted(found, block, compute):
+    def noted(self, found, block, compute):
         rows.append(block)
-        fill(found, block, compute)
+        fill(self, found, block, compute)
 
-    monkeypatch.setattr(prepare._Kept, "_fill", staticmethod(noted))
+    monkeypatch.setattr(Kept, "_fill", noted)
     return rows
 
 

@@ -18,6 +18,7 @@ SYSTEMS = {
     "selflabel": "hyperclade.selflabel.system",
     "recognition": "hyperclade.recognition.system",
     "segmentation": "hyperclade.segmentation.system",
+    "retrieval": "hyperclade.retrieval.system",
 }
 _ALIASES = {"reproduce crossmodal": "reproduce selflabel"}  # the name in version 0.1
 _GIVEN = {"progress", "say", "like", "seed", "class_names"}  # by the commands below

@@ -181,6 +181,13 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(image.resize(size[::-1], Image.Resampling.BICUBIC)).transpose(2, 0, 1)
 
 
+def pixels_of(image: "Image", size: tuple[int, int]) -> np.ndarray:
+    """Pixels `(3, h, w) uint8` of an RGB image brought to a size (h, w) as those of `ImageRows` are."""
+    from PIL.Image import Resampling
+
+    return np.asarray(_covering(image, size, Resampling.BICUBIC)).transpose(2, 0, 1)
+
+
 def open_masks(
     items: Sequence[ImageItem], size: tuple[int, int], classes: np.ndarray
 ) -> tuple[MaskRows, np.ndarray, Skipped]:
@@ -254,8 +261,6 @@ def _in_threads(decode: Callable[[ImageItem], Any], items: Sequence[ImageItem]) 
 
 def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np.ndarray | str:
     """Pixels (3, h, w), or why there are none; `as_in` names an image whose size this one must have."""
-    from PIL.Image import Resampling
-
     image = _upright(item)
     if isinstance(image, str):
         return image
@@ -264,7 +269,7 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
             f"image {item.id} has {image.height} × {image.width} pixels (height × width), {as_in} has "
             f"{size[0]} × {size[1]}; give a size to bring all to"
         )
-    return np.asarray(_covering(image, size, Resampling.BICUBIC)).transpose(2, 0, 1)
+    return pixels_of(image, size)
 
 
 def _sound(what: str, item: ImageItem, found: Found | str) -> Found:

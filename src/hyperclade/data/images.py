@@ -38,12 +38,15 @@ class ImageItem:
         File stem, or name column, else the id.
     source : path or bytes or None
         Path of the file, or the encoded bytes (None if missing).
+    box : (left, top, right, bottom), optional
+        The part of the upright image, in pixels, that it is; what lies outside counts for nothing.
     """
 
     id: str
     label: str | int | None
     name: str
     source: Path | bytes | None = field(repr=False)
+    box: tuple[float, float, float, float] | None = field(default=None, repr=False)
 
 
 def image_folder(folder: str | os.PathLike, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[ImageItem]:
@@ -138,6 +141,8 @@ def decode_images(
     images, good, broken = [], [], []
     for item in items:
         image = opened(item, upright)
+        if item.box is not None and not isinstance(image, str):
+            image = _within(image, item.box)
         if isinstance(image, str):
             broken.append((item.id, image))
         else:
@@ -162,6 +167,15 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
         return str(error) or type(error).__name__
+
+
+def _within(image: "Image", box: tuple[float, float, float, float]) -> "Image | str":
+    """The part of an image in a box, or why there is none."""
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(image.width, round(box[2])), min(image.height, round(box[3]))
+    if left >= right or top >= bottom:
+        return f"its box {box} has no pixel of its {image.width} × {image.height}"
+    return image.crop((left, top, right, bottom))
 
 
 def _as_rgb(image: "Image") -> "Image":

@@ -80,7 +80,8 @@ def neighbours_needed(labels: Any, ks: Sequence[int] = ()) -> int:
     2
     """
     codes, n_classes = encode_labels(labels)
-    return int(max(np.bincount(codes, minlength=n_classes).max() - 1, min(max(ks, default=1), len(codes) - 1)))
+    largest = int(np.bincount(codes, minlength=n_classes).max())
+    return max(largest - 1, min(max(ks, default=1), len(codes) - 1))
 
 
 def retrieval_report(neighbours: Any, labels: Any, ks: Sequence[int] = (1, 2, 4, 8)) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def _checked(neighbours: Any, labels: Any) -> tuple[IntArray, IntArray, IntArray
         raise ValueError(f"need rows of neighbours for each of {len(codes)} labels, got {found.shape}")
     if (codes < 0).any():
         raise ValueError(f"{(codes < 0).sum()} samples lack a label (first: {codes.argmin()}); drop them")
-    if found.size and not (-1 <= found.min() and found.max() < len(codes)):
+    if found.size and not (found.min() >= -1 and found.max() < len(codes)):
         raise ValueError(f"neighbours must be rows 0 … {len(codes) - 1}, or −1 for none")
     others = np.bincount(codes, minlength=n_classes)[codes] - 1
     if not others.any():

@@ -1,22 +1,12 @@
-"""Features of images by a pretrained backbone whose weights stay as they are, computed once."""
+"""Labelled images as features by a pretrained backbone whose weights stay as they are."""
 
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
 
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.labelled import LabelledSet
-from hyperclade.encoders.backbone import Backbone as Body
-from hyperclade.encoders.backbone import backbone_from, load_backbone
-from hyperclade.environment import pick_device
-from hyperclade.learning.augment import plain_frames
-from hyperclade.progress import Progress, tracked
+from hyperclade.learning.embedding import features_of
+from hyperclade.progress import Progress
 from hyperclade.recognition.config import Backbone
-
-_IMAGES = 64  # at once
 
 
 def embed(
@@ -28,25 +18,5 @@ def embed(
     """
     if not isinstance(samples.inputs, ImageRows):
         raise ValueError("the samples are features already")
-    body = load_body(backbone).to(pick_device(device)).eval()
-    parts = []
-    for start in tracked(range(0, len(samples), _IMAGES), "features", progress):
-        images = torch.from_numpy(samples.inputs.read(slice(start, start + _IMAGES)))
-        parts.append(image_features(body, images.to(body.mean.device), backbone.size).cpu().numpy())
-    return replace(samples, inputs=np.concatenate(parts))
-
-
-def load_body(backbone: Backbone, blueprint: dict[str, Any] | None = None) -> Body:
-    """The pretrained network of labelled images or, from its blueprint, one without its weights."""
-    if backbone.name is None:
-        raise ValueError('images need a backbone.name, "efficientnet-lite0" for example')
-    body = load_backbone(backbone.name) if blueprint is None else backbone_from(blueprint)
-    if backbone.size is not None:
-        body.size = (backbone.size, backbone.size)
-    return body
-
-
-@torch.no_grad()
-def image_features(body: Body, images: Tensor, size: int | None) -> Tensor:
-    """Features `(b, d) float32` of the middle squares of images `(b, 3, h, w) uint8`."""
-    return body(plain_frames(images[:, None], size=size)[:, 0]).float()
+    found = features_of(samples.inputs, backbone.name, backbone.size, device=device, progress=progress)
+    return replace(samples, inputs=found)

@@ -16,11 +16,11 @@ from hyperclade.encoders.pyramid import load_pyramid, pyramid_from
 from hyperclade.encoders.segmentation_heads import DeepLabHead, OcrHead
 from hyperclade.learning.augment import augment_frames
 from hyperclade.learning.augment_masks import augment_masked
+from hyperclade.learning.embedding import image_features, load_body
 from hyperclade.learning.module import Learner
 from hyperclade.learning.pixels import features_at, sample_pixels
 from hyperclade.learning.settings import plain
 from hyperclade.recognition.config import Recipe
-from hyperclade.recognition.embedding import image_features, load_body
 from hyperclade.recognition.method import method_class
 from hyperclade.trees.taxonomy import Taxonomy
 
@@ -111,7 +111,7 @@ class Network(nn.Module):
                 raise ValueError(f"backbone.name is {backbone.name!r}, but the samples are features already")
             n_features = task.n_features
         elif task.kind == "images" or backbone.name is None:
-            body = load_body(backbone, blueprint)
+            body = load_body(backbone.name, backbone.size, blueprint)
             self.body, n_features = body, body.out_features
         else:
             pyramid = load_pyramid(backbone.name) if blueprint is None else pyramid_from(blueprint)

@@ -1,4 +1,4 @@
-"""What a run of metric learning is: loss, space, labels, backbone, training; presets are YAML files of these."""
+"""What a run of metric learning is: loss, space, labels, backbone, training; presets are YAML of these."""
 
 import math
 from dataclasses import dataclass, field
@@ -99,7 +99,7 @@ class Space:
         return exp0(bounded, self.curvature) if self.geometry == "hyperbolic" else bounded
 
     def pairwise(self, x: "Tensor", y: "Tensor") -> "Tensor":
-        """Distances `(n, k)` of points `(n, d)` and `(k, d)`, in float64; of equal points without gradient."""
+        """Distances `(n, k)` of points `(n, d)` and `(k, d)`, in float64; equal ones have no gradient."""
         from hyperclade.geometry.ball import double, pairwise_distance
 
         if self.geometry == "hyperbolic":
@@ -122,6 +122,9 @@ class Head:
         Bring features to length 1 first.
     start : {"pca", "random"}
         First weights: the principal components of the features of the samples learned from, or random ones.
+    whiten : float
+        Of principal components, what power of a component's variance it is divided by: 0 leaves distances as
+        they are, 0.5 gives all the same variance.
     scale : float
         Mean length of the vectors at the start, from principal components.
     """
@@ -129,11 +132,12 @@ class Head:
     dim: int | None = 512
     unit: bool = True
     start: Literal["pca", "random"] = "pca"
+    whiten: float = 0.0
     scale: float = 2.0
 
     def __post_init__(self) -> None:
         check_choices(self)
-        check_numbers(self, positive=("scale",))
+        check_numbers(self, positive=("scale",), not_negative=("whiten",))
         if self.dim is not None and self.dim < 1:
             raise ValueError(f"dim must be at least 1, or null for the features themselves, got {self.dim}")
 
@@ -248,8 +252,8 @@ class Training(settings.Training):
         super().__post_init__()
         if self.batch_size < 2 * self.instances:
             raise ValueError(
-                f"a batch of {self.batch_size} has no two groups of {self.instances} instances: give a larger "
-                "batch_size or fewer instances"
+                f"a batch of {self.batch_size} has no two groups of {self.instances} instances: give a "
+                "larger batch_size or fewer instances"
             )
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
@@ -292,3 +296,25 @@ class Recipe:
     training: Training = field(default_factory=Training)
     judging: Judging = field(default_factory=Judging)
     seed: int = 0
+
+
+@dataclass
+class Source:
+    """How files and folders are read.
+
+    Attributes
+    ----------
+    labels : list of str or None
+        Column of the labels or, for tables of images, columns from coarse to fine; default: "label", if any.
+    size : (int, int) or None
+        Height and width in pixels to bring images to; default: 256 × 256, or those of all if they are alike.
+    root : str or None
+        Folder of a data set by name; default: within the data folder.
+    boxes : bool
+        Of cub200 and cars196 only what lies in the bounding boxes.
+    """
+
+    labels: list[str] | None = None
+    size: tuple[int, int] | None = None
+    root: str | None = None
+    boxes: bool = False

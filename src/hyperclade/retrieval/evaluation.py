@@ -1,4 +1,4 @@
-"""How good embeddings are for retrieval: neighbours, clusters and a hierarchy, against labels of every level."""
+"""How good embeddings are for retrieval: neighbours, clusters and a hierarchy, by labels of every level."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""Labels without a teacher, from embeddings: levels of a hierarchy, k-means, nearest neighbours; and batches."""
+"""Labels without a teacher: levels of a hierarchy, k-means, nearest neighbours; and batches drawn by them."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -57,8 +57,8 @@ def hierarchy_levels(
         raise ValueError(f"{n} samples make no hierarchy of levels: at least 4 are needed")
     if thresholds is not None and n > exact:
         raise ValueError(
-            f"thresholds cut the tree of average linkage, which is for up to {exact:,} samples, and these are "
-            f"{n:,}: give labelling.counts"
+            f"thresholds cut the tree of average linkage, which is for up to {exact:,} samples, and these "
+            f"are {n:,}: give labelling.counts"
         )
     tree = hierarchy_of(vectors, metric, exact=exact, random_state=random_state, progress=progress)
     if thresholds is None:
@@ -125,9 +125,8 @@ def grouped_rows(groups: IntArray, n_groups: int, instances: int, rng: np.random
     order = np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
-    drawn = rng.choice(
-        len(sizes), min(n_groups, np.count_nonzero(sizes)), replace=False, p=sizes / sizes.sum()
-    )
+    most = min(n_groups, int(np.count_nonzero(sizes)))
+    drawn = rng.choice(len(sizes), most, replace=False, p=sizes / sizes.sum())
     return np.concatenate([order[starts[g] + _spread(int(sizes[g]), instances, rng)] for g in drawn])
 
 

@@ -58,7 +58,7 @@ class MetricLoss(nn.Module):
         self.space = space
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """What is minimised ("loss", a scalar, finite with finite gradients for any batch), and parts to log."""
+        """What is minimised ("loss", a scalar, with finite gradients for any batch), and parts to log."""
         raise NotImplementedError
 
     def taught(self, features: Tensor) -> Tensor:

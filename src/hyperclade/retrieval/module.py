@@ -27,6 +27,7 @@ from hyperclade.retrieval.sources import RetrievalSet
 
 _ROWS = 4096  # features at once
 _IMAGES = 64
+_CONSTANT = 1e-8  # relative variance of components that say nothing
 
 
 class Network(nn.Module):
@@ -117,7 +118,7 @@ class Retrieval(Learner):
         if samples is not None:
             n_samples, n_levels = len(samples), own.n_levels
             if own.kind == "labels":
-                n_levels = len(samples.labelled().levels)
+                n_levels = len(samples.labelled())
             size = samples.size
             n_features = samples.n_features
             if n_features is not None and recipe.backbone.name is not None and not recipe.backbone.frozen:
@@ -127,8 +128,8 @@ class Retrieval(Learner):
         if self.net.method.teaches and not recipe.training.ema:
             raise ValueError(f"{recipe.method.name} has a teacher: give training.ema, 0.999 for example")
         made = None if self.net.body is None else self.net.body.blueprint
-        shapes = {"n_samples": n_samples, "n_levels": n_levels, "n_features": n_features}
-        shapes |= {"size": size and list(size)}
+        shapes: dict[str, Any] = {"n_samples": n_samples, "n_levels": n_levels, "n_features": n_features}
+        shapes["size"] = size and list(size)
         self.save_hyperparameters({"recipe": plain(recipe), **shapes, "blueprint": made})
         near = recipe.training.instances - 1 if own.kind == "neighbours" else 0
         self.register_buffer("levels", torch.full((n_levels, n_samples), -1, dtype=torch.int32))
@@ -142,8 +143,8 @@ class Retrieval(Learner):
         training = self.recipe.training
         if len(samples) < training.batch_size:
             raise ValueError(
-                f"{len(samples)} {samples.word} are fewer than a batch of {training.batch_size}: give a smaller "
-                "training.batch_size"
+                f"{len(samples)} {samples.word} are fewer than a batch of {training.batch_size}: give a "
+                "smaller training.batch_size"
             )
         super().prepare(samples)
         self.relabel_every = max(1, self.steps_of(self.recipe.labelling.every))
@@ -213,7 +214,8 @@ class Retrieval(Learner):
         own, began = self.recipe.labelling, time.perf_counter()
         metric, seed = self.recipe.space.metric, self.recipe.seed + step
         if own.kind == "labels":
-            self.levels.copy_(torch.from_numpy(self.samples.labelled().codes[::-1].copy()))
+            known = list(self.samples.labelled().values())
+            self.levels.copy_(torch.from_numpy(np.stack(known[::-1])))
             return
         vectors = self.embed(self.samples)
         embedded = time.perf_counter()
@@ -246,14 +248,14 @@ class Retrieval(Learner):
             return np.concatenate([self.net.vectors(block).float().cpu().numpy() for block in blocks])
 
     def encoder(self) -> Encoder:
-        """This network as an encoder of images, whose rows `recipe.space.metric` compares.
+        """The network as an encoder of images, whose rows `recipe.space.metric` compares.
 
         Raises ValueError where it has learned from features.
         """
         if self.net.body is None or self.size is None:
             raise ValueError(
-                "this run has learned from features, not from images: `predict retrieval` gives the embeddings "
-                "of a feature file, which can be indexed"
+                "this run has learned from features, not from images: `predict retrieval` gives the "
+                "embeddings of a feature file, which can be indexed"
             )
         size = self.size
 
@@ -299,7 +301,7 @@ class Retrieval(Learner):
         size = _ROWS if samples.kind == "features" else _IMAGES
         for start in tracked(range(0, len(samples), size), "embedding", progress):
             rows = np.arange(start, min(start + size, len(samples)))
-            if samples.kind == "features":
+            if isinstance(samples.inputs, np.ndarray):
                 found = samples.inputs[rows, 0] if samples.inputs.ndim == 3 else samples.inputs[rows]
                 own = torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32)).to(self.device)
                 yield self.net.features(own)
@@ -326,11 +328,14 @@ class Retrieval(Learner):
         axes = axes.mT.flip(0)[: head.out_features]
         largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
         axes = axes * largest.sign()  # which of two directions it is depends on the processor
-        spread = variance.flip(0)[: len(axes)].clamp_min(0).sum().sqrt()
-        if not spread > 0:
+        variance = variance.flip(0)[: len(axes)].clamp_min(0)
+        if not variance[0] > 0:
             raise ValueError("all samples have the same features: there is nothing to learn")
+        known = variance > _CONSTANT * variance[0]
+        scaling = torch.where(known, variance.clamp_min(1e-300) ** -self.recipe.head.whiten, 0.0)
+        spread = (variance * scaling.square()).sum().sqrt()
         weight = torch.zeros_like(head.weight, dtype=torch.float64)
-        weight[: len(axes)] = axes * (self.recipe.head.scale / spread)
+        weight[: len(axes)] = axes * scaling[:, None] * (self.recipe.head.scale / spread)
         head.weight.copy_(weight)
         head.bias.copy_(-weight @ mean)
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def positives_and_negatives(degrees: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs `(b, b) bool` of the same finest cluster, but for a sample with itself, and pairs of different ones.
+    """Pairs `(b, b) bool` of the same finest cluster, a sample with itself left out, and of others.
 
     Degrees `(b, b)` are those of `Batch`: a sample shares all levels with itself.
 

@@ -1,4 +1,4 @@
-"""STML (Kim et al., CVPR 2022): a teacher's similarities in context, learned by a relaxed contrastive loss."""
+"""STML (Kim et al., CVPR 2022): a teacher's similarities in context, and a relaxed contrastive loss."""
 
 from typing import ClassVar
 

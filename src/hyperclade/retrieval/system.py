@@ -197,8 +197,7 @@ class RetrievalSystem(System):
             raise ValueError(f"{out} exists already; choose another name or --overwrite it")
         samples = self.read(inputs, "test", source, like=module, progress=progress, say=say)
         vectors = module.embed(samples, progress=progress)
-        labels = None if samples.levels is None else list(samples.levels.values())[-1].tolist()
-        write_features(target, vectors, ids=samples.ids, labels=labels)
+        write_features(target, vectors, ids=samples.ids, labels=samples.paths)
         space = module.recipe.space
         ball = f", tangent at the origin of the ball of curvature −{space.curvature:g}"
         what = f"{len(vectors):,} vectors of {vectors.shape[1]}"

@@ -1,4 +1,4 @@
-"""UHML (Yan et al., CVPR 2021): log-ratios of distances that follow the degrees of similarity of a hierarchy."""
+"""UHML (Yan et al., CVPR 2021): log-ratios of distances that follow the degrees of a hierarchy."""
 
 import math
 

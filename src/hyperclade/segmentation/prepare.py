@@ -1,10 +1,6 @@
 """What is learned from and judged by, computed once: crops, features of the frozen network, nearest crops."""
 
-import hashlib
 import json
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from hyperclade.data.atomic import atomic_write
 from hyperclade.data.masks import MaskedSet
 from hyperclade.data.sets import content_digest
 from hyperclade.encoders.patches import Patches, load_patches
@@ -22,13 +17,13 @@ from hyperclade.environment import pick_device
 from hyperclade.hierarchy.neighbours import NeighbourIndex
 from hyperclade.hierarchy.rows import Rows
 from hyperclade.learning.augment import augment_frames
+from hyperclade.learning.kept import Kept
 from hyperclade.progress import Progress
 from hyperclade.segmentation.config import Backbone, Recipe, Training
 from hyperclade.segmentation.method import Segmenter
 from hyperclade.segmentation.sources import ImageSet
 
-_IMAGES = 4  # whose features are computed at once
-_BLOCK = 32  # images whose features are kept, and checked, together
+_BLOCK = 32  # crops at once
 _SAMPLED = 64  # images whose features the components are found by
 _COLOURS = 1  # of the seeds: apart from others
 
@@ -138,7 +133,7 @@ def prepare_crops(
         "images": samples.fingerprint(), "backbone": digest_of(patches), "side": side,
         "ratio": training.ratio if training.five_crop else None,
     }  # fmt: skip
-    kept = _Kept(folder, about, progress)
+    kept = Kept(folder, about, progress)
 
     def pictures(rows: range) -> Tensor:
         return torch.cat([_cut(picture, training, side) for picture in samples.images.read(list(rows))])
@@ -192,7 +187,7 @@ def prepare_judged(
 
     grid = [_side(side, patches.stride) // patches.stride for side in samples.images.size]
     shape = (2, patches.channels, *grid)
-    kept = _Kept(folder, about, progress)
+    kept = Kept(folder, about, progress)
     return JudgedSet(samples, kept.array("judged", len(samples), shape, both, "computing features"))
 
 
@@ -309,87 +304,3 @@ def _cut(picture: np.ndarray, training: Training, side: int) -> Tensor:
         antialias=True,
         align_corners=False,
     )
-
-
-class _Kept:
-    """Arrays that are computed in blocks and kept in files, or in memory where there is no folder."""
-
-    def __init__(self, folder: Path | None, about: dict[str, Any], progress: Progress | None) -> None:
-        self.folder = folder
-        self.key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-        self.progress = progress
-
-    def array(
-        self, what: str, n: int, shape: tuple[int, ...], compute: Callable[[range], np.ndarray], doing: str
-    ) -> np.ndarray:
-        """Rows `(n, *shape) float16`; blocks whose checksum is right are not computed again."""
-        if self.folder is None:
-            found = np.empty((n, *shape), np.float16)
-            for rows in self._blocks(n, doing):
-                self._fill(found, rows, compute)
-            return found
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path, sums_path = self._path(what, "npy"), self._path(what, "blocks.jsonl")
-        sums = _checksums(sums_path)
-        found = _opened(path, (n, *shape))
-        for k, rows in enumerate(self._blocks(n, doing)):
-            part = slice(rows.start, rows.stop)
-            if k in sums and zlib.crc32(np.ascontiguousarray(found[part]).data) == sums[k]:
-                continue
-            self._fill(found, rows, compute)
-            found.flush()
-            with open(sums_path, "a", encoding="utf-8") as file:
-                file.write(json.dumps([k, zlib.crc32(np.ascontiguousarray(found[part]).data)]) + "\n")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-
-    def made(self, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """A small array, from its file or made anew."""
-        if self.folder is None:
-            return make()
-        path = self._path(what, "npy")
-        if path.exists():
-            return np.load(path, allow_pickle=False)
-        found = make()
-        with atomic_write(path) as file:
-            np.save(file, found, allow_pickle=False)
-        return found
-
-    def _path(self, what: str, suffix: str) -> Path:
-        assert self.folder is not None
-        return self.folder / ".".join(filter(None, (f"features-{self.key}", what, suffix)))
-
-    def _blocks(self, n: int, doing: str) -> Iterator[range]:
-        for start in range(0, n, _BLOCK):
-            yield range(start, min(start + _BLOCK, n))
-            if self.progress is not None:
-                self.progress(doing, min(start + _BLOCK, n) / n)
-
-    @staticmethod
-    @torch.no_grad()
-    def _fill(found: np.ndarray, rows: range, compute: Callable[[range], np.ndarray]) -> None:
-        for start in range(rows.start, rows.stop, _IMAGES):
-            some = range(start, min(start + _IMAGES, rows.stop))
-            found[some.start : some.stop] = compute(some).reshape(len(some), *found.shape[1:])
-
-
-def _opened(path: Path, shape: tuple[int, ...]) -> Any:
-    """The array of a file to go on with, or a new one where there is none or a kill left half of it."""
-    with suppress(OSError, EOFError, ValueError):
-        found = np.lib.format.open_memmap(path, "r+")
-        if found.shape == shape and found.dtype == np.float16:
-            return found
-    return np.lib.format.open_memmap(path, "w+", np.float16, shape)
-
-
-def _checksums(path: Path) -> dict[int, int]:
-    """Of blocks, by a file whose last line a kill may have cut."""
-    if not path.exists():
-        return {}
-    found: dict[int, int] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            block, checksum = json.loads(line)
-        except ValueError:
-            continue
-        found[block] = checksum
-    return found

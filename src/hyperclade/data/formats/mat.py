@@ -1,4 +1,4 @@
-"""Images and masks in MATLAB files of level 5 (versions 5 to 7.2): arrays of numbers, and only these.
+"""MATLAB files of level 5 (versions 5 to 7.2): images and masks, and tables of numbers and texts.
 
 SciPy reads such files too, but takes sizes in them on trust: one wrong byte can end the process.
 """
@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ _HEADER, _MATRIX, _COMPRESSED = 128, 14, 15
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _COMPLEX = 1 << 11
+_CELL, _STRUCT, _CHAR = 1, 2, 4
+#: how texts are stored: bytes of a letter, and coding
+_TEXTS = {1: (1, "latin-1"), 2: (1, "latin-1"), 4: (2, "utf-16"), 16: (1, "utf-8"), 17: (2, "utf-16")}
 
 
 def read_image(path: Path) -> "Image":
@@ -60,8 +63,79 @@ def read_image(path: Path) -> "Image":
     return Image.fromarray(np.where(array < 0, _VOID, array).astype(np.int32))
 
 
+def read_table(path: Path, variable: str) -> list[dict[str, Any]]:
+    """The rows of a structure array: a number or a text for each field.
+
+    Raises ValueError where the file is no such file, has no such variable, or a field holds something else;
+    OSError where it cannot be read.
+
+    >>> import tempfile
+    >>> import scipy.io
+    >>> rows = np.array([("a.jpg", 3)], dtype=[("name", "O"), ("class", "O")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     scipy.io.savemat(f"{folder}/a.mat", {"annotations": rows})
+    ...     read_table(Path(folder, "a.mat"), "annotations")
+    [{'name': 'a.jpg', 'class': 3}]
+    """
+    kind, parts, order = _named(path, variable)
+    if kind != _STRUCT:
+        raise ValueError(f"{variable} is no structure array")
+    if len(parts) < 5 or len(parts[3][1]) != 4:
+        raise ValueError("the MATLAB file is damaged (a structure without names)")
+    (length,) = struct.unpack(f"{order}I", parts[3][1])
+    titles = bytes(parts[4][1])
+    if not length or len(titles) % length:
+        raise ValueError("the MATLAB file is damaged (names of fields)")
+    starts = range(0, len(titles), length)
+    fields = [titles[at : at + length].split(b"\0")[0].decode("latin-1") for at in starts]
+    cells = [_cell(data, order) for _, data in parts[5:]]
+    if not fields or len(cells) % len(fields):
+        raise ValueError("the MATLAB file is damaged (fields without value)")
+    rows = zip(*(iter(cells),) * len(fields), strict=True)
+    return [dict(zip(fields, row, strict=True)) for row in rows]
+
+
+def read_texts(path: Path, variable: str) -> list[str]:
+    """The texts of a cell array; errors are those of `read_table`."""
+    kind, parts, order = _named(path, variable)
+    found = [_cell(data, order) for _, data in parts[3:]]
+    if kind != _CELL or not all(isinstance(text, str) for text in found):
+        raise ValueError(f"{variable} is no cell array of texts")
+    return found
+
+
+def _named(path: Path, variable: str) -> tuple[int, list[tuple[int, memoryview]], str]:
+    """Kind and elements of the variable of a name, and the order of its bytes."""
+    for data, order in _matrices(path.read_bytes()):
+        parts = list(_elements(data, order))
+        if len(parts) >= 3 and len(parts[0][1]) == 8 and bytes(parts[2][1]) == variable.encode():
+            return struct.unpack_from(f"{order}I", parts[0][1])[0] & 0xFF, parts, order
+    raise ValueError(f"no variable {variable!r}")
+
+
+def _cell(data: memoryview, order: str) -> Any:
+    """The number or text of a value."""
+    parts = list(_elements(data, order))
+    if len(parts) >= 4 and len(parts[0][1]) == 8:
+        kind = struct.unpack_from(f"{order}I", parts[0][1])[0] & 0xFF
+        stored, raw = parts[3]
+        if kind == _CHAR and stored in _TEXTS:
+            width, coding = _TEXTS[stored]
+            return bytes(raw).decode(coding if width == 1 else coding + ("-le" if order == "<" else "-be"))
+        if (found := _variable(data, order)) is not None and found[1].size == 1:
+            return found[1].ravel()[0].item()
+    raise ValueError("a field holds neither a number nor a text")
+
+
 def _variables(content: bytes) -> Iterator[tuple[str, np.ndarray]]:
     """Names and arrays of the variables of a file that hold numbers."""
+    for data, order in _matrices(content):
+        if (variable := _variable(data, order)) is not None:
+            yield variable
+
+
+def _matrices(content: bytes) -> Iterator[tuple[memoryview, str]]:
+    """The variables of a file, and the order of their bytes."""
     version, end = content[124:126], content[126:_HEADER]
     if len(content) < _HEADER or end not in (b"IM", b"MI"):
         raise ValueError("not a MATLAB file of version 5 to 7.2")
@@ -71,8 +145,8 @@ def _variables(content: bytes) -> Iterator[tuple[str, np.ndarray]]:
     for kind, data in _elements(memoryview(content)[_HEADER:], order):
         if kind == _COMPRESSED:
             kind, data = next(_elements(_decompressed(data), order), (0, data))
-        if kind == _MATRIX and (variable := _variable(data, order)) is not None:
-            yield variable
+        if kind == _MATRIX:
+            yield data, order
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:

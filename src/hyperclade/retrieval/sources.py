@@ -1,0 +1,275 @@
+"""Where samples come from: data sets by name, or files and folders of images or features, labelled or not."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from hyperclade.data.features import read_features
+from hyperclade.data.image_rows import ImageRows, Skipped, image_size, open_images, read_rows
+from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.labelled_files import listed_images
+from hyperclade.data.opening import LISTS_IMAGES, what_is
+from hyperclade.data.retrieval_sets import cars196, cub200, sop
+from hyperclade.data.samples import load_cifar100_images
+from hyperclade.data.sets import content_digest, some_rows
+from hyperclade.learning.embedding import view_features
+from hyperclade.progress import Progress
+from hyperclade.retrieval.config import Recipe, Source
+
+if TYPE_CHECKING:
+    from hyperclade.data.labelled import LabelledSet
+
+NAMED = ("cifar100", "cub200", "cars196", "sop")
+SIZE = (256, 256)
+_GIVE = f"{', '.join(NAMED)}, a file or a folder"
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalSet:
+    """n images or rows of features, with labels where they are known.
+
+    Attributes
+    ----------
+    inputs : (n, d) float, (n, v, d) float or n images
+        Features, or features of v views of each, the plain one first.
+    paths : n str, or None
+        What each is, from coarse to fine: "animal/dog".
+    ids : tuple of str
+    skipped : (id, reason)
+        Images left out because they do not decode.
+    learning : bool
+        Whether they are to learn from.
+
+    Examples
+    --------
+    >>> paths = ("animal/dog", "animal/cat", "plant/oak")
+    >>> samples = RetrievalSet(np.zeros((3, 2)), paths, ("a", "b", "c"))
+    >>> {name: codes.tolist() for name, codes in samples.labelled().items()}
+    {'superclass': [0, 0, 1], 'class': [1, 0, 2]}
+    """
+
+    word: ClassVar[str] = "samples"
+
+    inputs: np.ndarray | ImageRows
+    paths: tuple[str, ...] | None
+    ids: tuple[str, ...]
+    skipped: Skipped = ()
+    learning: bool = False
+
+    def __post_init__(self) -> None:
+        for what in ("ids", "paths"):
+            values = getattr(self, what)
+            if values is not None and len(values) != len(self.inputs):
+                raise ValueError(f"{len(values)} {what} for {len(self.inputs)} samples")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def kind(self) -> Literal["features", "images"]:
+        return "images" if isinstance(self.inputs, ImageRows) else "features"
+
+    @property
+    def in_memory(self) -> bool:
+        return self.kind == "features"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of images."""
+        return self.inputs.size if isinstance(self.inputs, ImageRows) else None
+
+    @property
+    def n_features(self) -> int | None:
+        """Length of a sample that is features."""
+        return None if isinstance(self.inputs, ImageRows) else self.inputs.shape[-1]
+
+    def labelled(self) -> dict[str, np.ndarray]:
+        """Labels `(n,) int64` by level, coarse to fine: "superclass", where paths have one, and "class".
+
+        Raises ValueError where no labels are known.
+        """
+        if self.paths is None:
+            raise ValueError(
+                "these samples have no labels: put images into a folder per class, or name the column of the "
+                "labels by --source.labels"
+            )
+        levels = {"class": list(self.paths)}
+        if any("/" in path for path in self.paths):
+            levels = {"superclass": [path.partition("/")[0] for path in self.paths], **levels}
+        return {
+            name: pd.factorize(np.array(own), sort=True)[0].astype(np.int64) for name, own in levels.items()
+        }
+
+    def subset(self, rows: Any) -> "RetrievalSet":
+        """These rows, in this order."""
+        chosen = np.arange(len(self))[rows]
+        inputs = self.inputs.subset(chosen) if isinstance(self.inputs, ImageRows) else self.inputs[chosen]
+        paths = None if self.paths is None else tuple(self.paths[row] for row in chosen)
+        return replace(self, inputs=inputs, paths=paths, ids=tuple(self.ids[row] for row in chosen))
+
+    def batch(self, rows: Any) -> dict[str, np.ndarray]:
+        """Features or pixels `(b, 3, h, w) uint8` ("inputs") and "rows" `(b,) int64`; no labels."""
+        return {"inputs": read_rows(self.inputs, rows), "rows": np.asarray(rows, dtype=np.int64)}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Their number, and a digest of ids, labels and a few inputs."""
+        some = read_rows(self.inputs, some_rows(len(self)))
+        return {"number": len(self), "content": content_digest((*self.ids, *(self.paths or ())), [some])}
+
+    def describe(self) -> str:
+        if isinstance(self.inputs, ImageRows):
+            return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
+        return f"{self.n_features} features"
+
+
+def load_samples(data: str | os.PathLike, split: str | None, source: Source | None = None) -> RetrievalSet:
+    """Samples to learn from or to be judged by.
+
+    Parameters
+    ----------
+    data : path
+        "cifar100", "cub200", "cars196" or "sop"; a folder of images, which lie in folders named by class or
+        in none; a Parquet or CSV file that lists images; one image; or a feature file.
+    split : str or None
+        Of data sets by name: "train" has the first half of the classes, "test" (the default) the other; of
+        cifar100 "val" has other images of the classes to train with. Files have no splits.
+
+    Raises
+    ------
+    ValueError
+        No such data or split, data that cannot be read, none of the images decodes; names file and row.
+
+    Examples
+    --------
+    >>> load_samples("nowhere.csv", None)
+    Traceback (most recent call last):
+    ...
+    ValueError: no data 'nowhere.csv': give cifar100, cub200, cars196, sop, a file or a folder
+    """
+    source = source or Source()
+    name = str(data)
+    learning = split == "train"
+    if name == "cifar100":
+        return replace(_cifar100(split or "test"), learning=learning)
+    if name in NAMED:
+        if name == "sop":
+            items, labels = sop(split or "test", source.root)
+        else:
+            listed = cub200 if name == "cub200" else cars196
+            items, labels = listed(split or "test", source.root, boxes=source.boxes)
+        return _opened(items, labels, source.size or SIZE, learning=learning)
+    kind, path = what_is(data, give=_GIVE), Path(data)
+    if kind == "image":
+        items = [ImageItem(path.name, None, path.stem, path)]
+        return _opened(items, None, source.size or _size(items))
+    if kind == "folder":
+        items = image_folder(path)
+        folders = [item.id.rpartition("/")[0] for item in items]
+        return _opened(
+            items, folders if all(folders) else None, source.size or _size(items), learning=learning
+        )
+    if kind in LISTS_IMAGES:
+        items, cells = _listed(path, source)
+        return _opened(items, cells, source.size or _size(items), learning=learning)
+    if source.labels is not None and len(source.labels) > 1:
+        raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
+    table = read_features(path, labels=source.labels[0] if source.labels else None)
+    features, ids = table.dense()
+    paths = None
+    if table.labels is not None and not pd.isna(table.labels).any():
+        paths = tuple(map(str, table.labels))
+    return RetrievalSet(features, paths, ids, learning=learning)
+
+
+def with_features(
+    samples: RetrievalSet,
+    recipe: Recipe,
+    folder: Path | None,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> RetrievalSet:
+    """The samples with features of their images by a frozen backbone, of views as well if to learn from."""
+    assert isinstance(samples.inputs, ImageRows)
+    backbone = recipe.backbone
+    found = view_features(
+        samples.inputs,
+        samples.fingerprint(),
+        folder,
+        backbone.name,
+        backbone.size,
+        views=backbone.views if samples.learning else 0,
+        training=recipe.training,
+        device=device,
+        progress=progress,
+    )
+    return replace(samples, inputs=found)
+
+
+def halves(names: Sequence[str]) -> tuple[set[str], set[str]]:
+    """The first half of the classes, in the order of their names, and the others.
+
+    >>> [sorted(half) for half in halves(["cat", "ape", "dog", "cat"])]
+    [['ape'], ['cat', 'dog']]
+    """
+    known = sorted(set(names))
+    middle = len(known) // 2
+    return set(known[:middle]), set(known[middle:])
+
+
+def _cifar100(split: str) -> RetrievalSet:
+    if split not in ("train", "val", "test"):
+        raise ValueError(f"split must be train, val or test, got {split!r}")
+    samples: LabelledSet = load_cifar100_images("train" if split == "train" else "test")
+    names, parents = samples.taxonomy.names, dict(samples.taxonomy.edges[:, ::-1].tolist())
+    leaves = samples.labels.max(axis=1) if samples.labels.shape[1] == 1 else _leaf_of(samples)
+    own = [names[leaf] for leaf in leaves]
+    first, second = halves(own)
+    chosen = np.flatnonzero(np.isin(own, sorted(second if split == "test" else first)))
+    paths = tuple(f"{names[parents[leaves[row]]]}/{own[row]}" for row in chosen)
+    assert isinstance(samples.inputs, ImageRows)
+    return RetrievalSet(samples.inputs.subset(chosen), paths, tuple(samples.ids[row] for row in chosen))
+
+
+def _leaf_of(samples: "LabelledSet") -> np.ndarray:
+    """The label of each sample that is a leaf."""
+    is_leaf = np.isin(samples.labels, samples.taxonomy.leaves)
+    return samples.labels[np.arange(len(samples)), is_leaf.argmax(axis=1)]
+
+
+def _listed(path: Path, source: Source) -> tuple[list[ImageItem], list[str] | None]:
+    """Images that a table lists, and their labels as paths, if it has any."""
+    import pyarrow.parquet as pq
+
+    from hyperclade.data.formats import csv
+
+    columns = source.labels
+    if columns is None:
+        have = pq.read_schema(path).names if path.suffix.lower() == ".parquet" else csv.first_row(path)[0]
+        columns = ["label"] if "label" in have else []
+    items, cells = listed_images(path, columns)
+    if not columns:
+        return items, None
+    for row, of_row in enumerate(cells):
+        if len(of_row) < len(columns):
+            raise ValueError(f"{path}: row {row} (counted from 0) lacks a label; fill it in or drop it")
+    return items, ["/".join(of_row) for of_row in cells]
+
+
+def _size(items: list[ImageItem]) -> tuple[int, int]:
+    """Of images that all have one, else `SIZE`."""
+    sizes = {image_size(item) for item in items} - {None}
+    return sizes.pop() or SIZE if len(sizes) == 1 else SIZE
+
+
+def _opened(
+    items: list[ImageItem], labels: list[str] | None, size: tuple[int, int], *, learning: bool = False
+) -> RetrievalSet:
+    images, good, skipped = open_images(items, size)
+    paths = None if labels is None else tuple(labels[k] for k in good)
+    return RetrievalSet(images, paths, tuple(items[k].id for k in good), skipped, learning)
