@@ -1,4 +1,4 @@
-"""The cross-entropy over distances beside loops, and beside cross-entropy of logits where pairs stand alone."""
+"""The cross-entropy over distances beside loops, and the usual one of logits where pairs stand alone."""
 
 import numpy as np
 import pytest

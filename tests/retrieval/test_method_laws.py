@@ -1,4 +1,4 @@
-"""What every loss keeps: finite with finite gradients whatever the batch, and blind to the order of samples."""
+"""What every loss keeps: finite gradients whatever the batch, and blind to the order of samples."""
 
 import pytest
 import torch

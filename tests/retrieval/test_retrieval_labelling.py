@@ -1,5 +1,7 @@
 """Levels of labels beside SciPy's linkage on all distances, and batches drawn by them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,7 +56,7 @@ def test_planted_groups_are_found_at_both_levels_by_linkage_and_by_shhc(metric, 
 def test_levels_are_nested(seed):
     rows = np.random.default_rng(seed).normal(size=(30, 3))
     levels = hierarchy_levels(rows, Metric("hyperbolic", 0.5), counts=[12, 5, 2])
-    for fine, coarse in zip(levels, levels[1:], strict=False):
+    for fine, coarse in itertools.pairwise(levels):
         assert all(len(set(coarse[fine == label])) == 1 for label in np.unique(fine))
 
 

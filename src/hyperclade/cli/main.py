@@ -29,6 +29,8 @@ COMMANDS = {
     "discover": "find the hierarchy in features, images or texts",
     "assign": "labels of new rows by a hierarchy that discover has saved",
     "embed": "compute features of images or texts with a pretrained encoder",
+    "index": "make an index of images, texts or features, or bring one up to date",
+    "query": "the nearest items of an index, and their way down its hierarchy",
 }
 
 # options that take several values: annotation: type of each

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -67,6 +67,7 @@ def embed_to_file(
     id_column: str | None = None,
     device: str = "auto",
     overwrite: bool = False,
+    only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> EmbedSummary:
     """Compute features of images or texts with a pretrained encoder, and write them to a file.
@@ -91,6 +92,8 @@ def embed_to_file(
         "auto", "cpu", "cuda" or "cuda:N".
     overwrite : bool
         Replace `out` if it exists.
+    only : collection of str, optional
+        Ids of the images of a folder to take; by default all.
     progress : callable, optional
         Called as ``progress("embedding", fraction)``.
 
@@ -108,7 +111,7 @@ def embed_to_file(
     if out.exists() and not overwrite and not partial.exists():
         raise ValueError(f"{out} exists already; choose another name or pass overwrite")
     columns = {"image": image_column, "label": label_column, "name": name_column, "id": id_column}
-    source = _Source(input, batch_size, columns)
+    source = _Source(input, batch_size, columns, only)
     if encoder is None:
         encoder = "efficientnet-lite0" if source.kind == "image" else "all-minilm-l6-v2"
     if isinstance(encoder, str):
@@ -168,7 +171,9 @@ def partial_folder(out: Path) -> Path:
 class _Source:
     """Batches of an input, the same ones in the same order every time."""
 
-    def __init__(self, path: Path, batch_size: int, columns: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, batch_size: int, columns: dict[str, Any], only: Collection[str] | None = None
+    ) -> None:
         self.path, self.batch_size, self.columns = path, batch_size, columns
         self.kind: Literal["image", "text"] = "image"
         self.items: list[Any] | None = None  # None: streamed from a Parquet file
@@ -180,7 +185,7 @@ class _Source:
         )
         files = [(path.name, path)]
         if kind == "folder":
-            self.items = image_folder(path)
+            self.items = [item for item in image_folder(path) if only is None or item.id in only]
             files = [(item.id, path / item.id) for item in self.items]
         elif kind != "image table":  # a text file may be called anything
             self.kind = "text"

@@ -166,11 +166,12 @@ class Retrieval(Learner):
         steps = _Steps(self.n_steps, lambda: self.trainer.global_step)
         return DataLoader(cast(Any, range(self.n_steps)), batch_sampler=steps, num_workers=0)
 
+    def on_fit_start(self) -> None:
+        if not self.n_steps:  # then no step comes before which to do it
+            self._start()
+
     def before_step(self, step: int) -> None:
-        if not self.started:
-            if self.recipe.head.start == "pca" and self.recipe.head.dim is not None:
-                self._start_from_components()
-            self.started.fill_(True)
+        self._start()
         if step % self.relabel_every == 0:
             self.relabel(step)
 
@@ -312,6 +313,12 @@ class Retrieval(Learner):
         """Features of images `(b, 3, h, w) uint8`, not augmented."""
         own = plain_frames(images.to(self.device)[:, None], size=self.recipe.backbone.size)[:, 0]
         return self.net.features(own).float()
+
+    def _start(self) -> None:
+        """Give the head its first weights, once."""
+        if not self.started and self.recipe.head.start == "pca" and self.recipe.head.dim is not None:
+            self._start_from_components()
+        self.started.fill_(True)
 
     @torch.no_grad()
     def _start_from_components(self) -> None:

@@ -1,9 +1,9 @@
 """Exact nearest neighbours by hyperbolic or Euclidean distance or by cosine, at the speed of a flat index.
 
 Each of these distances falls where an inner product of lifted vectors rises: for hyperbolic ones, of points
-hyperboloid. So a float32 product proposes candidates, and float64 sums in one order decide between them.
-Where the rounding of the product leaves open whether another row is among the nearest, a product in float64
-proposes, and after that all rows are compared: the answer does not depend on the processor.
+of the hyperboloid. So a float32 product proposes candidates, and float64 sums in one order decide between
+them. Where the rounding of the product leaves open whether another row is among the nearest, a product in
+float64 proposes, and after that all rows are compared: the answer does not depend on the processor.
 """
 
 from typing import Any
