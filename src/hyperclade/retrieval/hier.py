@@ -30,7 +30,7 @@ class HIER(HypViT):
     neighbours : int
         Nearest samples that relate, where each is among those of the other.
     triples : int
-        Drawn for each sample.
+        Drawn for each sample; and of the proxies for as many as there are samples.
     sharpness : float
         Temperature of the Gumbel-softmax.
     proxy_rate : float
@@ -48,7 +48,7 @@ class HIER(HypViT):
         weight: float = 1.0,
         margin: float = 0.1,
         neighbours: int = 20,
-        triples: int = 20,
+        triples: int = 5,
         sharpness: float = 1.0,
         proxy_rate: float = 10.0,
     ) -> None:
@@ -66,17 +66,20 @@ class HIER(HypViT):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         labels = self.cross_entropy(batch)
         proxies = self.space.points(self.space.bounded(self.proxies))
-        hierarchy = self.ancestry(batch.points, proxies) + self.ancestry(proxies, proxies)
+        hierarchy = self.ancestry(batch.points, proxies)
+        hierarchy = hierarchy + self.ancestry(proxies, proxies, most=len(batch.points))
         return {"loss": labels + self.weight * hierarchy, "labels": labels, "hierarchy": hierarchy}
 
-    def ancestry(self, points: Tensor, proxies: Tensor) -> Tensor:
-        """The regulariser for points `(b, d)`; 0 where none relate, or all do."""
+    def ancestry(self, points: Tensor, proxies: Tensor, most: int | None = None) -> Tensor:
+        """The regulariser for points `(b, d)`, or so many of them; 0 where none relate, or all do."""
         b, m = len(points), self.triples
         with torch.no_grad():
             related = reciprocal(self.space.pairwise(points, points), self.neighbours)
             itself = torch.eye(b, dtype=torch.bool, device=points.device)
             whole = related.any(1) & (~related & ~itself).any(1)
             anchors = whole.nonzero()[:, 0]
+            if most is not None:
+                anchors = anchors[torch.randperm(len(anchors))[:most].to(anchors.device)]
             if not len(anchors):
                 return points.sum() * 0 + proxies.sum() * 0
             near = related[anchors].double()

@@ -10,6 +10,8 @@ from hyperclade.retrieval.config import Space
 from hyperclade.retrieval.hier import reciprocal
 from hyperclade.retrieval.method import Batch, MetricLoss
 
+_SAME = 1e-12  # squared distance of rows that rounding alone tells apart
+
 
 class STML(MetricLoss):
     """Self-taught metric learning: the moving average of the network says how alike two samples are.
@@ -62,9 +64,9 @@ class STML(MetricLoss):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         assert batch.teacher is not None
         with torch.no_grad():
-            alike = self.likeness(batch.teacher.double())
+            alike = self.likeness(batch.teacher)
         own = self.space.pairwise(batch.points, batch.points)
-        wide = _distances(self.taught(batch.features).double())
+        wide = _distances(self.taught(batch.features))
         narrow_loss, wide_loss = (relaxed_contrastive(d, alike, self.delta) for d in (own, wide))
         ranking = softmax(-_relative(wide.detach()), dim=1)
         distilled = kl_div(log_softmax(-_relative(own), dim=1), ranking, reduction="batchmean")
@@ -76,7 +78,7 @@ class STML(MetricLoss):
         distances = _distances(teacher)
         b, k = len(teacher), min(self.neighbours, len(teacher))
         itself = torch.eye(b, dtype=torch.bool, device=teacher.device)
-        near = (reciprocal(distances, k - 1) | itself).to(teacher)  # a sample is its own neighbour
+        near = (reciprocal(distances, k - 1) | itself).to(distances)  # a sample is its own neighbour
         shared = near @ near.mT / near.sum(1, keepdim=True)
         context = torch.where(near > 0, shared, 0.0)
         close = distances.masked_fill(itself, -1).topk(max(k // 2, 1), largest=False).indices
@@ -102,4 +104,8 @@ def _relative(distances: Tensor) -> Tensor:
 
 
 def _distances(rows: Tensor) -> Tensor:
-    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    """Distances `(b, b) float64` of directions; of equal ones 0, without gradient."""
+    unit = normalize(rows.double(), dim=1)
+    squares = 2 - 2 * unit @ unit.mT
+    near = squares <= _SAME
+    return torch.where(near, 0.0, torch.where(near, 1.0, squares).sqrt())
