@@ -93,7 +93,7 @@ def test_many_queries_and_a_page_of_them(home, capsys):
         picture(home / "asked" / f"<b>{colour}&.png", colour, 50 + k)
     (home / "asked" / "broken.png").write_bytes(b"no image")
     assert query(home, home / "asked", "--page", home / "page.html") == 0
-    assert "broken.png" in capsys.readouterr().out
+    assert "broken.png" in capsys.readouterr().err
     page = (home / "page.html").read_text()
     assert page.count("<section>") == 3 and "<b>" not in page and "&lt;b&gt;red&amp;.png" in page
     assert page.count("data:image/jpeg") == 3 * 11 and "Content-Security-Policy" in page

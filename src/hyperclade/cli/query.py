@@ -31,6 +31,8 @@ def query(
     device : str
         auto, cpu, cuda or cuda:N.
     """
+    import sys
+    from functools import partial
     from pathlib import Path
 
     from hyperclade.cli.console import console, table
@@ -43,15 +45,15 @@ def query(
     answers, skipped = ask(index, inputs, id=id, number=number, device=device)
     if page is not None:
         write_gallery(Path(page), index, answers)
+    say_skipped(partial(print, file=sys.stderr), skipped, "images")
     if json:
         print(as_json(answers))
         return
-    say_skipped(on.print, skipped, "images")
     for answer in answers:
-        on.print(f"\n{answer.query}", markup=False)
+        on.print(f"\n{answer.query}")
         rows = [(item["id"], item["label"] or "", f"{item['distance']:.4f}") for item in answer.items]
         on.print(table(("nearest", "label", "distance"), rows, left=2))
         for line in lines(answer):
-            on.print(line, markup=False)
+            on.print(line)
     if page is not None:
         on.print(f"\nWritten to {page}")
