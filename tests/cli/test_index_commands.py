@@ -221,6 +221,8 @@ def test_what_is_wrong_is_said(home, capsys):
 
     assert "holds no index" in said(query(home, "--id", "x"))
     assert "no data" in said(index(home, source="nowhere"))
+    picture(home / "one.png", "red", 1)
+    assert "cannot be indexed" in said(index(home, source="one.png"))
     assert index(home) == 0
     assert "give one query" in said(query(home))
     assert "give one query" in said(query(home, home / "photos", "--id", "x"))

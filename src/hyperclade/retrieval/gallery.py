@@ -20,7 +20,8 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72re
 h1 { font-size: 1.3rem; } h2 { font-size: 1rem; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 section { border-top: 1px solid var(--line); padding: 1.2rem 0; }
 .row { display: flex; flex-wrap: wrap; gap: .8rem; }
-figure { margin: 0; width: 10rem; } .query figure { outline: 3px solid #3b82f6; outline-offset: 3px; }
+figure { margin: 0; width: 10rem; }
+.query :is(img, .none) { outline: 3px solid #3b82f6; outline-offset: 3px; }
 .query { margin-right: 1rem; }
 img, .none { width: 10rem; height: 10rem; object-fit: contain; background: var(--soft); border-radius: 4px; }
 .none { display: grid; place-items: center; font-size: .85rem; }

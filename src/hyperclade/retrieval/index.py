@@ -152,62 +152,50 @@ class Index:
         """
         source, folder = existing(source, _GIVE), Path(folder)
         inner = what_is(source, give=_GIVE, otherwise="texts")
-        kind: Kind = "features" if inner == "features" else "image" if inner in _IMAGES else "text"
+        if inner not in _KINDS:
+            raise ValueError(f"{source} cannot be indexed: give {_GIVE}")
+        kind = _KINDS[inner]
         if kind == "features" and model is not None:
             raise ValueError("a feature file has its vectors: leave --model away, or give the images")
         if kind != "features" and metric is not None:
             raise ValueError("--metric is for feature files: a model says how its vectors are compared")
+        encoder, compared = None, Metric(metric or "cosine", curvature)
         if kind != "features":
             model = model or ("efficientnet-lite0" if kind == "image" else "all-minilm-l6-v2")
-        wanted: dict[str, Any] = {"format": 1, "source": str(source.resolve()), "kind": kind, "tree": tree}
-        wanted["model"] = None if model is None else identity_of(model)
-        encoder, compared = None, Metric(metric or "cosine", curvature)
-        if model is not None:
-            encoder, compared = model_of(model, device, None if kind == "features" else kind)
-        wanted["metric"] = {"name": compared.name, "c": compared.c}
+            encoder, compared = model_of(model, device, kind)
+        wanted = {
+            "format": 1, "source": str(source.resolve()), "kind": kind, "tree": tree,
+            "model": None if model is None else identity_of(model),
+            "metric": {"name": compared.name, "c": compared.c},
+        }  # fmt: skip
         claim(folder, SETTINGS, wanted, what="index", advice="choose another --out, or remove that folder")
         before = cls(folder) if (folder / STATE).exists() else None
-        work = _Work(folder, source, before, random_state, progress)
         files = _files(source) if inner == "folder" else None
-        known_file = None if files is not None else fingerprint([(source.name, source)])
-        if before is not None and files is None and not rebuild and before.state["source"] == known_file:
+        about = None if files is not None else fingerprint([(source.name, source)])
+        due = _Due.of(files, before)
+        as_it_was = (
+            not due.any if files is not None else before is not None and before.state["source"] == about
+        )
+        if before is not None and as_it_was and not rebuild:
             return before, Update(0, 0, 0, _skipped(before.state))
-        known = {} if before is None or files is None else before.files()
-        failed = {} if before is None or files is None else before.state["skipped"]
-        wanted_ids: set[str] | None = None
-        changed: set[str] = set()
-        gone: list[int] = []
-        if files is not None:
-            changed = {name for name, own in files.items() if name in known and known[name][1:] != own}
-            new = {
-                name
-                for name in files
-                if name not in known and failed.get(name, [None])[0] != list(files[name])
-            }
-            wanted_ids = new | changed
-            gone = [
-                position for name, (position, *_) in known.items() if name not in files or name in changed
-            ]
-            if before is not None and not wanted_ids and not gone and not rebuild:
-                return before, Update(0, 0, 0, _skipped(before.state))
-        rows = None
-        skipped = {name: why for name, why in failed.items() if files is not None and name in files}
-        if wanted_ids is None or wanted_ids:
-            rows, left_out = work.embedded(encoder, kind, wanted_ids, batch_size)
-            for name, why in left_out:
-                skipped[name] = [None if files is None else list(files[name]), why]
+        work, rows = _Work(folder, source, before, random_state, progress), None
+        if due.only is None or due.only:
+            rows, left_out = work.embedded(encoder, kind, due.only, batch_size)
+            due.skipped.update(
+                {name: [None if files is None else list(files[name]), why] for name, why in left_out}
+            )
         if rows is not None and files is not None:
             rows = rows.with_files(files)
-        state = work.state(rows, gone, tree=tree, rebuild=rebuild or files is None, metric=compared)
-        state["source"] = known_file
-        state["skipped"] = skipped
-        if before is None and rows is None:
-            raise ValueError(f"none of the inputs in {source} could be read")
+        state = work.state(rows, due.gone, tree=tree, rebuild=rebuild or files is None, metric=compared)
+        state |= {"source": about, "skipped": due.skipped}
         write_json(folder / STATE, state)
         work.tidy(state)
-        n_gone = len(gone) - len(changed & (set() if rows is None else set(rows.ids)))
-        n_new = 0 if rows is None else len(rows) - len(changed & set(rows.ids))
-        return cls(folder), Update(n_new, len(changed), n_gone, _skipped(state))
+        n_rows, changed = (
+            0 if rows is None else len(rows),
+            due.changed & set([] if rows is None else rows.ids),
+        )
+        update = Update(n_rows - len(changed), len(changed), len(due.gone) - len(changed), _skipped(state))
+        return cls(folder), update
 
     def __len__(self) -> int:
         """Number of items that are there."""
@@ -387,8 +375,8 @@ class StoredTree:
             shares = counts[order] / counts.sum()
             found["labels"] = {
                 self.classes[code]: round(float(share), 3)
-                for code, share in zip(order.tolist(), shares, strict=True)
-                if share >= 0.05
+                for rank, (code, share) in enumerate(zip(order.tolist(), shares, strict=True))
+                if share >= 0.05 or rank == 0
             }
             return found
         some = np.asarray(self.order[np.unique(np.linspace(start, stop - 1, 64).astype(np.int64))])
@@ -396,6 +384,44 @@ class StoredTree:
         nearest = np.argsort(np.square(vectors - vectors.mean(axis=0)).sum(axis=1), kind="stable")[:3]
         found["typical"] = [index.item(int(some[row]))["name"] for row in nearest]
         return found
+
+
+@dataclass(frozen=True)
+class _Due:
+    """What has to be done for an index to be up to date.
+
+    Attributes
+    ----------
+    only : set of str or None
+        Ids of the files to embed; None for everything.
+    changed : set of str
+        Those among them that the index has as they were before.
+    gone : list of int
+        Positions of items that are no longer there, or not as they were.
+    skipped : dict
+        Files that could not be read, by id: what they were like then, and why.
+    """
+
+    only: set[str] | None
+    changed: set[str]
+    gone: list[int]
+    skipped: dict[str, Any]
+
+    @classmethod
+    def of(cls, files: dict[str, tuple[int, int]] | None, before: Index | None) -> "_Due":
+        """By the files of a folder, which are None of other sources, and the index as it is."""
+        if files is None:
+            return cls(None, set(), [], {})
+        known = {} if before is None else before.files()
+        failed = {} if before is None else before.state["skipped"]
+        skipped = {name: why for name, why in failed.items() if files.get(name) == tuple(why[0])}
+        changed = {name for name, own in files.items() if name in known and known[name][1:] != own}
+        gone = [place for name, (place, *_) in known.items() if name not in files or name in changed]
+        return cls((files.keys() - known.keys() - skipped.keys()) | changed, changed, gone, skipped)
+
+    @property
+    def any(self) -> bool:
+        return self.only is None or bool(self.only or self.gone)
 
 
 @dataclass(frozen=True, eq=False)
@@ -450,7 +476,7 @@ class _Work:
                     progress=self.progress,
                 )  # fmt: skip
             except ValueError as error:
-                if only is None or self.before is None or "could be read" not in str(error):
+                if only is None or self.before is None or not str(error).startswith("none of"):
                     raise
                 return None, [(name, "could not be read") for name in sorted(only)]
             skipped = summary.skipped
@@ -531,7 +557,7 @@ class _Work:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-_IMAGES = ("folder", "image table")
+_KINDS: dict[str, Kind] = {"folder": "image", "image table": "image", "texts": "text", "features": "features"}
 _ARRAYS = ("vectors", "lengths", "centres", "offsets")
 
 
