@@ -75,6 +75,21 @@ def test_a_killed_call_goes_on_with_the_block_that_it_was_at(vit, tmp_path, monk
     assert len(filled) == 6
 
 
+def test_a_line_that_a_kill_has_cut_does_not_spoil_the_next(tmp_path):
+    asked = []
+
+    def compute(rows):
+        asked.append(rows.start)
+        return np.array(rows)
+
+    Kept(tmp_path, {}, None, at_once=32).array("x", 70, (), compute, "counting")
+    sums = next(tmp_path.glob("*.jsonl"))
+    sums.write_bytes(sums.read_bytes()[:-3])
+    for times in (4, 4):  # the block of that line once more, then none
+        found = Kept(tmp_path, {}, None, at_once=32).array("x", 70, (), compute, "counting")
+        assert found.tolist() == list(range(70)) and len(asked) == times
+
+
 def test_images_need_a_backbone():
     with pytest.raises(ValueError, match=r"need a backbone\.name"):
         load_body(None, 32)

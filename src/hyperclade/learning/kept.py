@@ -62,6 +62,9 @@ class Kept:
         self.folder.mkdir(parents=True, exist_ok=True)
         path, sums_path = self._path(what, "npy"), self._path(what, "blocks.jsonl")
         sums = _checksums(sums_path)
+        if sums_path.exists() and not sums_path.read_bytes().endswith(b"\n"):  # a kill has cut a line
+            with open(sums_path, "a", encoding="utf-8") as file:
+                file.write("\n")
         found = _opened(path, (n, *shape), self.dtype)
         for k, rows in enumerate(self._blocks(n, doing)):
             part = slice(rows.start, rows.stop)
