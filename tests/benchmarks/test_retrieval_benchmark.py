@@ -36,7 +36,7 @@ def test_the_report_says_whether_the_index_holds_what_it_should():
     found = {
         "rows": 10, "d": 2, "build_seconds": 1.0, "bytes": 2**20, "opening_seconds": 0.1, "lists": 4,
         "probes": 1, "query_ms": {"50": 1.0, "95": 2.0}, "recall_at_10": 0.99,
-        "faiss_ivf": {"build_seconds": 1.0, "query_ms": {"50": 0.5, "95": 0.6}},
+        "faiss_ivf": {"build_seconds": 1.0, "recall_at_10": 0.9, "query_ms": {"50": 0.5, "95": 0.6}},
     }  # fmt: skip
     assert "| yes |" in tables({"index": SETTING | {"records": found}})["index"]
     slow = found | {"query_ms": {"50": 1.0, "95": 60.0}}

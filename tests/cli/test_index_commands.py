@@ -228,7 +228,7 @@ def test_what_is_wrong_is_said(home, capsys):
     assert "give one query" in said(query(home, home / "photos", "--id", "x"))
     assert "there are red/red 0.png" in said(query(home, "--id", "red/red 00.png"))
     assert "at least 1" in said(query(home, "--id", "red/red 0.png", "--number", "0"))
-    assert "reads images, not texts" in said(query(home, "an owl"))
+    assert "for images, not for texts" in said(query(home, "an owl"))
     assert "no image" in said(query(home, home / "absent.png"))
     (home / "broken.png").write_bytes(b"no image")
     assert "not an image" in said(query(home, home / "broken.png"))

@@ -113,6 +113,19 @@ def test_images_with_a_frozen_backbone_or_one_that_learns_too(frozen, vit, tmp_p
     np.testing.assert_allclose(found, again.embed(pictures), atol=1e-5)
 
 
+def test_another_backbone_of_the_same_name_is_another_run(tmp_path):
+    own = save_vit(tmp_path / "vit", seed=3)
+    chosen = recipe(network=own, labelling={"counts": [6, 3]})
+    with pytest.raises(SystemExit):
+        train(chosen, images(), tmp_path / "run", device="cpu", callbacks=[Stop(1)])
+    first = {file.name for file in (tmp_path / "run").glob("features-*")}
+    save_vit(tmp_path / "vit", seed=4)
+    SYSTEM.prepare(chosen, images(), tmp_path / "run", device="cpu")
+    assert {file.name for file in (tmp_path / "run").glob("features-*")} - first  # nothing is taken for it
+    with pytest.raises(ValueError, match="holds a run with another backbone"):
+        train(chosen, images(), tmp_path / "run", device="cpu")
+
+
 def test_prepared_views_are_drawn_and_the_plain_ones_are_judged(vit):
     chosen, samples = recipe(network=vit), images()
     prepared = SYSTEM.prepare(chosen, samples, None, device="cpu")
@@ -186,6 +199,7 @@ def test_figures_of_planted_classes():
         ({"training": {"devices": 2}}, "one device"),
         ({"method": {"name": "stml", "settings": {}}}, r"training\.ema"),
         ({"method": {"name": "uhml", "settings": {"gamma": 1}}}, "no setting 'gamma'"),
+        ({"labelling": {"kind": "neighbours"}}, "uhml needs labels"),
         ({"labelling": {"counts": [3, 6]}}, "must fall"),
         ({"labelling": {"kind": "kmeans", "thresholds": [1.0]}}, "thresholds cut a hierarchy"),
         ({"space": {"curvature": 0.0}}, "curvature must be positive"),

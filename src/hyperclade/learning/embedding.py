@@ -1,5 +1,6 @@
 """Features of images by a pretrained backbone whose weights stay as they are, computed once."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hyperclade.data.image_rows import ImageRows
+from hyperclade.data.sets import content_digest
 from hyperclade.encoders.backbone import Backbone, backbone_from, load_backbone
 from hyperclade.environment import pick_device
 from hyperclade.learning.augment import augment_frames, plain_frames
@@ -27,6 +29,12 @@ def load_body(name: str | None, size: int | None, blueprint: dict[str, Any] | No
     if size is not None:
         body.size = (size, size)
     return body
+
+
+def digest_of(body: Backbone) -> str:
+    """Of a network's make and of the weights that its features depend on, as it was loaded."""
+    weights = [one.detach().cpu().numpy() for one in body.parameters() if one.requires_grad]
+    return content_digest([json.dumps(body.blueprint, sort_keys=True)], weights)[:16]
 
 
 @torch.no_grad()
@@ -86,8 +94,9 @@ def view_features(
     ValueError
         No such backbone, an image that does not decode any more.
     """
-    body = load_body(name, size).to(pick_device(device)).eval()
-    made: dict[str, Any] = {"images": about, "backbone": name, "size": size, "views": views}
+    body = load_body(name, size)
+    made: dict[str, Any] = {"images": about, "backbone": digest_of(body), "size": size, "views": views}
+    body.to(pick_device(device)).eval()
     training = training or Training()
     if views:
         made |= {key: getattr(training, key) for key in ("crop", "flip", "colour", "area")}

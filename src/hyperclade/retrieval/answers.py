@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from hyperclade.data.images import ImageItem, decode_images, image_folder
 from hyperclade.data.opening import IMAGE_SUFFIXES
 from hyperclade.retrieval.index import Index
 from hyperclade.retrieval.models import identity_of, model_of
+
+if TYPE_CHECKING:
+    from hyperclade.encoders.pretrained import Encoder
 
 _IMAGES = 64  # at once
 
@@ -135,16 +138,9 @@ def _embedded(
         raise ValueError(
             f"the model in {model['name']} is gone, or another than the index was made with: make a new index"
         )
-    try:
-        encoder, _ = model_of(model["name"], device, "image" if is_image else "text")
-    except ValueError as error:
-        if is_image or ("not for text" not in str(error) and "not texts" not in str(error)):
-            raise
-        raise ValueError(
-            f"no file {inputs!r}, and the index's model reads images, not texts: give an image or --id ITEM"
-        ) from error
     if not is_image:
-        return [(inputs, None, encoder.encode_texts([inputs])[0])], []
+        return [(inputs, None, _text_encoder(index, inputs, device).encode_texts([inputs])[0])], []
+    encoder, _ = model_of(model["name"], device, "image")
     items = image_folder(path) if path.is_dir() else [ImageItem(inputs, None, path.stem, path)]
     images, good, skipped = decode_images(items)
     if not images:
@@ -153,3 +149,13 @@ def _embedded(
         [encoder.encode_images(images[at : at + 64]) for at in range(0, len(images), 64)]
     )
     return [(item.id, item.source, row) for item, row in zip(good, vectors, strict=True)], skipped
+
+
+def _text_encoder(index: Index, text: str, device: str) -> "Encoder":
+    """The half of the index's model that reads texts; ValueError where it has none."""
+    try:
+        return model_of(index.settings["model"]["name"], device, "text")[0]
+    except ValueError as error:
+        if index.kind == "text":
+            raise
+        raise ValueError(f"no image {text!r}, and as a text nothing reads it: {error}") from error

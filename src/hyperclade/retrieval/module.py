@@ -15,7 +15,7 @@ from hyperclade.encoders.backbone import Backbone as Body
 from hyperclade.encoders.pretrained import Encoder
 from hyperclade.environment import IntArray
 from hyperclade.learning.augment import augment_frames, plain_frames
-from hyperclade.learning.embedding import load_body
+from hyperclade.learning.embedding import digest_of, load_body
 from hyperclade.learning.module import Learner, evaluating
 from hyperclade.learning.settings import named_class, plain
 from hyperclade.progress import Progress, tracked
@@ -49,8 +49,10 @@ class Network(nn.Module):
         backbone, self.space, self.unit = recipe.backbone, recipe.space, recipe.head.unit
         self.frozen = backbone.frozen
         self.body: Body | None = None
+        self.digest = ""
         if n_features is None:
             self.body = load_body(backbone.name, backbone.size, blueprint)
+            self.digest = digest_of(self.body)
             n_features = self.body.out_features
             if self.frozen:
                 self.body.requires_grad_(False).eval()
@@ -127,6 +129,8 @@ class Retrieval(Learner):
         self.net = Network(recipe, n_features, blueprint)
         if self.net.method.teaches and not recipe.training.ema:
             raise ValueError(f"{recipe.method.name} has a teacher: give training.ema, 0.999 for example")
+        if own.kind == "neighbours" and not self.net.method.teaches:
+            raise ValueError(f"{recipe.method.name} needs labels: neighbours are groups for a teacher alone")
         made = None if self.net.body is None else self.net.body.blueprint
         shapes: dict[str, Any] = {"n_samples": n_samples, "n_levels": n_levels, "n_features": n_features}
         shapes["size"] = size and list(size)
@@ -137,6 +141,7 @@ class Retrieval(Learner):
         self.register_buffer("started", torch.tensor(False))
         self.relabelled: dict[str, float] = {}
         if samples is not None:
+            self.origin["backbone"] = self.net.digest
             self.prepare(samples)
 
     def prepare(self, samples: Any) -> None:
