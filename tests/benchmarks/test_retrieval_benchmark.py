@@ -48,7 +48,7 @@ def test_tables_have_all_rows_and_means_over_seeds():
     from hyperclade.retrieval.system import SYSTEM
 
     runs = planned(SYSTEM, read_tables(SYSTEM.package)[1], seeds=[0, 1])
-    assert len(runs) == 16
+    assert len(runs) == 18
     figures = dict.fromkeys(("map_at_r", "nmi_kmeans", "nmi_hierarchy", "dendrogram_purity"), 0.3)
 
     def record(run):
