@@ -20,7 +20,7 @@ class RetrievalSystem(System):
     title = "metric learning"
     seeds = (0, 1, 2)
     saved = ("recipe", "n_samples", "n_levels")
-    scratch = ("features*", "views*")
+    scratch = ("features*",)
     about: ClassVar[dict[str, str]] = {
         "train": "learn embeddings for retrieval from images without labels",
         "evaluate": "judge embeddings: recall, MAP@R, clusters and hierarchy against labels",
