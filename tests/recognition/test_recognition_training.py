@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import pytorch_lightning as lightning
 import torch
 from planted_samples import TAXONOMY, planted_features, planted_images, planted_masks, recipe
 
@@ -22,6 +21,7 @@ from hyperclade.recognition.method import method_class
 from hyperclade.recognition.module import Recognition, Task, _mixed
 from hyperclade.recognition.system import SYSTEM, load, preset, preset_names, train
 from hyperclade.trees.taxonomy import Taxonomy
+from stopped_runs import Stop, assert_same_state
 
 QUIET = {"device": "cpu"}
 LITE = {"name": "efficientnet-lite0", "size": 32}
@@ -29,23 +29,6 @@ needs_lite = pytest.mark.skipif(
     not find_spec("efficientnet_lite_pytorch"),
     reason="efficientnet-lite-pytorch is not installed",
 )
-
-
-class Stop(lightning.Callback):
-    """Ends the process's work after a step, as a kill would."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise SystemExit
-
-
-def assert_same_state(a, b):
-    assert a.state_dict().keys() == b.state_dict().keys()
-    for name, value in a.state_dict().items():
-        assert torch.equal(value, b.state_dict()[name]), name
 
 
 def test_training_is_a_plain_loop():

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import pytorch_lightning as lightning
 import torch
 from PIL import Image
 from sklearn.decomposition import PCA
@@ -15,6 +14,7 @@ from hyperclade.retrieval.module import Retrieval
 from hyperclade.retrieval.sources import RetrievalSet
 from hyperclade.retrieval.system import SYSTEM, load, preset, preset_names, train
 from small_segmentation import save_vit
+from stopped_runs import Stop, assert_same_state
 
 SMALL = {"hier": {"n_proxies": 10, "neighbours": 3}, "stml": {"wide": 8, "neighbours": 4}}
 KINDS = {"stml": "neighbours", "contrastive": "kmeans", "hyp-vit": "labels"}
@@ -23,17 +23,6 @@ KINDS = {"stml": "neighbours", "contrastive": "kmeans", "hyp-vit": "labels"}
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
     return save_vit(tmp_path_factory.mktemp("vit"))
-
-
-class Stop(lightning.Callback):
-    """Ends the process's work after a step, as a kill would."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise SystemExit
 
 
 def features(n=48, d=6, seed=0, views=2):
@@ -69,12 +58,6 @@ def recipe(name="uhml", *, network=None, frozen=True, **changes):
     for part, settings in changes.items():
         given[part] = {**given.get(part, {}), **settings} if isinstance(settings, dict) else settings
     return SYSTEM.recipe_from(given)
-
-
-def assert_same_state(a, b):
-    assert a.state_dict().keys() == b.state_dict().keys()
-    for name, value in a.state_dict().items():
-        assert torch.equal(value, b.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "none"])

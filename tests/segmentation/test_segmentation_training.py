@@ -1,7 +1,6 @@
 """Runs of every method: exact after a stop, alike for a seed, from a folder and from memory."""
 
 import pytest
-import pytorch_lightning as lightning
 import torch
 
 from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, read_history
@@ -11,6 +10,7 @@ from hyperclade.segmentation.module import Segmentation, granularities
 from hyperclade.segmentation.protocol import PROTOCOLS
 from hyperclade.segmentation.system import SYSTEM, load, preset, preset_names, train
 from small_segmentation import recipe, save_vit, to_judge, to_learn
+from stopped_runs import Stop, assert_same_state
 
 SMALL = {"stego": {"n_code": 6, "points": 3}, "hp": {"n_code": 6, "places": 4, "n_pool": 16, "renew": 2}}
 SMALL |= {"smooseg": {"n_code": 6}, "kmeans": {}}
@@ -21,25 +21,8 @@ def vit(tmp_path_factory):
     return save_vit(tmp_path_factory.mktemp("vit"))
 
 
-class Stop(lightning.Callback):
-    """Ends the process's work after a step, as a kill would."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise SystemExit
-
-
 def small(vit, method, **options):
     return recipe(vit, method, settings=SMALL[method], **options)
-
-
-def assert_same_state(a, b):
-    assert a.state_dict().keys() == b.state_dict().keys()
-    for name, value in a.state_dict().items():
-        assert torch.equal(value, b.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -16,25 +16,9 @@ from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE, History,
 from hyperclade.selflabel.config import Encoders
 from hyperclade.selflabel.module import SelfLabelling
 from hyperclade.selflabel.system import load, train
+from stopped_runs import Stop, assert_same_state
 
 QUIET = {"device": "cpu"}
-
-
-class Stop(lightning.Callback):
-    """Ends the process's work after a step, as a kill would."""
-
-    def __init__(self, step, error=SystemExit):
-        self.step, self.error = step, error
-
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step == self.step:
-            raise self.error("stopped")
-
-
-def assert_same_state(a, b):
-    assert a.state_dict().keys() == b.state_dict().keys()
-    for name, value in a.state_dict().items():
-        assert torch.equal(value, b.state_dict()[name]), name
 
 
 def history(folder):

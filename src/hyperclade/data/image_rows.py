@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -126,6 +126,29 @@ class Pictures:
         """Pixels (3, h, w) of each row, uint8; ValueError if an image does not decode any more."""
         items = [self.items[row] for row in rows]
         return [np.asarray(_sound("image", item, _upright(item))).transpose(2, 0, 1) for item in items]
+
+
+class FeaturesOrImages:
+    """What samples say whose `inputs` are features, `(n, d)` or of several views `(n, v, d)`, or images."""
+
+    inputs: np.ndarray | ImageRows
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def kind(self) -> Literal["features", "images"]:
+        """What the inputs are."""
+        return "images" if isinstance(self.inputs, ImageRows) else "features"
+
+    @property
+    def in_memory(self) -> bool:
+        return self.kind == "features"
+
+    def describe(self) -> str:
+        if isinstance(self.inputs, ImageRows):
+            return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
+        return f"{self.inputs.shape[-1]} features"
 
 
 def read_rows(inputs: np.ndarray | ImageRows, rows: Any) -> np.ndarray:

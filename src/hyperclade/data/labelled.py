@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from hyperclade.data.image_rows import ImageRows, Skipped, read_rows
+from hyperclade.data.image_rows import FeaturesOrImages, ImageRows, Skipped, read_rows
 from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.trees.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledSet:
+class LabelledSet(FeaturesOrImages):
     """n samples, each labelled with one or more nodes of a taxonomy.
 
     Attributes
@@ -70,18 +70,6 @@ class LabelledSet:
         if bare.any():
             raise ValueError(f"sample {self.ids[int(np.argmax(bare))]!r} has no label; drop it or label it")
 
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    @property
-    def kind(self) -> Literal["features", "images"]:
-        """What the inputs are."""
-        return "images" if isinstance(self.inputs, ImageRows) else "features"
-
-    @property
-    def in_memory(self) -> bool:
-        return self.kind == "features"
-
     def subset(self, rows: Any) -> "LabelledSet":
         """These rows, in this order; the counts of what was completed and skipped stay those of the whole."""
         rows = np.arange(len(self))[rows]
@@ -98,11 +86,6 @@ class LabelledSet:
         """Their number, and a digest of ids, taxonomy, labels and a few inputs."""
         arrays = (self.taxonomy.edges, self.labels, read_rows(self.inputs, some_rows(len(self))))
         return {"number": len(self), "content": content_digest((*self.ids, *self.taxonomy.names), arrays)}
-
-    def describe(self) -> str:
-        if isinstance(self.inputs, ImageRows):
-            return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
-        return f"{self.inputs.shape[1]} features"
 
     def targets(self) -> np.ndarray:
         """Which nodes are labels of which rows, or above one of them, `(n, m) bool`."""

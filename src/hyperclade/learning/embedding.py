@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hyperclade.data.image_rows import ImageRows
 from hyperclade.data.sets import content_digest
@@ -29,6 +29,24 @@ def load_body(name: str | None, size: int | None, blueprint: dict[str, Any] | No
     if size is not None:
         body.size = (size, size)
     return body
+
+
+class WithBody(nn.Module):
+    """A network with a pretrained `body`, if any, which stays as it is where it is `frozen`."""
+
+    body: nn.Module | None
+    frozen: bool
+
+    def freeze(self) -> None:
+        """Keep the body as it is, if it is to be frozen."""
+        if self.body is not None and self.frozen:
+            self.body.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.body is not None and self.frozen:
+            self.body.eval()
+        return self
 
 
 def digest_of(body: Backbone) -> str:

@@ -86,6 +86,33 @@ class Training:
         return cosine_rate(step, n_steps, max(1, n_steps // 20))
 
 
+@dataclass
+class AdamTraining(Training):
+    """How long and how, by Adam.
+
+    Attributes
+    ----------
+    optimizer : {"adam", "adamw"}
+        "adamw" keeps the decay of the weights apart from their gradients.
+    clip : float or None
+        Largest norm of a gradient; None for any.
+    """
+
+    optimizer: Literal["adam", "adamw"] = "adam"
+    clip: float | None = None  # type: ignore[misc]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
+
+    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
+        import torch
+
+        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
+        return kind(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+
 def check_numbers(
     settings: Any,
     at_least_1: Sequence[str] = (),

@@ -116,10 +116,15 @@ class System:
         return None
 
     def with_defaults(self, recipe: Any) -> dict[str, Any]:
-        """The settings of a recipe, those included that a method's class sets."""
-        from hyperclade.learning.settings import plain
+        """The settings of a recipe, those included that its method's class sets, of systems with METHODS."""
+        from hyperclade.learning.settings import class_settings, named_class, plain
 
-        return plain(recipe)
+        settings = plain(recipe)
+        methods = getattr(import_module(self.recipe().__module__), "METHODS", None)
+        if methods is not None:
+            made, chosen = named_class(self.package, methods, recipe.method, "method")
+            settings["method"]["settings"] = plain(class_settings(made) | chosen)
+        return settings
 
     def cost(self, recipe: Any, samples: Any, device: str) -> dict[str, float]:
         """What a module costs at prediction, by name; training changes nothing about it."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from hyperclade.learning.settings import class_settings, named_class
+from hyperclade.learning.settings import named_class
 from hyperclade.recognition.classes import Classes
 from hyperclade.recognition.config import METHODS, Method
 from hyperclade.trees.taxonomy import Taxonomy
@@ -59,12 +59,6 @@ def method_class(choice: Method) -> tuple[type[NodeScorer], dict[str, Any]]:
     ValueError: method leaf-softmax has no setting 'dropuot'; it has dropout, hidden
     """
     return named_class("hyperclade.recognition", METHODS, choice, "method")
-
-
-def default_settings(choice: Method) -> dict[str, Any]:
-    """All settings of a method: those chosen, and the others as its class sets them."""
-    made, given = method_class(choice)
-    return class_settings(made) | given
 
 
 def perceptron(sizes: Sequence[int], *, dropout: float = 0.0) -> nn.Sequential:

@@ -16,7 +16,7 @@ from hyperclade.encoders.pyramid import load_pyramid, pyramid_from
 from hyperclade.encoders.segmentation_heads import DeepLabHead, OcrHead
 from hyperclade.learning.augment import augment_frames
 from hyperclade.learning.augment_masks import augment_masked
-from hyperclade.learning.embedding import image_features, load_body
+from hyperclade.learning.embedding import WithBody, image_features, load_body
 from hyperclade.learning.module import Learner
 from hyperclade.learning.pixels import features_at, sample_pixels
 from hyperclade.learning.settings import plain
@@ -89,7 +89,7 @@ class Task:
         }
 
 
-class Network(nn.Module):
+class Network(WithBody):
     """Backbone, standardisation and method.
 
     With a blueprint of the backbone its weights are not asked for. Raises ValueError for settings that the
@@ -121,19 +121,12 @@ class Network(nn.Module):
             else:
                 self.head = DeepLabHead(*maps, width=backbone.width)
             self.body, n_features = pyramid, backbone.width
-        if self.body is not None and self.frozen:
-            self.body.requires_grad_(False).eval()
+        self.freeze()
         made, settings = method_class(recipe.method)
         torch.manual_seed(recipe.seed)  # whatever the backbone has drawn: alike on images and their features
         self.method = made(n_features, task.taxonomy, **settings)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("deviation", torch.ones(n_features))
-
-    def train(self, mode: bool = True) -> "Network":
-        super().train(mode)
-        if self.body is not None and self.frozen:
-            self.body.eval()
-        return self
 
     def standardised(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.deviation

@@ -117,14 +117,6 @@ class RecognitionSystem(System):
         backbone = recipe.backbone
         return (backbone.name, backbone.size) if backbone.frozen else None
 
-    def with_defaults(self, recipe: "Recipe") -> dict[str, Any]:
-        from hyperclade.learning.settings import plain
-        from hyperclade.recognition.method import default_settings
-
-        settings = plain(recipe)
-        settings["method"]["settings"] = plain(default_settings(recipe.method))
-        return settings
-
     def report(
         self, module: "Recognition", samples: "LabelledSet | MaskedSet", *, progress: Progress | None = None
     ) -> dict[str, Any]:

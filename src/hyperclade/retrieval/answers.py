@@ -145,9 +145,8 @@ def _embedded(
     images, good, skipped = decode_images(items)
     if not images:
         raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}")
-    vectors = np.concatenate(
-        [encoder.encode_images(images[at : at + 64]) for at in range(0, len(images), 64)]
-    )
+    starts = range(0, len(images), _IMAGES)
+    vectors = np.concatenate([encoder.encode_images(images[at : at + _IMAGES]) for at in starts])
     return [(item.id, item.source, row) for item, row in zip(good, vectors, strict=True)], skipped
 
 

@@ -70,8 +70,6 @@ class Space:
         check_choices(self)
         if not (self.curvature > 0 and math.isfinite(self.curvature)):
             raise ValueError(f"curvature must be positive, got {self.curvature}")
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
 
     @property
     def metric(self) -> "Metric":
@@ -221,7 +219,7 @@ class Backbone:
 
 
 @dataclass
-class Training(settings.Training):
+class Training(settings.AdamTraining):
     """How long and how.
 
     Attributes
@@ -230,10 +228,6 @@ class Training(settings.Training):
         Samples per step.
     instances : int
         Samples of each group in a batch.
-    optimizer : {"adam", "adamw"}
-        "adamw" keeps the decay of the weights apart from their gradients.
-    clip : float or None
-        Largest norm of a gradient; None for any.
     ema : float
         Decay of the moving average of the weights that is the teacher of methods that have one; 0 else.
     """
@@ -243,8 +237,6 @@ class Training(settings.Training):
     instances: int = 16
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
-    optimizer: Literal["adam", "adamw"] = "adam"
-    clip: float | None = None  # type: ignore[misc]
     ema: float = 0.0  # type: ignore[misc]
     area: tuple[float, float] = (0.4, 1.0)
 
@@ -259,12 +251,6 @@ class Training(settings.Training):
             raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be at least 0 and below 1, got {self.ema}")
-
-    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
-        import torch
-
-        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return kind(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from hyperclade.learning.settings import check_numbers
 from hyperclade.retrieval.config import Space
 from hyperclade.retrieval.method import Batch, MetricLoss
 from hyperclade.retrieval.pairs import mean_over, positives_and_negatives
@@ -23,9 +24,8 @@ class HypViT(MetricLoss):
 
     def __init__(self, n_features: int, dim: int, space: Space, *, temperature: float = 0.2) -> None:
         super().__init__(n_features, dim, space)
-        if not temperature > 0:
-            raise ValueError(f"temperature must be positive, got {temperature}")
         self.temperature = temperature
+        check_numbers(self, positive=("temperature",))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": self.cross_entropy(batch)}

@@ -173,10 +173,8 @@ class Index:
         files = _files(source) if inner == "folder" else None
         about = None if files is not None else fingerprint([(source.name, source)])
         due = _Due.of(files, before)
-        as_it_was = (
-            not due.any if files is not None else before is not None and before.state["source"] == about
-        )
-        if before is not None and as_it_was and not rebuild:
+        same_file = before is not None and before.state["source"] == about
+        if before is not None and not rebuild and (same_file if files is None else not due.any):
             return before, Update(0, 0, 0, _skipped(before.state))
         work, rows = _Work(folder, source, before, random_state, progress), None
         if due.only is None or due.only:
@@ -190,11 +188,9 @@ class Index:
         state |= {"source": about, "skipped": due.skipped}
         write_json(folder / STATE, state)
         work.tidy(state)
-        n_rows, changed = (
-            0 if rows is None else len(rows),
-            due.changed & set([] if rows is None else rows.ids),
-        )
-        update = Update(n_rows - len(changed), len(changed), len(due.gone) - len(changed), _skipped(state))
+        added = [] if rows is None else rows.ids
+        changed = len(due.changed.intersection(added))
+        update = Update(len(added) - changed, changed, len(due.gone) - changed, _skipped(state))
         return cls(folder), update
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from hyperclade.encoders.backbone import Backbone as Body
 from hyperclade.encoders.pretrained import Encoder
 from hyperclade.environment import IntArray
 from hyperclade.learning.augment import augment_frames, plain_frames
-from hyperclade.learning.embedding import digest_of, load_body
+from hyperclade.learning.embedding import WithBody, digest_of, load_body
 from hyperclade.learning.module import Learner, evaluating
 from hyperclade.learning.settings import named_class, plain
 from hyperclade.progress import Progress, tracked
@@ -30,7 +30,7 @@ _IMAGES = 64
 _CONSTANT = 1e-8  # relative variance of components that say nothing
 
 
-class Network(nn.Module):
+class Network(WithBody):
     """Backbone, linear head and loss.
 
     Parameters
@@ -54,20 +54,13 @@ class Network(nn.Module):
             self.body = load_body(backbone.name, backbone.size, blueprint)
             self.digest = digest_of(self.body)
             n_features = self.body.out_features
-            if self.frozen:
-                self.body.requires_grad_(False).eval()
+        self.freeze()
         torch.manual_seed(recipe.seed)  # whatever the backbone has drawn
         dim = recipe.head.dim
         self.head: nn.Module = nn.Identity() if dim is None else nn.Linear(n_features, dim)
         self.dim = dim or n_features
         made, settings = named_class("hyperclade.retrieval", METHODS, recipe.method, "method")
         self.method: MetricLoss = made(n_features, self.dim, recipe.space, **settings)
-
-    def train(self, mode: bool = True) -> "Network":
-        super().train(mode)
-        if self.body is not None and self.frozen:
-            self.body.eval()
-        return self
 
     def features(self, inputs: Tensor) -> Tensor:
         """Features `(b, n_features) float32` of features, or of images `(b, 3, h, w)` of values 0 … 1."""

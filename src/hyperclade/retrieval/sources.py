@@ -4,25 +4,31 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from hyperclade.data.features import read_features
-from hyperclade.data.image_rows import ImageRows, Skipped, image_size, open_images, read_rows
+from hyperclade.data.formats import csv
+from hyperclade.data.image_rows import (
+    FeaturesOrImages,
+    ImageRows,
+    Skipped,
+    image_size,
+    open_images,
+    read_rows,
+)
 from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled_files import listed_images
 from hyperclade.data.opening import LISTS_IMAGES, what_is
 from hyperclade.data.retrieval_sets import cars196, cub200, sop
-from hyperclade.data.samples import load_cifar100_images
+from hyperclade.data.samples import data_file
 from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.learning.embedding import view_features
 from hyperclade.progress import Progress
 from hyperclade.retrieval.config import Recipe, Source
-
-if TYPE_CHECKING:
-    from hyperclade.data.labelled import LabelledSet
 
 NAMED = ("cifar100", "cub200", "cars196", "sop")
 SIZE = (256, 256)
@@ -30,7 +36,7 @@ _GIVE = f"{', '.join(NAMED)}, a file or a folder"
 
 
 @dataclass(frozen=True, eq=False)
-class RetrievalSet:
+class RetrievalSet(FeaturesOrImages):
     """n images or rows of features, with labels where they are known.
 
     Attributes
@@ -66,17 +72,6 @@ class RetrievalSet:
             values = getattr(self, what)
             if values is not None and len(values) != len(self.inputs):
                 raise ValueError(f"{len(values)} {what} for {len(self.inputs)} samples")
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    @property
-    def kind(self) -> Literal["features", "images"]:
-        return "images" if isinstance(self.inputs, ImageRows) else "features"
-
-    @property
-    def in_memory(self) -> bool:
-        return self.kind == "features"
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -121,11 +116,6 @@ class RetrievalSet:
         some = read_rows(self.inputs, some_rows(len(self)))
         return {"number": len(self), "content": content_digest((*self.ids, *(self.paths or ())), [some])}
 
-    def describe(self) -> str:
-        if isinstance(self.inputs, ImageRows):
-            return f"images of {self.inputs.size[0]} × {self.inputs.size[1]}"
-        return f"{self.n_features} features"
-
 
 def load_samples(data: str | os.PathLike, split: str | None, source: Source | None = None) -> RetrievalSet:
     """Samples to learn from or to be judged by.
@@ -155,7 +145,7 @@ def load_samples(data: str | os.PathLike, split: str | None, source: Source | No
     name = str(data)
     learning = split == "train"
     if name == "cifar100":
-        return replace(_cifar100(split or "test"), learning=learning)
+        return _cifar100(split or "test", source, learning=learning)
     if name in NAMED:
         if name == "sop":
             items, labels = sop(split or "test", source.root)
@@ -174,8 +164,9 @@ def load_samples(data: str | os.PathLike, split: str | None, source: Source | No
             items, folders if all(folders) else None, source.size or _size(items), learning=learning
         )
     if kind in LISTS_IMAGES:
-        items, cells = _listed(path, source)
-        return _opened(items, cells, source.size or _size(items), learning=learning)
+        columns = _label_columns(path, source)
+        items, cells = _listed(path, columns)
+        return _opened(items, cells if columns else None, source.size or _size(items), learning=learning)
     if source.labels is not None and len(source.labels) > 1:
         raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
     table = read_features(path, labels=source.labels[0] if source.labels else None)
@@ -222,43 +213,33 @@ def halves(names: Sequence[str]) -> tuple[set[str], set[str]]:
     return set(known[:middle]), set(known[middle:])
 
 
-def _cifar100(split: str) -> RetrievalSet:
+def _cifar100(split: str, source: Source, *, learning: bool) -> RetrievalSet:
     if split not in ("train", "val", "test"):
         raise ValueError(f"split must be train, val or test, got {split!r}")
-    samples: LabelledSet = load_cifar100_images("train" if split == "train" else "test")
-    names, parents = samples.taxonomy.names, dict(samples.taxonomy.edges[:, ::-1].tolist())
-    leaves = samples.labels.max(axis=1) if samples.labels.shape[1] == 1 else _leaf_of(samples)
-    own = [names[leaf] for leaf in leaves]
-    first, second = halves(own)
-    chosen = np.flatnonzero(np.isin(own, sorted(second if split == "test" else first)))
-    paths = tuple(f"{names[parents[leaves[row]]]}/{own[row]}" for row in chosen)
-    assert isinstance(samples.inputs, ImageRows)
-    return RetrievalSet(samples.inputs.subset(chosen), paths, tuple(samples.ids[row] for row in chosen))
+    path = data_file("cifar100", "train.parquet" if split == "train" else "test.parquet")
+    items, paths = _listed(path, ["superclass", "label"])
+    names = [own.partition("/")[2] for own in paths]
+    chosen = halves(names)[split == "test"]
+    kept = [row for row, name in enumerate(names) if name in chosen]
+    items = [items[row] for row in kept]
+    return _opened(items, [paths[row] for row in kept], source.size or _size(items), learning=learning)
 
 
-def _leaf_of(samples: "LabelledSet") -> np.ndarray:
-    """The label of each sample that is a leaf."""
-    is_leaf = np.isin(samples.labels, samples.taxonomy.leaves)
-    return samples.labels[np.arange(len(samples)), is_leaf.argmax(axis=1)]
-
-
-def _listed(path: Path, source: Source) -> tuple[list[ImageItem], list[str] | None]:
-    """Images that a table lists, and their labels as paths, if it has any."""
-    import pyarrow.parquet as pq
-
-    from hyperclade.data.formats import csv
-
-    columns = source.labels
-    if columns is None:
-        have = pq.read_schema(path).names if path.suffix.lower() == ".parquet" else csv.first_row(path)[0]
-        columns = ["label"] if "label" in have else []
+def _listed(path: Path, columns: Sequence[str]) -> tuple[list[ImageItem], list[str]]:
+    """Images that a table lists, and the labels in its columns, from coarse to fine, as paths."""
     items, cells = listed_images(path, columns)
-    if not columns:
-        return items, None
     for row, of_row in enumerate(cells):
         if len(of_row) < len(columns):
             raise ValueError(f"{path}: row {row} (counted from 0) lacks a label; fill it in or drop it")
     return items, ["/".join(of_row) for of_row in cells]
+
+
+def _label_columns(path: Path, source: Source) -> list[str]:
+    """The columns of a table of images that have its labels: those named, or "label", if there."""
+    if source.labels is not None:
+        return source.labels
+    have = pq.read_schema(path).names if path.suffix.lower() == ".parquet" else csv.first_row(path)[0]
+    return ["label"] if "label" in have else []
 
 
 def _size(items: list[ImageItem]) -> tuple[int, int]:

@@ -80,15 +80,6 @@ class RetrievalSystem(System):
             blueprint=settings["blueprint"],
         )
 
-    def with_defaults(self, recipe: "Recipe") -> dict[str, Any]:
-        from hyperclade.learning.settings import class_settings, named_class, plain
-        from hyperclade.retrieval.config import METHODS
-
-        settings = plain(recipe)
-        made, chosen = named_class(self.package, METHODS, recipe.method, "method")
-        settings["method"]["settings"] = plain(class_settings(made) | chosen)
-        return settings
-
     def report(
         self, module: "Retrieval", samples: "RetrievalSet", *, progress: Progress | None = None
     ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hyperclade.learning.settings import check_numbers
 from hyperclade.retrieval.config import Space
 from hyperclade.retrieval.method import Batch, MetricLoss
 from hyperclade.retrieval.pairs import mean_over, positives_and_negatives
@@ -33,9 +34,8 @@ class Triplet(MetricLoss):
         mining: Literal["all", "semihard", "hardest"] = "all",
     ) -> None:
         super().__init__(n_features, dim, space)
-        if not margin > 0:
-            raise ValueError(f"margin must be positive, got {margin}")
         self.margin, self.mining = margin, mining
+        check_numbers(self, positive=("margin",))
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         distances = self.space.pairwise(batch.points, batch.points)

@@ -133,15 +133,11 @@ class Backbone:
 
 
 @dataclass
-class Training(settings.Training):
+class Training(settings.AdamTraining):
     """How long and how.
 
     Attributes
     ----------
-    optimizer : {"adam", "adamw"}
-        "adamw" keeps the decay of the weights apart from their gradients.
-    clip : float or None
-        Largest norm of a gradient; None for any.
     side : int
         Height and width in pixels of what the network sees.
     five_crop : bool
@@ -158,8 +154,6 @@ class Training(settings.Training):
     batch_size: int = 16
     learning_rate: float = 5e-4
     weight_decay: float = 0.0
-    optimizer: Literal["adam", "adamw"] = "adam"
-    clip: float | None = None  # type: ignore[misc]
     side: int = 224
     five_crop: bool = True
     ratio: float = 0.5
@@ -167,16 +161,8 @@ class Training(settings.Training):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.clip is not None and not self.clip > 0:
-            raise ValueError(f"clip must be positive, or null for none, got {self.clip}")
         if not 0 < self.ratio <= 1:
             raise ValueError(f"ratio must be above 0 and at most 1, got {self.ratio}")
-
-    def make_optimizer(self, groups: list[dict[str, Any]]) -> Any:
-        import torch
-
-        kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
-        return kind(groups, lr=self.learning_rate, weight_decay=self.weight_decay)
 
     def rate(self, step: int, n_steps: int) -> float:
         return 1.0

@@ -99,15 +99,6 @@ class SegmentationSystem(System):
         network = (recipe.backbone.name, recipe.backbone.stride, recipe.backbone.components)
         return (*network, own.side, own.five_crop, own.ratio, own.neighbours, *needs)
 
-    def with_defaults(self, recipe: "Recipe") -> dict[str, Any]:
-        from hyperclade.learning.settings import class_settings, plain
-        from hyperclade.segmentation.module import method_class
-
-        settings = plain(recipe)
-        made, chosen = method_class(recipe.method)
-        settings["method"]["settings"] = plain(class_settings(made) | chosen)
-        return settings
-
     def report(
         self,
         module: "Segmentation",
