@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,18 @@ def test_fingerprints_tell_files_apart_by_name_size_and_time(tmp_path):
     touched = folder_fingerprint(tmp_path)
     (tmp_path / "c").touch()
     assert len({first, touched, folder_fingerprint(tmp_path)}) == 3
+
+
+def test_processes_that_claim_a_folder_at_once_all_have_it(tmp_path, monkeypatch):
+    claimed = []
+
+    def iterdir(folder, listed=Path.iterdir):
+        if not claimed:  # another process is faster, between any two steps of this one
+            claimed.append(True)
+            claim(folder, "recipe.json", WANTED)
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    claim(tmp_path, "recipe.json", WANTED)
+    assert claimed
+    assert claim(tmp_path, "recipe.json", WANTED) is True

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr
     return folder
 
 

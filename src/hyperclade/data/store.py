@@ -65,18 +65,22 @@ def claim(
     [False, True]
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file; choose a folder")
+    # Listed before the file is looked for: another process that claims the folder writes the file first.
+    # What an interrupted attempt to claim the folder has left is no other file.
+    others = folder.exists() and any(
+        entry.name != file and not entry.name.startswith(f".{file}.") for entry in folder.iterdir()
+    )
     if (folder / file).exists():
         found, strip = completed(read_json(folder / file)), f"{within}." if within else ""
         names = {name.removeprefix(strip) for name in differences(found, wanted)}
         if other := sorted(names - set(may_change)):
             raise ValueError(f"{folder} holds a {what} with another {', '.join(other)}; {advice}")
         return True
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder} is a file; choose a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    # What an interrupted attempt to claim the folder has left is no other file.
-    if alone and any(not entry.name.startswith(f".{file}.") for entry in folder.iterdir()):
+    if alone and others:
         raise ValueError(f"{folder} is not empty and holds no {what}; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / file, wanted)
     return False
 
