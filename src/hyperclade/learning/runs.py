@@ -1,5 +1,7 @@
 """Training runs in a folder, of any system: claim the folder, write checkpoints and history, stop, resume."""
 
+import atexit
+import functools
 import json
 import logging
 import math
@@ -11,7 +13,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -129,7 +130,7 @@ def train(
         if prepared is not samples:
             known, unseen = held_out(prepared, training.validation, recipe.seed)
             module.learn_from(known)
-        module.judged = None if unseen is None else partial(system.report, module, unseen)
+        module.judged = None if unseen is None else functools.partial(system.report, module, unseen)
         fit(trainer, module, folder)
     if folder is not None and (trainer is None or trainer.is_global_zero):
         tidy(folder, system.scratch)
@@ -252,6 +253,8 @@ def make_trainer(
         broadcast_buffers=module.broadcast_buffers,
         process_group_backend="cpu:gloo,cuda:nccl" if accelerator == "gpu" else None,
     )
+    if devices > 1:
+        _leave_group_at_exit()
     chosen: Any = on_each
     if accelerator == "gpu" and devices == 1 and target.index is not None:
         chosen = [target.index]
@@ -434,6 +437,17 @@ def _step(line: str) -> float:
         return json.loads(line)["step"]
     except ValueError:
         return math.inf
+
+
+@functools.cache
+def _leave_group_at_exit() -> None:
+    """A process that ends with threads of its group running may be aborted, and torchrun then kills all."""
+
+    def leave() -> None:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+    atexit.register(leave)
 
 
 @contextmanager
