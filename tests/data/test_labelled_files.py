@@ -165,7 +165,7 @@ def test_csv_names_missing_files(tmp_path):
     (tmp_path / "x.csv").write_text("file,label\na.png,dog\n")
     with pytest.raises(ValueError, match="no column 'path'"):
         labelled_images(tmp_path / "x.csv")
-    with pytest.raises(ValueError, match=r"no folder of images, nor a \.parquet or \.csv"):
+    with pytest.raises(ValueError, match=r"no folder of images, nor a \.parquet, \.csv or \.tsv"):
         labelled_images(tmp_path / "a.png")
 
 

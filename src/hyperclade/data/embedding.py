@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.features import files_beside, known_suffix, write_features
-from hyperclade.data.formats.parquet import open_parquet
+from hyperclade.data.features import files_beside, write_features, written_suffix
+from hyperclade.data.formats.parquet import n_rows, parts_of
 from hyperclade.data.images import decode_images, image_folder, image_parquet
 from hyperclade.data.opening import what_is
 from hyperclade.data.store import claim, fingerprint, folder_fingerprint
@@ -104,7 +104,7 @@ def embed_to_file(
         a run with another input or encoder.
     """
     input, out = Path(input), Path(out)
-    known_suffix(out)
+    written_suffix(out)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     partial = partial_folder(out)
@@ -158,7 +158,7 @@ def embed_beside(
         f"{role[:-1]}_column": name for role, name in beside.items() if files[role] is None
     }
     unknown = [name for name in columns.values() if name is not None]
-    if unknown and source.suffix.lower() != ".parquet":
+    if unknown and what_is(source, otherwise="texts") != "image table":
         raise ValueError(f"no file {unknown[0]!r} with a value per row")
     embed_to_file(source, out, encoder, **columns, **options)
 
@@ -187,12 +187,14 @@ class _Source:
         if kind == "folder":
             self.items = [item for item in image_folder(path) if only is None or item.id in only]
             files = [(item.id, path / item.id) for item in self.items]
-        elif kind != "image table":  # a text file may be called anything
+        elif kind == "image table":
+            files = [(part.name, part) for part in parts_of(path)]
+        else:  # a text file may be called anything
             self.kind = "text"
             self.items = list(zip(*text_lines(path), strict=True))
         if self.items is None:
             next(self.batches(), None)  # names a bad file or column at once
-        self.size = open_parquet(path).metadata.num_rows if self.items is None else len(self.items)
+        self.size = n_rows(path) if self.items is None else len(self.items)
         self.fingerprint = fingerprint(files)
 
     def __len__(self) -> int:

@@ -4,10 +4,13 @@
 |---|---|---|
 | `.npy` | the array, memory-mapped | `X.rows.parquet` beside `X.npy`, if there |
 | `.npz` | array `features` or `X`, or the only 2-d one; or a CSR matrix | arrays `ids`, `labels`, `names` |
-| `.parquet` | the list column, or all other columns | columns `id`, `label`, `name` |
-| `.csv` | all other columns; the header may be absent | columns `id`, `label`, `name` |
+| `.parquet`, or a folder of such | the list column, or all of numbers | columns `id`, `label`, `name` |
+| `.feather`, `.arrow`, `.jsonl` | as Parquet | as Parquet |
+| `.csv`, `.tsv` | columns of numbers, or one of vectors in brackets | columns `id`, `label`, `name` |
+| `.vec`, `.txt` | word vectors, "cat 0.1 0.2" a line | the words are names |
 
-Column names match in any case, in the singular or the plural.
+Text may be compressed (`.csv.gz`). Column names match in any case, in the singular or the plural. What a
+table has besides, and what is assumed of it, is told in `FeatureTable.remarks`.
 """
 
 import os
@@ -20,12 +23,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from hyperclade.data.formats import csv, npy, npz, parquet
-from hyperclade.data.formats.rows import blocks, plain_values
+from hyperclade.data.formats import csv, feather, jsonl, npy, npz, parquet, vectors
+from hyperclade.data.formats.rows import Asked, blocks, plain_values
 from hyperclade.data.formats.values import read_values
 
-FORMATS: dict[str, ModuleType] = {".npy": npy, ".npz": npz, ".parquet": parquet, ".csv": csv}
-SUFFIXES = tuple(FORMATS)
+_WRITTEN: dict[str, ModuleType] = {".npy": npy, ".npz": npz, ".parquet": parquet, ".csv": csv}
+_FORMATS: dict[str, ModuleType] = _WRITTEN | {
+    **dict.fromkeys((".csv.gz", ".tsv", ".tsv.gz"), csv),
+    **dict.fromkeys((".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"), jsonl),
+    **dict.fromkeys((".feather", ".arrow"), feather),
+    **dict.fromkeys(vectors.SUFFIXES, vectors),
+}
+#: of feature files; text files have features only where `formats.vectors.is_file` says so
+SUFFIXES = tuple(suffix for suffix in _FORMATS if suffix != ".txt")
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,9 @@ class FeatureTable:
         In the dtype of its file.
     ids, labels, names : (n,) arrays of int64 or str objects (None where a label is missing), or None
     columns : list of str or None
-        Names of the d features, of a `.csv` file with a header or a `.parquet` file of numeric columns; else
-        None.
+        Names of the d features, of a table whose columns have names; else None.
+    remarks : tuple of str
+        What was assumed of a file or left out of it, a sentence each.
     """
 
     features: Any
@@ -47,6 +58,7 @@ class FeatureTable:
     labels: np.ndarray | None = None
     names: np.ndarray | None = None
     columns: list[str] | None = None
+    remarks: tuple[str, ...] = ()
 
     def dense(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Features as an array of float32, and ids as text: numbers of rows where there are none."""
@@ -56,24 +68,32 @@ class FeatureTable:
 
 
 def read_features(
-    path: str | os.PathLike, *, labels: str | None = None, names: str | None = None, ids: str | None = None
+    path: str | os.PathLike,
+    *,
+    labels: str | None = None,
+    names: str | None = None,
+    ids: str | None = None,
+    features: Sequence[str] | None = None,
 ) -> FeatureTable:
     """Read a feature file and check it with `validate_features`.
 
     Parameters
     ----------
     path : path
-        `.npy`, `.npz`, `.parquet` or `.csv` file (see the module's table). `.npy` stays memory-mapped; no
-        dtype is widened.
+        Feature file (see the module's table). `.npy` stays memory-mapped; no dtype is widened.
     labels, names, ids : str, optional
         A column (or array) of the file, or another file: text with one value per line, `.npy`, or
-        `.csv`/`.parquet` of a single column. By default the columns called so, if any.
+        `.csv`/`.parquet` of a single column. By default the columns called so, if any. A text table without a
+        header has its columns called 0, 1, ….
+    features : sequence of str, optional
+        Names of the columns that are features, or patterns ("x*"); or the array of an `.npz`. By default the
+        only column of lists, or all columns of numbers without another role.
 
     Raises
     ------
     ValueError
-        Unknown suffix, unreadable or truncated file, text among the features, ragged rows, NaN or infinity,
-        or values of another number than the rows; says where.
+        Unknown suffix, unreadable or truncated file, no features, a column of numbers with cells that are
+        none, ragged rows, NaN or infinity, or values of another number than the rows; says where.
     FileNotFoundError
         No such file.
 
@@ -89,23 +109,28 @@ def read_features(
     >>> folder.cleanup()
     """
     path = Path(path)
-    suffix = known_suffix(path)
     if not path.exists():
+        known_suffix(path)
         raise FileNotFoundError(f"feature file {path} does not exist")
     if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a feature file")
-    asked = {"label": labels, "name": names, "id": ids}
-    features, columns, inside, titles = FORMATS[suffix].read(path, asked)
-    features = validate_features(features, name=str(path))
-    n = features.shape[0]
-    for role, source in asked.items():
-        if source is not None and role not in inside:
+        if not parquet.parts_of(path):
+            raise ValueError(f"{path} is a folder without Parquet files, not features")
+        suffix = ".parquet"
+    else:
+        suffix = known_suffix(path)
+    asked = Asked({"label": labels, "name": names, "id": ids}, tuple(features or ()))
+    read = _FORMATS[suffix].read(path, asked)
+    matrix, columns = validate_features(read.features, name=str(path)), dict(read.columns)
+    n = matrix.shape[0]
+    for role, source in asked.roles.items():
+        if source is not None and role not in read.inside:
             columns[role] = read_values(Path(source), n, role, path)
     for role, values in columns.items():
         columns[role] = values = plain_values(values, blank_is_missing=role == "label")
         if len(values) != n:
             raise ValueError(f"{path}: {len(values)} {role}s for {n} rows of features; one per row")
-    return FeatureTable(features, columns.get("id"), columns.get("label"), columns.get("name"), titles)
+    ids_, labels_, names_ = (columns.get(role) for role in ("id", "label", "name"))
+    return FeatureTable(matrix, ids_, labels_, names_, read.titles, read.remarks)
 
 
 def files_beside(beside: dict[str, str | None]) -> dict[str, str | None]:
@@ -195,7 +220,7 @@ def write_features(
     >>> folder.cleanup()
     """
     path = Path(path)
-    suffix = known_suffix(path)
+    suffix = written_suffix(path)
     if not sp.issparse(features):
         features = np.asanyarray(features)
     elif suffix != ".npz":
@@ -208,15 +233,35 @@ def write_features(
             columns[role] = plain_values(values, blank_is_missing=role == "label")
             if len(columns[role]) != features.shape[0]:
                 raise ValueError(f"{len(columns[role])} {role}s for {features.shape[0]} rows of features")
-    FORMATS[suffix].write(path, features, columns)
+    _WRITTEN[suffix].write(path, features, columns)
 
 
 def known_suffix(path: Path) -> str:
-    """The suffix of a feature file, in lower case; ValueError if it is another."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    """The suffix of a feature file, in lower case, ".csv.gz" too; ValueError if it is another.
+
+    >>> known_suffix(Path("a.b.CSV.gz"))
+    '.csv.gz'
+    """
+    suffix = suffix_of(path)
+    if suffix not in _FORMATS or (suffix == ".txt" and not (path.exists() and vectors.is_file(path))):
         raise ValueError(f"{path}: unknown feature format {suffix!r}; use one of {', '.join(SUFFIXES)}")
     return suffix
+
+
+def written_suffix(path: Path) -> str:
+    """The suffix of a feature file to write, in lower case; ValueError if features are not written so."""
+    suffix = path.suffix.lower()
+    if suffix not in _WRITTEN:
+        raise ValueError(
+            f"{path}: unknown feature format {suffix!r} to write; use one of {', '.join(_WRITTEN)}"
+        )
+    return suffix
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix of a file in lower case, of a compressed one with that of what it holds."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() + suffix if suffix == ".gz" else suffix
 
 
 def _first_not_finite(features: np.ndarray) -> tuple[int, int, float] | None:

@@ -1,9 +1,11 @@
 """Images from folders and Parquet files: listed first, decoded in batches, broken ones named and skipped."""
 
+import functools
 import io
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,15 +13,17 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from hyperclade.data.formats import mat
-from hyperclade.data.formats.parquet import is_encoded, open_parquet
+from hyperclade.data.formats.arrow import is_encoded
+from hyperclade.data.formats.parquet import open_parquet, parts_of
 from hyperclade.data.opening import IMAGE_SUFFIXES, files_under
-from hyperclade.environment import require
+from hyperclade.environment import installation, require
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 T = TypeVar("T")
 
+_OF_PLUGINS = (".avif", ".j2k", ".jp2", ".jxl")
 _MOST = (1 << 16) - 1  # that a pixel of 16 bits can be
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -79,7 +83,7 @@ def image_parquet(
     id: str | None = None,
     batch_size: int = 64,
 ) -> Iterator[list[ImageItem]]:
-    """Read encoded images from a Parquet file, `batch_size` rows at a time.
+    """Read encoded images from a Parquet file, or a folder of such, `batch_size` rows at a time.
 
     Parameters
     ----------
@@ -102,7 +106,8 @@ def image_parquet(
     ...     [[item.label for item in batch] for batch in image_parquet(f"{folder}/x.parquet", batch_size=1)]
     [['x'], ['y']]
     """
-    file = open_parquet(path)
+    files = [open_parquet(part) for part in parts_of(path)]
+    file = files[0]
     columns = {"image": image}
     for role, asked in (("label", label), ("name", name), ("id", id)):
         if asked is not None or role in file.schema_arrow.names:
@@ -114,7 +119,7 @@ def image_parquet(
     kind = file.schema_arrow.field(image).type
     if not is_encoded(kind):
         raise ValueError(f"{path}: column {image!r} is {kind}, not encoded images (bytes)")
-    return _parquet_batches(file, columns, batch_size)
+    return _parquet_batches(files, columns, batch_size)
 
 
 def decode_images(
@@ -155,6 +160,7 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
     """What `read` takes from the image, or why there is none."""
     from PIL import Image, UnidentifiedImageError
 
+    _register_plugins()
     if item.source is None:
         return "no image in this row"
     try:
@@ -163,10 +169,27 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
         with Image.open(io.BytesIO(item.source) if isinstance(item.source, bytes) else item.source) as image:
             return read(image)
     except UnidentifiedImageError:
-        return "not an image that Pillow knows"
+        return _unknown(item)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
         return str(error) or type(error).__name__
+
+
+@functools.cache
+def _register_plugins() -> None:
+    if find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+
+
+def _unknown(item: ImageItem) -> str:
+    suffix = item.source.suffix.lower() if isinstance(item.source, Path) else ""
+    if suffix in (".heic", ".heif") and find_spec("pillow_heif") is None:
+        return f"{suffix} is not read without pillow_heif: {installation('pillow_heif')}"
+    if suffix in _OF_PLUGINS:
+        return f"{suffix} is not read by this Pillow; convert it"
+    return "not an image that Pillow knows"
 
 
 def _within(image: "Image", box: tuple[float, float, float, float]) -> "Image | str":
@@ -203,10 +226,10 @@ def _in_8_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _parquet_batches(
-    file: pq.ParquetFile, columns: dict[str, str], batch_size: int
+    files: Sequence[pq.ParquetFile], columns: dict[str, str], batch_size: int
 ) -> Iterator[list[ImageItem]]:
-    row = 0
-    for batch in file.iter_batches(batch_size=batch_size, columns=list(dict.fromkeys(columns.values()))):
+    row, names = 0, list(dict.fromkeys(columns.values()))
+    for batch in (batch for file in files for batch in file.iter_batches(batch_size, columns=names)):
         values = {role: batch.column(name).to_pylist() for role, name in columns.items()}
         items = []
         for k, image in enumerate(values["image"]):

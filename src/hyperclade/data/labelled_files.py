@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
-from hyperclade.data.features import read_features
+from hyperclade.data.features import read_features, suffix_of
 from hyperclade.data.formats.csv import read_text_table
+from hyperclade.data.formats.parquet import columns_of, parts_of
 from hyperclade.data.image_rows import open_images
 from hyperclade.data.images import ImageItem, image_folder, image_parquet
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
+from hyperclade.data.opening import LIST_SUFFIXES, what_is
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -47,7 +48,8 @@ def labelled_features(
     table = read_features(path, labels=labels)
     if table.labels is None:
         raise ValueError(
-            f"{path} has no column 'label'; say with labels= which column or file has the labels"
+            f"{path} has no column 'label'; say which column or file has the labels (option `labels`)"
+            + "".join(f"; {remark}" for remark in table.remarks)
         )
     names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
     nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
@@ -99,7 +101,7 @@ def labelled_images(
     (1, 3, 3, 4)
     """
     source = Path(source)
-    if source.is_dir():
+    if what_is(source) == "folder":
         items = image_folder(source)
         parts = [item.id.split("/")[:-1] for item in items]
         names = _paths_or(parts, [above[-1:] for above in parts], taxonomy)
@@ -125,11 +127,11 @@ def listed_images(
     than the header, or a row without path; names file and row.
     """
     source, columns = Path(source), list(columns)
-    suffix = source.suffix.lower()
-    if suffix == ".parquet":
+    kind = what_is(source, otherwise="texts")
+    if kind == "image table" or source.suffix.lower() == ".parquet":
         items = [item for batch in image_parquet(source) for item in batch]
-        have = pq.read_schema(source).names
-    elif suffix == ".csv":
+        have = columns_of(source)
+    elif suffix_of(source) in LIST_SUFFIXES:
         frame = read_text_table(source)
         have = frame.columns.tolist()
         if not len(frame):
@@ -143,12 +145,14 @@ def listed_images(
             )
         items = [ImageItem(path, None, Path(path).stem, source.parent / path) for path in frame["path"]]
     else:
-        raise ValueError(f"{source} is no folder of images, nor a .parquet or .csv file that lists some")
+        raise ValueError(
+            f"{source} is no folder of images, nor a .parquet, .csv or .tsv file that lists some"
+        )
     missing = [column for column in columns if column not in have]
     if missing:
-        raise ValueError(f"{source}: no column {missing[0]!r} for labels=; the file has {', '.join(have)}")
-    if suffix == ".parquet":
-        frame = pd.read_parquet(source, columns=columns)
+        raise ValueError(f"{source}: no column {missing[0]!r} for the labels; the file has {', '.join(have)}")
+    if kind == "image table":
+        frame = pd.concat([pd.read_parquet(part, columns=columns) for part in parts_of(source)])
     cells = frame[columns].fillna("").astype(str).to_numpy().tolist()
     return items, [[cell for cell in row if cell] for row in cells]
 

@@ -128,6 +128,8 @@ def write_json(path: Path, content: Any, **options: Any) -> None:
 def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
     """Of files by name: another one when a file is added, removed, renamed or rewritten; reads no contents.
 
+    Links that lead nowhere count as they are.
+
     Examples
     --------
     >>> import tempfile
@@ -140,7 +142,7 @@ def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
     """
     digest = hashlib.sha256()
     for name, path in files:
-        status = path.stat()
+        status = path.stat() if path.exists() else path.lstat()
         digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 

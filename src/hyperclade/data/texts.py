@@ -1,7 +1,12 @@
-"""Text files with one text per line."""
+"""Text files: all of one, its lines, or opened, compressed or not."""
 
+import gzip
 import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 
 def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
@@ -32,3 +37,19 @@ def read_text(path: str | os.PathLike) -> str:
         raise ValueError(f"{path}: not UTF-8 text ({error}); convert it first") from error
     except OSError as error:
         raise ValueError(f"{path}: not a readable text file ({error})") from error
+
+
+@contextmanager
+def open_text(path: str | os.PathLike) -> Iterator[IO[str]]:
+    """A UTF-8 file, compressed where its name ends in ".gz", with line ends as they are.
+
+    Raises ValueError where what is read of it is no such text.
+    """
+    opening: Any = gzip.open if str(path).lower().endswith(".gz") else open
+    try:
+        with opening(path, "rt", encoding="utf-8-sig", newline="") as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error}); convert it first") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: not a readable gzip file ({error})") from error

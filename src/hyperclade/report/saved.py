@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hyperclade.data.columns import in_order
-from hyperclade.data.formats.parquet import to_arrow
+from hyperclade.data.formats.arrow import to_arrow
 from hyperclade.data.scaling import Scaling
 from hyperclade.report.cuts import Cuts
 

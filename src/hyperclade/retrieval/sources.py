@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from hyperclade.data.features import read_features
 from hyperclade.data.formats import csv
+from hyperclade.data.formats.parquet import columns_of
 from hyperclade.data.image_rows import (
     FeaturesOrImages,
     ImageRows,
@@ -238,7 +238,7 @@ def _label_columns(path: Path, source: Source) -> list[str]:
     """The columns of a table of images that have its labels: those named, or "label", if there."""
     if source.labels is not None:
         return source.labels
-    have = pq.read_schema(path).names if path.suffix.lower() == ".parquet" else csv.first_row(path)[0]
+    have = columns_of(path) if what_is(path) == "image table" else csv.first_row(path)
     return ["label"] if "label" in have else []
 
 

@@ -180,10 +180,10 @@ class RetrievalSystem(System):
         overwrite : bool
             Replace OUT if it exists.
         """
-        from hyperclade.data.features import known_suffix, write_features
+        from hyperclade.data.features import write_features, written_suffix
 
         target = Path(out)
-        known_suffix(target)
+        written_suffix(target)
         if target.exists() and not overwrite:
             raise ValueError(f"{out} exists already; choose another name or --overwrite it")
         samples = self.read(inputs, "test", source, like=module, progress=progress, say=say)

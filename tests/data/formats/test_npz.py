@@ -33,5 +33,9 @@ def test_npz_by_other_programs(tmp_path):
     np.savez(tmp_path / "two.npz", X=X, other=X[:2])
     np.testing.assert_array_equal(read_features(tmp_path / "two.npz").features, X)
     np.savez(tmp_path / "unclear.npz", a=X, b=X)
-    with pytest.raises(ValueError, match=r"'features' or 'X'; found a \(4, 3\), b \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"'features' or 'X', or a choice .*; found a \(4, 3\), b \(4, 3\)"):
         read_features(tmp_path / "unclear.npz")
+    np.testing.assert_array_equal(read_features(tmp_path / "unclear.npz", features=["b"]).features, X)
+    for wrong in (["c"], ["a", "b"]):
+        with pytest.raises(ValueError, match=r"one of its arrays, not .*; found a \(4, 3\)"):
+            read_features(tmp_path / "unclear.npz", features=wrong)

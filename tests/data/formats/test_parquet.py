@@ -46,11 +46,52 @@ def test_parquet_faults_are_named(tmp_path):
         with pytest.raises(ValueError, match=match):
             read_features(path)
 
-    attempt("column 'kind' is string, not numeric", x=[1.0, 2.0], kind=["a", "b"])
     attempt(r"row 1 \(counted from 0\) of column 'y' is empty", x=[1.0, 2.0], y=[1.0, None])
     attempt(r"row 1 .* of column 'v' has 1 numbers, the first row 2", v=[[1.0, 2.0], [3.0]])
     attempt(r"row 1 .* of column 'v' has an empty number", v=[[1.0, 2.0], [3.0, None]])
     attempt("list of string", v=[["a"], ["b"]])
-    attempt(r"several list columns \(v, w\)", v=[[1.0]], w=[[1.0]])
-    attempt("no numeric or list column", name=["a"])
+    attempt(r"several columns of lists \('v', 'w'\)", v=[[1.0]], w=[[1.0]])
+    attempt("no column of numbers or lists", name=["a"])
     attempt(r"empty, shape \(0, 1\)", x=pa.array([], type=pa.float64()))
+
+
+def test_what_pandas_numbers_rows_by_is_no_feature(tmp_path):
+    frame = pd.DataFrame(X, columns=list("xyz"))
+    path = tmp_path / "x.parquet"
+    for index, ids in [([3, 1, 2, 0], [3, 1, 2, 0]), (list("abcd"), list("abcd")), (None, None)]:
+        (frame if index is None else frame.set_axis(index)).to_parquet(path)
+        table = read_features(path)
+        np.testing.assert_array_equal(table.features, X)
+        assert (None if table.ids is None else table.ids.tolist()) == ids
+        assert table.columns == list("xyz")
+    frame.assign(number=[5, 6, 8, 7]).set_index("number").to_parquet(path)  # a name says nothing, pandas does
+    table = read_features(path)
+    assert (table.ids.tolist(), table.columns) == ([5, 6, 8, 7], list("xyz"))
+    assert table.remarks == ("column 'number' is taken for ids",)
+
+
+def test_columns_are_chosen_and_others_named(tmp_path):
+    columns = {"x": [1.0, 2.0], "y": [True, False], "kind": ["a", "b"], "v": [[1.0], [2.0]], "w": [[3], [4]]}
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert read_features(tmp_path / "x.parquet", features=["w"]).features.tolist() == [[3], [4]]
+    table = read_features(tmp_path / "x.parquet", features=["y", "x"])
+    assert (table.columns, table.features.tolist()) == (["y", "x"], [[1, 1], [0, 2]])
+    assert table.remarks == ("not used: columns 'kind' (text), 'v', 'w' (list)",)
+    with pytest.raises(ValueError, match="more than one list"):
+        read_features(tmp_path / "x.parquet", features=["x", "w"])
+
+
+def test_folders_of_parquet_files_are_one_table(tmp_path):
+    for number in range(12):
+        folder = tmp_path / "t" / f"kind={'ab'[number % 2]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        table = pa.table({"id": [f"r{number}"], "v": [[number, number + 0.5]]})
+        pq.write_table(table, folder / f"part-{number:03}.parquet")
+    table = read_features(tmp_path / "t", labels="kind")
+    order = [*range(0, 12, 2), *range(1, 12, 2)]
+    assert table.features.tolist() == [[number, number + 0.5] for number in order]
+    assert table.ids.tolist() == [f"r{number}" for number in order]
+    assert table.labels.tolist() == list("aaaaaabbbbbb")
+    (tmp_path / "t" / "kind=a" / "part-000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="not a readable folder of Parquet files"):
+        read_features(tmp_path / "t")

@@ -55,3 +55,14 @@ def test_labels_that_do_not_match_are_named(tmp_path):
     with pytest.raises(ValueError, match="2 labels for 4 rows"):
         write_features(tmp_path / "y.npy", X, labels=["a", "b"])
     assert not (tmp_path / "y.npy").exists()
+
+
+def test_a_blank_line_is_a_missing_value_and_shifts_none(tmp_path):
+    write_features(tmp_path / "x.npy", X)
+    for text, names in [
+        ("title\ncat\n\ndog\nemu\n", ["cat", "", "dog", "emu"]),
+        ("cat\n\ndog\nemu\n", ["cat", "", "dog", "emu"]),
+    ]:
+        (tmp_path / "names.csv").write_text(text)
+        table = read_features(tmp_path / "x.npy", names=str(tmp_path / "names.csv"))
+        assert table.names.tolist() == names

@@ -8,22 +8,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.formats.parquet import column_values, open_parquet, to_arrow
-from hyperclade.data.formats.rows import Read, pick_columns
+from hyperclade.data.formats.arrow import column_values, to_arrow
+from hyperclade.data.formats.parquet import open_parquet
+from hyperclade.data.formats.rows import Asked, Read, pick_columns
 
 
-def read(path: Path, asked: dict[str, str | None]) -> Read:
+def read(path: Path, asked: Asked) -> Read:
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: not a readable .npy array of numbers ({error})") from error
+    if asked.features:
+        raise ValueError(f"{path}: its columns have no names to choose the features by")
     rows = rows_file(path)
     if not rows.exists():
-        return features, {}, set(), None
+        return Read(features, {}, set())
     table = open_parquet(rows).read()
     columns, inside = pick_columns(table.column_names, asked)
     values = {role: column_values(table.column(name)) for role, name in columns.items()}
-    return features, values, inside, None
+    return Read(features, values, inside)
 
 
 def write(path: Path, features: np.ndarray, columns: dict[str, np.ndarray]) -> None:

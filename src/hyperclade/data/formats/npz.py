@@ -8,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from hyperclade.data.atomic import atomic_write
-from hyperclade.data.formats.rows import Read, pick_columns
+from hyperclade.data.formats.rows import Asked, Read, pick_columns
 
 
-def read(path: Path, asked: dict[str, str | None]) -> Read:
+def read(path: Path, asked: Asked) -> Read:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -19,12 +19,12 @@ def read(path: Path, asked: dict[str, str | None]) -> Read:
             arrays = {key: archive[key] for key in archive.files}
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not a readable .npz archive of numbers and text ({error})") from error
-    if {"format", "shape", "data"} <= arrays.keys():
+    if {"format", "shape", "data"} <= arrays.keys() and not asked.features:
         features = sp.load_npz(path).tocsr()
     else:
-        features = _features_of_archive(path, arrays)
+        features = _features_of_archive(path, arrays, asked.features)
     columns, inside = pick_columns([key for key, a in arrays.items() if a.ndim == 1], asked)
-    return features, {role: arrays[key] for role, key in columns.items()}, inside, None
+    return Read(features, {role: arrays[key] for role, key in columns.items()}, inside)
 
 
 def write(path: Path, features: Any, columns: dict[str, np.ndarray]) -> None:
@@ -39,7 +39,14 @@ def write(path: Path, features: Any, columns: dict[str, np.ndarray]) -> None:
         np.savez(file, **arrays)
 
 
-def _features_of_archive(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarray:
+def _features_of_archive(path: Path, arrays: dict[str, np.ndarray], asked: tuple[str, ...]) -> np.ndarray:
+    there = ", ".join(f"{key} {array.shape}" for key, array in arrays.items()) or "nothing"
+    if asked:
+        if len(asked) > 1 or asked[0] not in arrays:
+            raise ValueError(
+                f"{path}: the features are one of its arrays, not {', '.join(asked)}; found {there}"
+            )
+        return arrays[asked[0]]
     named = [key for key in ("features", "X") if key in arrays]
     two_dimensional = [key for key, array in arrays.items() if array.ndim == 2]
     if named:
@@ -47,8 +54,8 @@ def _features_of_archive(path: Path, arrays: dict[str, np.ndarray]) -> np.ndarra
     if len(two_dimensional) == 1:
         return arrays[two_dimensional[0]]
     raise ValueError(
-        f"{path}: need one 2-d array, or one called 'features' or 'X'; found "
-        + (", ".join(f"{key} {array.shape}" for key, array in arrays.items()) or "nothing")
+        f"{path}: need one 2-d array, or one called 'features' or 'X', or a choice (option `features`); "
+        f"found {there}"
     )
 
 

@@ -1,11 +1,13 @@
 """Files with one value per row."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 
-from hyperclade.data.formats.parquet import column_values, open_parquet
+from hyperclade.data.formats.arrow import column_values
+from hyperclade.data.formats.parquet import open_parquet
 from hyperclade.data.formats.rows import integers_if_all
 from hyperclade.data.texts import read_text
 
@@ -29,10 +31,13 @@ def read_values(path: Path, n: int, role: str, features: Path) -> np.ndarray:
         return column_values(table.column(0))
     text = read_text(path)
     if suffix == ".csv":
-        rows = [row for row in csv.reader(text.splitlines()) if row]
-        if any(len(row) != 1 for row in rows):
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise ValueError(f"{path}: not a readable CSV file ({error})") from error
+        if any(len(row) > 1 for row in rows):
             raise ValueError(f"{path}: several columns; need one")
-        values = [row[0] for row in rows]
+        values = [row[0] if row else "" for row in rows]  # a blank line is a value that is missing
         if len(values) == n + 1:  # a header
             values = values[1:]
     else:
