@@ -70,6 +70,13 @@ def say_skipped(say: Say | None, skipped: Sequence[tuple[str, str]], what: str) 
     say_list(say, f"{len(skipped)} {what} skipped:", [f"{name}: {reason}" for name, reason in skipped])
 
 
+def say_remarks(say: Say | None, remarks: Sequence[str]) -> None:
+    """Say what was assumed of what was read, or left out of it."""
+    if say is not None:
+        for remark in remarks:
+            say(remark)
+
+
 @contextmanager
 def timed(seconds: dict[str, float], stage: str, progress: Progress | None = None) -> Iterator[None]:
     """Report when a stage begins and ends, and add the seconds that the block takes to those of the stage.

@@ -414,7 +414,7 @@ def test_bad_arguments(table, tmp_path, capsys):
     assert "no column 'colour'" in fails(capsys, table, "--out", out, "--labels", "colour")
     (tmp_path / "labels.txt").write_text("a\nb\n")
     assert "2 labels for the" in fails(capsys, table, "--out", out, "--labels", tmp_path / "labels.txt")
-    assert "need FEATURES" in fails(capsys, "--out", out, "--labels", "x")
+    assert "need DATA" in fails(capsys, "--out", out, "--labels", "x")
     (tmp_path / "texts.txt").write_text("a\nb\n")
     assert "no file 'genre'" in fails(capsys, tmp_path / "texts.txt", "--out", out, "--labels", "genre")
     absent = tmp_path / "absent.npy"

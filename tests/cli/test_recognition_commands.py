@@ -182,7 +182,47 @@ def test_bad_tables_and_settings_get_one_line(tree, table, options, named, tmp_p
 def test_samples_of_another_length(files, trained, tmp_path, capsys):
     (tmp_path / "x.csv").write_text("label,x\ndog,1\n")
     assert entry.main(["evaluate", "recognition", str(trained), "--data", str(tmp_path / "x.csv")]) == 2
-    assert "trained on 3 features per sample; these have 1" in capsys.readouterr().err
+    assert "no columns 'y', 'z'; the columns are 'x'" in capsys.readouterr().err
+
+
+def test_columns_are_matched_by_their_names(files, trained, tmp_path, capsys):
+    frame = pd.read_csv(files / "test.csv")
+    predict = ("predict", "recognition", str(trained))
+    judge = ("evaluate", "recognition", str(trained), "--data")
+    tables = []
+    for name, columns in [("as", list(frame)), ("turned", ["label", "z", "id", "y", "x"])]:
+        frame[columns].to_csv(tmp_path / f"{name}.csv", index=False)
+        out = str(tmp_path / f"{name}.parquet")
+        assert entry.main([*predict, str(tmp_path / f"{name}.csv"), "--out", out]) == 0
+        out = str(tmp_path / f"{name}.json")
+        assert entry.main([*judge, str(tmp_path / f"{name}.csv"), "--out", out]) == 0
+        figures = json.loads((tmp_path / f"{name}.json").read_text())
+        tables.append((pd.read_parquet(tmp_path / f"{name}.parquet"), figures["map"]))
+    pd.testing.assert_frame_equal(tables[0][0], tables[1][0])
+    assert tables[0][1] == tables[1][1]
+    capsys.readouterr()
+
+    def fails(frame, *options):
+        frame.to_csv(tmp_path / "x.csv", index=False)
+        out = ("--out", str(tmp_path / "no.csv"))
+        assert entry.main([*predict, str(tmp_path / "x.csv"), *out, *options]) == 2
+        return capsys.readouterr().err
+
+    more = frame.assign(w=0.5)
+    assert "no column 'y'; the columns are 'x', 'z'" in fails(frame.drop(columns="y"))
+    assert "nothing was learned from column 'w'; choose 'x', 'y', 'z' (option `features`)" in fails(more)
+    assert "nothing was learned from column 'w'" in fails(
+        frame[[*frame, "x"]].set_axis([*frame, "w"], axis=1)
+    )
+    more.to_csv(tmp_path / "more.csv", index=False)
+    out = ("--out", str(tmp_path / "some.parquet"), "--source.features", "[x, y, z]")
+    assert entry.main([*predict, str(tmp_path / "more.csv"), *out]) == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "some.parquet"), tables[0][0])
+    np.save(tmp_path / "bare.npy", frame[list("xyz")].to_numpy())  # without names: by position, as before
+    out = ("--out", str(tmp_path / "bare.parquet"))
+    assert entry.main([*predict, str(tmp_path / "bare.npy"), *out]) == 0
+    scores = [name for name in tables[0][0] if name.startswith("score")]
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "bare.parquet")[scores], tables[0][0][scores])
 
 
 # ---- images and masks ----
@@ -283,6 +323,30 @@ def test_bad_masks_get_one_line(broken, named, streets, capsys):
     assert train(*IMAGES, *masks_of(streets), "--out", streets / "run") == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1 and all(part in error[0] for part in named), error
+
+
+@needs_lite
+@pytest.mark.parametrize("size", [(), ("40",), ("40x24",), ("40", "24"), ("[40, 24]",)])
+def test_photos_of_several_sizes(tmp_path, capsys, size):
+    for k, label in enumerate(("animal/dog", "animal/cat", "animal/dog")):
+        (tmp_path / "photos" / label).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20 + k, 30 - k), (40 * k, 90, 9)).save(tmp_path / "photos" / label / f"{k}.jpg")
+    (tmp_path / "photos" / "notes.txt").touch()
+    given = ("--source.size", *size) if size else ()
+    frozen = ("--backbone.size", "32", "--backbone.frozen", "true")
+    assert train(*IMAGES, *frozen, "--data", tmp_path / "photos", "--out", tmp_path / "run", *given) == 0
+    done = capsys.readouterr()
+    shown = {0: "256 × 256", 1: "40 × 40" if size == ("40",) else "40 × 24", 2: "40 × 24"}[len(size)]
+    assert f"3 samples (images of {shown} by frozen efficientnet-lite0)" in done.out
+    assert ("images of 3 sizes are brought to 256 × 256 pixels" in done.err) == (not size)
+    assert "1 file passed over: 1 .txt" in done.err
+
+
+@pytest.mark.parametrize("size", ["big", "0", "3x4x5"])
+def test_sizes_that_are_none(tmp_path, capsys, size):
+    assert train(*IMAGES, "--data", tmp_path, "--out", tmp_path / "run", "--source.size", size) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "a size" in error and error.count("\n") == 1
 
 
 @needs_lite

@@ -247,3 +247,22 @@ def test_broken_files_are_named_with_a_reason(tmp_path, monkeypatch):
     }  # fmt: skip
     assert named["text.jpg"] == "not an image that Pillow knows"
     assert all(named.values())
+
+
+@pytest.mark.parametrize("suffix", ["avif", "heic", "heif", "jfif", "jp2", "jpe", "tga"])
+def test_other_kinds_of_photos_are_read(tmp_path, suffix):
+    decode_images([])  # registers what reads and writes HEIF
+    Image.new("RGB", (64, 48), (200, 40, 90)).save(tmp_path / f"a.{suffix}")
+    images, _, broken = decode_images(image_folder(tmp_path))
+    assert not broken
+    assert images[0].size == (64, 48)
+    np.testing.assert_allclose(np.asarray(images[0]).mean((0, 1)), (200, 40, 90), atol=4)
+
+
+def test_what_reads_a_kind_of_photos_is_said(tmp_path, monkeypatch):
+    (tmp_path / "a.jxl").write_bytes(b"\xff\x0a" + bytes(9))
+    (tmp_path / "b.heic").write_bytes(b"no photo")
+    monkeypatch.setattr("hyperclade.data.images.find_spec", lambda name: None)
+    broken = dict(decode_images(image_folder(tmp_path))[2])
+    assert broken["a.jxl"] == ".jxl is not read by this Pillow; convert it"
+    assert "pip install 'hyperclade[heif]'" in broken["b.heic"]

@@ -108,10 +108,9 @@ def test_broken_images_are_left_out_and_named(tmp_path):
 def test_sizes(tmp_path):
     picture(tmp_path / "dog/a.png", 1, size=(6, 4))
     picture(tmp_path / "dog/b.png", 2, size=(4, 6))
-    with pytest.raises(
-        ValueError, match=r"dog/b\.png has 6 × 4 pixels .*, dog/a\.png has 4 × 6; give a size"
-    ):
-        labelled_images(tmp_path)
+    samples = labelled_images(tmp_path)
+    assert samples.inputs.read([0, 1]).shape == (2, 3, 256, 256)
+    assert samples.remarks == ("images of 2 sizes are brought to 256 × 256 pixels (option `size`)",)
     assert labelled_images(tmp_path, size=(5, 5)).inputs.read([0, 1]).shape == (2, 3, 5, 5)
 
 

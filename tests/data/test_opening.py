@@ -3,8 +3,10 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from hyperclade.data.opening import existing, files_under, what_is
+from hyperclade.data.images import decode_images, image_folder
+from hyperclade.data.opening import IMAGE_SUFFIXES, existing, files_under, passed_over, what_is
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,43 @@ def test_files_of_a_kind_in_a_folder(tmp_path):
         files_under(tmp_path, {".wav", ".ogg"}, "sounds")
     with pytest.raises(ValueError, match="is not a folder"):
         files_under(tmp_path / "b" / "notes.txt", {".txt"}, "texts")
+
+
+def test_links_are_followed_but_not_around(tmp_path):
+    (tmp_path / "far" / "owls").mkdir(parents=True)
+    Image.new("RGB", (2, 2), "red").save(tmp_path / "far" / "owls" / "a.png")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "owls").symlink_to(tmp_path / "far" / "owls")
+    (photos / "b.png").symlink_to("owls/a.png")
+    (photos / "gone.png").symlink_to("nowhere.png")
+    (photos / "again").symlink_to(photos)
+    (tmp_path / "far" / "owls" / "up").symlink_to("..")
+    items = image_folder(photos)
+    assert [item.id for item in items] == ["b.png", "gone.png", "owls/a.png"]
+    _, good, broken = decode_images(items)
+    assert [(item.id, item.label) for item in good] == [("b.png", None), ("owls/a.png", "owls")]
+    assert broken[0][0] == "gone.png" and "No such file" in broken[0][1]
+
+
+def test_files_of_other_kinds_are_counted(tmp_path):
+    for name in ("a.PNG", "b.psd", "c.psd", "d.mp4", "README", ".hidden", "deep/e.txt", ".git/f.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = "5 files passed over: 2 .psd, 1 without a suffix, 1 .mp4, 1 .txt"
+    assert passed_over(tmp_path, IMAGE_SUFFIXES) == told
+    assert passed_over(tmp_path / "a.PNG", IMAGE_SUFFIXES) is None
+    assert passed_over(tmp_path, IMAGE_SUFFIXES | {".psd", "", ".mp4", ".txt"}) is None
+    (tmp_path / "a.PNG").unlink()
+    with pytest.raises(ValueError, match=r"no file ends in .*\(5 files passed over: 2 \.psd"):
+        files_under(tmp_path, IMAGE_SUFFIXES, "images")
+
+
+def test_folders_of_parquet_files(tmp_path):
+    for name, column in (("images", pa.array([b"a"])), ("vectors", pa.array([[0.5, 1.0]]))):
+        (tmp_path / name / "deep").mkdir(parents=True)
+        pq.write_table(pa.table({"image": column}), tmp_path / name / "deep" / "x.parquet")
+    assert what_is(tmp_path / "images") == "image table"
+    assert what_is(tmp_path / "vectors") == "features"
+    (tmp_path / "vectors" / "a.png").touch()
+    assert what_is(tmp_path / "vectors") == "folder"

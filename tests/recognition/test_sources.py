@@ -15,7 +15,7 @@ def test_the_labels_that_training_reads_are_no_features(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("name,kind,x,y\nrex,a/dog,1,2\ntom,a/cat,3,4\n")
     source = Source(labels=["kind"])
-    inputs, ids, skipped = load_inputs(path, source=source)
+    inputs, ids, skipped, _ = load_inputs(path, source=source)
     assert inputs.tolist() == [[1, 2], [3, 4]] and inputs.dtype == np.float32
     np.testing.assert_array_equal(inputs, load_samples(path, source=source).inputs)
     assert (ids, skipped) == (("0", "1"), ())
@@ -26,7 +26,7 @@ def test_the_labels_that_training_reads_are_no_features(tmp_path):
 def test_inputs_of_arff_files_need_no_labels(tmp_path):
     path = tmp_path / "x.arff"
     path.write_text(ARFF + "1,1/2\n2,?\n")
-    inputs, ids, _ = load_inputs(path)
+    inputs, ids, *_ = load_inputs(path)
     assert inputs.tolist() == [[1], [2]] and ids == ("line 4", "line 5")
     with pytest.raises(ValueError, match="line 5 has the label"):
         load_samples(path)
@@ -49,7 +49,7 @@ def test_a_quoted_header_lists_images(tmp_path):
     write_images(tmp_path)
     (tmp_path / "x.csv").write_text('"path","label"\n"a.png","dog"\n"b.png","cat"\n')
     source = Source(size=(4, 4))
-    inputs, ids, _ = load_inputs(tmp_path / "x.csv", source=source)
+    inputs, ids, *_ = load_inputs(tmp_path / "x.csv", source=source)
     assert ids == ("a.png", "b.png")
     samples = load_samples(tmp_path / "x.csv", source=source)
     np.testing.assert_array_equal(inputs.read([0, 1]), samples.inputs.read([0, 1]))
@@ -61,7 +61,7 @@ def test_a_quoted_header_lists_images(tmp_path):
 def test_images_of_their_own_sizes(tmp_path):
     write_images(tmp_path)
     (tmp_path / "c.png").write_text("no image")
-    inputs, ids, skipped = load_inputs(tmp_path, source=Source(size=(2, 2)), own_sizes=True)
+    inputs, ids, skipped, _ = load_inputs(tmp_path, source=Source(size=(2, 2)), own_sizes=True)
     assert isinstance(inputs, Pictures)
     assert [pixels.shape for pixels in inputs.read([0, 1])] == [(3, 4, 6), (3, 5, 3)]
     assert ids == ("a.png", "b.png") and skipped[0][0] == "c.png"

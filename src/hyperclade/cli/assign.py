@@ -7,7 +7,7 @@ _SUFFIXES = (".parquet", ".csv")
 
 def assign(
     folder: str,
-    features: str,
+    data: str,
     *,
     out: str,
     cut: int | None = None,
@@ -15,6 +15,7 @@ def assign(
     labels: str | None = None,
     names: str | None = None,
     ids: str | None = None,
+    features: list[str] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Label new rows by a saved hierarchy, and say how sure that is.
@@ -29,8 +30,8 @@ def assign(
     ----------
     folder : str
         Results of `hyperclade discover --save-model`.
-    features : str
-        Feature file of the new rows (.npy, .npz, .parquet, .csv).
+    data : str
+        Table of the new rows, as `hyperclade discover` takes it.
     out : str
         File to write: .parquet or .csv.
     cut : int, optional
@@ -43,6 +44,8 @@ def assign(
         Column of the features, or file with a value per row; copied.
     ids : str, optional
         Column of the features, or file with a value per row (default: row numbers).
+    features : list of str, optional
+        Columns that are features, by names or patterns ("x*").
     overwrite : bool
         Replace OUT if it exists.
     """
@@ -55,13 +58,16 @@ def assign(
     from hyperclade.report.cuts import Cuts
     from hyperclade.report.saved import SavedDiscovery
 
-    target, source, asked = Path(out), Path(features), Cuts(cut, levels)
+    target, source, asked = Path(out), Path(data), Cuts(cut, levels)
     asked.check()
     _check_target(target, overwrite)
     saved = SavedDiscovery.read(folder)
     asked.check(saved.model.tree_.n_leaves)
-    data = read_features(source, labels=labels, names=names, ids=ids)
-    found = saved.assign(data, asked, name=str(source))
+    table = read_features(source, labels=labels, names=names, ids=ids, features=features)
+    on = console()
+    for line in table.remarks:
+        on.print(line)
+    found = saved.assign(table, asked, name=str(source))
     write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
     with atomic_write(target) as file:
         write(found, file)
@@ -69,7 +75,7 @@ def assign(
     rows, clusters = _count(len(found), "row"), _count(len(found[column].unique()), "cluster")
     outliers = _count(int(found["outlier"].to_numpy().sum()), "outlier")
     sure = f"mean confidence {found['confidence'].to_numpy().mean():.2f}"
-    console().print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
+    on.print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
 
 
 def _check_target(target: Path, overwrite: bool) -> None:

@@ -17,7 +17,7 @@ _IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in
 
 
 def discover(
-    features: str | None = None,
+    data: str | None = None,
     out: str = "hierarchy",
     metric: Literal["euclidean", "cosine"] | None = None,
     scale: Literal["none", "standard", "minmax", "unit"] = "none",
@@ -30,6 +30,7 @@ def discover(
     labels: str | None = None,
     names: str | None = None,
     ids: str | None = None,
+    features: list[str] | None = None,
     columns: str | Literal["auto"] | None = None,
     encoder: str | None = None,
     dim: int = 2,
@@ -42,9 +43,10 @@ def discover(
 
     Parameters
     ----------
-    features : str, optional
-        Feature file (.npy, .npz, .parquet, .csv), folder of images, Parquet file of images, or text file
-        (.txt) with one text per line. Default: a bundled sample of everyday nouns.
+    data : str, optional
+        Table of features (.npy, .npz, .parquet or a folder of such, .feather, .csv, .tsv, .jsonl, .vec, …),
+        folder of images, Parquet file of images, or text file (.txt) with one text per line. Default: a
+        bundled sample of everyday nouns.
     out : str
         Folder to write.
     metric : {"euclidean", "cosine"}, optional
@@ -74,6 +76,9 @@ def discover(
         Column of the features, or file with a value per row, to name rows and nodes by.
     ids : str, optional
         Column of the features, or file with a value per row (default: row numbers).
+    features : list of str, optional
+        Columns of the table that are features, by names or patterns ("x*"), or the array of an .npz. Default:
+        the column of lists, or all columns of numbers without another role.
     columns : str or {"auto"}, optional
         Name nodes by the features that set them apart. Without a value by the names in the file (or f0, f1,
         …); with one by those in a text file, one per line; "none": never. Default: where features have names
@@ -98,15 +103,15 @@ def discover(
     from hyperclade.data.atomic import atomic_directory
     from hyperclade.data.columns import named_columns
     from hyperclade.data.embedding import embed_beside
-    from hyperclade.data.opening import what_is
+    from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over, what_is
     from hyperclade.data.samples import read_or_sample
     from hyperclade.data.scaling import remarks, scaling_of
-    from hyperclade.progress import timed
+    from hyperclade.progress import say_skipped, timed
     from hyperclade.report.cuts import Cuts
 
     seconds: dict[str, float] = {}
     beside = {"labels": labels, "names": names, "ids": ids}
-    source, target = None if features is None else Path(features), Path(out)
+    source, target = None if data is None else Path(data), Path(out)
     asked = Cuts(cut, levels, height)
     asked.check()
     if recall is not None and not 0 < recall <= 1:
@@ -120,14 +125,19 @@ def discover(
                 if embedded.exists() and not overwrite:
                     uses = f"`hyperclade discover {embedded}` uses it, --overwrite replaces it"
                     raise ValueError(f"{embedded} is left from an earlier run; {uses}")
-                with bar() as (progress, _):
+                with bar() as (progress, say):
                     options = {"device": device, "overwrite": overwrite, "progress": progress}
-                    embed_beside(source, embedded, encoder, beside, **options)
+                    found = embed_beside(source, embedded, encoder, beside, **options)
+                    say_skipped(say, found.skipped, "inputs")
+                    if others := passed_over(source, IMAGE_SUFFIXES):
+                        say(others)
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
-                data = read_or_sample(source, embedded, beside)
-                titles, named_by = named_columns(data, columns)
-            X, n = data.features, data.features.shape[0]
+                table = read_or_sample(source, embedded, beside, features)
+                titles, named_by = named_columns(table, columns)
+            for line in table.remarks:
+                say(line)
+            X, n = table.features, table.features.shape[0]
             asked.check(n)
             if isinstance(k := preclusters, int):
                 if not 1 <= k <= n:
@@ -160,7 +170,7 @@ def discover(
             ).fit(rows)
             outcome = Outcome.of(
                 model,
-                data,
+                table,
                 rows,
                 columns=named_by,
                 cuts=asked,

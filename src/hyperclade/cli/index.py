@@ -52,7 +52,8 @@ def index(
         Show a bar.
     """
     from hyperclade.cli.console import bar, console
-    from hyperclade.progress import say_skipped
+    from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over
+    from hyperclade.progress import say_remarks, say_skipped
     from hyperclade.retrieval.index import Index
 
     with bar(progress) as (report, say):
@@ -60,6 +61,9 @@ def index(
             source, out, model, metric=metric, curvature=curvature, tree=tree, rebuild=rebuild,
             batch_size=batch_size, device=device, random_state=seed, progress=report,
         )  # fmt: skip
+        say_remarks(say, update.remarks)
         say_skipped(say, update.skipped, "inputs")
+        if others := passed_over(source, IMAGE_SUFFIXES):
+            say(others)
     changes = f"{update.new:,} new, {update.changed:,} changed, {update.gone:,} gone"
     console().print(f"{len(made):,} items in {out}: {changes}, {len(update.skipped):,} skipped")

@@ -130,7 +130,8 @@ def _parse(function: Callable[..., None], command: str, arguments: list[str]) ->
     from jsonargparse import ArgumentError
 
     parser = _parser(function, command)
-    arguments = _with_one_config([_with_underscores(argument) for argument in arguments], command)
+    arguments = _with_sizes([_with_underscores(argument) for argument in arguments])
+    arguments = _with_one_config(arguments, command)
     try:
         values = parser.parse_args(arguments).as_dict()
     except ArgumentError as error:
@@ -145,6 +146,18 @@ def _parse(function: Callable[..., None], command: str, arguments: list[str]) ->
 def _with_underscores(argument: str) -> str:
     """`--batch-size=9` as `--batch_size=9`; other arguments as they are."""
     return re.sub(r"(?<=^--)[^=]*", lambda name: name[0].replace("-", "_"), argument)
+
+
+def _with_sizes(arguments: list[str]) -> list[str]:
+    """`--source.size 224 160` as `--source.size 224x160`; other arguments as they are."""
+    joined: list[str] = []
+    for argument in arguments:
+        sides = [*joined[-1:], argument]
+        if len(joined) > 1 and re.fullmatch(r"--\w+\.size", joined[-2]) and all(map(str.isdecimal, sides)):
+            joined[-1] = "x".join(sides)
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser(function: Callable[..., None], command: str) -> "ArgumentParser":

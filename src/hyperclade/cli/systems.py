@@ -12,6 +12,7 @@ from typing import Any
 from hyperclade.cli import console
 from hyperclade.learning.shown import Shown
 from hyperclade.learning.system import System
+from hyperclade.progress import Say
 
 # word on the command line: module whose SYSTEM it is
 SYSTEMS = {
@@ -66,6 +67,11 @@ def command(words: str) -> Callable[..., None]:
     from hyperclade.environment import require
 
     require(f"hyperclade {words}", "torch", "pytorch_lightning", "yaml")
+    from jsonargparse.typing import register_type
+
+    from hyperclade.learning.settings import Size
+
+    register_type(Size, "{0[0]}x{0[1]}".format, fail_already_registered=False)
     verb, name = _ALIASES.get(words, words).split()
     return _VERBS[verb](system_of(name))
 
@@ -95,6 +101,7 @@ def _train(system: System) -> Callable[..., None]:
         with console.bar(progress) as (report, say):
             asked = {name: given[name] for name in reading}
             samples = system.read(data, "train", source, seed=seed, progress=report, say=say, **asked)
+            _say_passed_over(system, data, say)
         on = console.console()
         on.print(system.describe(recipe, samples))
         warn, judge = partial(print, file=sys.stderr), f"hyperclade evaluate {system.name}"
@@ -116,6 +123,7 @@ def _evaluate(system: System) -> Callable[..., None]:
         module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
         with console.bar(progress) as (report, say):
             judgement = system.evaluate(module, data, source, progress=report, say=say, **given)
+            _say_passed_over(system, data, say)
         _show(judgement.shown)
         if out is not None:
             write_json(Path(out), {"checkpoint": str(checkpoint)} | judgement.figures, allow_nan=False)
@@ -133,6 +141,7 @@ def _predict(system: System) -> Callable[..., None]:
         module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
         with console.bar(progress) as (report, say):
             lines = can.predict(module, inputs, out, source, progress=report, say=say, **given)
+            _say_passed_over(system, inputs, say)
         _show([Shown(lines)])
 
     needed = {"checkpoint": str, "inputs": str, "out": str, system.source_name: system.source()}
@@ -207,6 +216,11 @@ def _made(
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     function.__annotations__ = {one.name: one.annotation for one in parameters}
     return function
+
+
+def _say_passed_over(system: System, data: str, say: Say) -> None:
+    if others := system.passed_over(data):
+        say(others)
 
 
 def _options(method: Callable[..., Any], *also: str) -> dict[str, inspect.Parameter]:

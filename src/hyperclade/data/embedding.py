@@ -145,7 +145,7 @@ def embed_to_file(
 
 def embed_beside(
     source: Path, out: Path, encoder: str | None, beside: dict[str, str | None], **options: Any
-) -> None:
+) -> EmbedSummary:
     """`embed_to_file` with the labels, names and ids that are columns; those in files are left for later.
 
     Raises
@@ -160,7 +160,7 @@ def embed_beside(
     unknown = [name for name in columns.values() if name is not None]
     if unknown and what_is(source, otherwise="texts") != "image table":
         raise ValueError(f"no file {unknown[0]!r} with a value per row")
-    embed_to_file(source, out, encoder, **columns, **options)
+    return embed_to_file(source, out, encoder, **columns, **options)
 
 
 def partial_folder(out: Path) -> Path:

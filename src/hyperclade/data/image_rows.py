@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 VOID = 255
 KEPT_BYTES = 1 << 29
+SIZE = (256, 256)  # of images that have several
 _BATCH = 32
 
 Skipped = tuple[tuple[str, str], ...]
@@ -251,6 +252,16 @@ def image_size(item: ImageItem) -> tuple[int, int] | None:
     return None if isinstance(size, str) else size
 
 
+def common_size(items: Sequence[ImageItem]) -> tuple[tuple[int, int], str | None]:
+    """The size (h, w) of images that all have one, else `SIZE`, and a remark that says so."""
+    sizes = {image_size(item) for item in items} - {None}
+    if len(sizes) == 1 and (only := sizes.pop()) is not None:
+        return only, None
+    if not sizes:
+        return SIZE, None
+    return SIZE, f"images of {len(sizes)} sizes are brought to {SIZE[0]} × {SIZE[1]} pixels (option `size`)"
+
+
 def _decode_all(
     items: Sequence[ImageItem], decode: Callable[[ImageItem], np.ndarray | str | None], what: str
 ) -> tuple[np.ndarray | None, np.ndarray, Skipped]:
@@ -290,7 +301,7 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
     if as_in and (image.height, image.width) != size:
         raise ValueError(
             f"image {item.id} has {image.height} × {image.width} pixels (height × width), {as_in} has "
-            f"{size[0]} × {size[1]}; give a size to bring all to"
+            f"{size[0]} × {size[1]}; give a size to bring all to (option `size`)"
         )
     return pixels_of(image, size)
 

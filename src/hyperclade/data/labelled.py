@@ -31,6 +31,10 @@ class LabelledSet(FeaturesOrImages):
         How many samples were read without an ancestor of one of their labels.
     skipped : (id, reason)
         Images left out because they do not decode.
+    columns : tuple of str, optional
+        Names of the d features.
+    remarks : tuple of str
+        What was assumed of the files or left out of them, a sentence each.
 
     Raises
     ------
@@ -55,6 +59,8 @@ class LabelledSet(FeaturesOrImages):
     ids: tuple[str, ...]
     completed: int = 0
     skipped: Skipped = ()
+    columns: tuple[str, ...] | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n, m = len(self.inputs), len(self.taxonomy)

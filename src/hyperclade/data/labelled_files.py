@@ -10,7 +10,7 @@ import pandas as pd
 from hyperclade.data.features import read_features, suffix_of
 from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.formats.parquet import columns_of, parts_of
-from hyperclade.data.image_rows import open_images
+from hyperclade.data.image_rows import common_size, open_images
 from hyperclade.data.images import ImageItem, image_folder, image_parquet
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
 from hyperclade.data.opening import LIST_SUFFIXES, what_is
@@ -18,7 +18,11 @@ from hyperclade.trees.taxonomy import Taxonomy
 
 
 def labelled_features(
-    path: str | os.PathLike, taxonomy: Taxonomy | None = None, *, labels: str | None = None
+    path: str | os.PathLike,
+    taxonomy: Taxonomy | None = None,
+    *,
+    labels: str | None = None,
+    columns: Sequence[str] | None = None,
 ) -> LabelledSet:
     """Read a feature file (see `hyperclade.data.features`) whose labels are names of nodes.
 
@@ -29,6 +33,8 @@ def labelled_features(
     labels : str, optional
         Column or file of the labels, by default the column "label". A cell names one node, or several joined
         by "@".
+    columns : sequence of str, optional
+        Names or patterns of the columns that are features.
 
     Raises
     ------
@@ -45,7 +51,7 @@ def labelled_features(
     >>> samples.targets().tolist(), samples.completed
     ([[True, True], [True, False]], 1)
     """
-    table = read_features(path, labels=labels)
+    table = read_features(path, labels=labels, features=columns)
     if table.labels is None:
         raise ValueError(
             f"{path} has no column 'label'; say which column or file has the labels (option `labels`)"
@@ -54,7 +60,9 @@ def labelled_features(
     names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
     nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
     features, ids = table.dense()
-    return LabelledSet(features, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy))
+    titles = None if table.columns is None else tuple(table.columns)
+    completed = count_incomplete(nodes, taxonomy)
+    return LabelledSet(features, nodes, taxonomy, ids, completed, (), titles, table.remarks)
 
 
 def labelled_images(
@@ -78,13 +86,12 @@ def labelled_images(
         Column of a Parquet or CSV file, or columns from coarse to fine. Their cells joined by "/" are a path
         of the taxonomy, or else each names a node; empty cells say nothing.
     size : (h, w), optional
-        What to bring the images to; None if all have one size.
+        What to bring the images to; default: the size that all have, or one that is told.
 
     Raises
     ------
     ValueError
-        No images or labels, a label that the taxonomy lacks, no sample in any leaf, or images of several
-        sizes where no `size` is given; names file and row.
+        No images or labels, a label that the taxonomy lacks, or no sample in any leaf; names file and row.
 
     Examples
     --------
@@ -110,10 +117,13 @@ def labelled_images(
         items, cells = listed_images(source, [labels] if isinstance(labels, str) else list(labels))
         names = _paths_or(cells, cells, taxonomy)
         nodes, taxonomy = _nodes(names, taxonomy, f"{source}: row {{}} (counted from 0)".format)
-    images, good, skipped = open_images(items, size)
+    found, remark = common_size(items) if size is None else (size, None)
+    images, good, skipped = open_images(items, found)
     nodes = nodes[good]
     ids = tuple(items[k].id for k in good)
-    return LabelledSet(images, nodes, taxonomy, ids, count_incomplete(nodes, taxonomy), skipped)
+    remarks = () if remark is None else (remark,)
+    completed = count_incomplete(nodes, taxonomy)
+    return LabelledSet(images, nodes, taxonomy, ids, completed, skipped, remarks=remarks)
 
 
 def listed_images(

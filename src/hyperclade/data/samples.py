@@ -1,6 +1,7 @@
 """Real data at hand: two samples without a download, and readers for the data of tests and benchmarks."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -105,18 +106,26 @@ def load_digits() -> Sample:
     )
 
 
-def read_or_sample(source: Path | None, embedded: Path | None, beside: dict[str, str | None]) -> FeatureTable:
+def read_or_sample(
+    source: Path | None,
+    embedded: Path | None,
+    beside: dict[str, str | None],
+    features: Sequence[str] | None = None,
+) -> FeatureTable:
     """Features of a file, those that were embedded of it, or without a file the nouns.
 
-    `beside` names columns or files of its "labels", "names" and "ids", as `read_features` takes them.
+    `beside` names columns or files of its "labels", "names" and "ids", as `read_features` takes them, and
+    `features` its columns.
     """
+    if features and (source is None or embedded is not None):
+        raise ValueError("--features needs a table whose columns it names")
     if source is None:
         if any(beside.values()):
-            raise ValueError("--labels, --names and --ids need FEATURES that they belong to")
+            raise ValueError("--labels, --names and --ids need DATA that they belong to")
         sample = load_nouns()
         return FeatureTable(sample.features, labels=sample.label_names[sample.labels], names=sample.names)
     if embedded is None:
-        return read_features(source, **beside)
+        return read_features(source, **beside, features=features)
     return read_features(embedded, **files_beside(beside))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import Field, asdict, dataclass, fields, is_dataclass
@@ -9,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 
 import yaml
 
@@ -129,6 +130,25 @@ def check_numbers(
     for name in not_negative:
         if not getattr(settings, name) >= 0:
             raise ValueError(f"{name} must not be negative, got {getattr(settings, name)}")
+
+
+class Size(tuple[int, int]):
+    """Height and width of images in pixels, said as a number, "224x160" or both in a list.
+
+    >>> Size("224"), Size("224x160"), Size([3, 4])
+    ((224, 224), (224, 160), (3, 4))
+    """
+
+    def __new__(cls, value: Any) -> Self:
+        given = re.split(r"\s*[x×,]\s*", value) if isinstance(value, str) else value
+        sides = [given] if isinstance(given, int) else list(given)
+        try:
+            height, width = map(int, sides * 2 if len(sides) == 1 else sides)
+        except (TypeError, ValueError):
+            raise ValueError(f"a size is 224, or height and width 224x160, got {value!r}") from None
+        if min(height, width) < 1:
+            raise ValueError(f"a size must be at least 1, got {height}x{width}")
+        return super().__new__(cls, (height, width))
 
 
 def check_range(name: str, values: tuple[float, float], *, most: float = math.inf) -> None:

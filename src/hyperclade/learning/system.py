@@ -126,6 +126,12 @@ class System:
             settings["method"]["settings"] = plain(class_settings(made) | chosen)
         return settings
 
+    def passed_over(self, data: str) -> str | None:
+        """How many files of a folder, and of which kinds, it does not read; None where there are none."""
+        from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over
+
+        return passed_over(data, IMAGE_SUFFIXES)
+
     def cost(self, recipe: Any, samples: Any, device: str) -> dict[str, float]:
         """What a module costs at prediction, by name; training changes nothing about it."""
         raise NotImplementedError

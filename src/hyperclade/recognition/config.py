@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from hyperclade.learning import settings
 from hyperclade.learning.schedule import cosine_rate
-from hyperclade.learning.settings import check_choices
+from hyperclade.learning.settings import Size, check_choices
 
 # name: module and class
 METHODS = {
@@ -180,8 +180,11 @@ class Source:
         columns are paths.
     labels : list of str or None
         Column of the labels or, for images, columns from coarse to fine; default: "label".
-    size : (int, int) or None
-        Height and width in pixels to bring images to; default: as they are.
+    features : list of str or None
+        Columns of tables that are features, by names or patterns; default: all of numbers.
+    size : int, (int, int) or None
+        Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
+        256.
     masks : str or None
         Folder of masks, which makes the data a folder of images with a class for each pixel.
     classes : list of str or None
@@ -196,7 +199,8 @@ class Source:
 
     taxonomy: str | None = None
     labels: list[str] | None = None
-    size: tuple[int, int] | None = None
+    features: list[str] | None = None
+    size: tuple[int, int] | Size | None = None
     masks: str | None = None
     classes: list[str] | None = None
     void: tuple[int, ...] = (255,)

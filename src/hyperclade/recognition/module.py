@@ -44,6 +44,8 @@ class Task:
         Node of each class of the masks, for pixels.
     size : (h, w)
         Size of the images to learn from.
+    columns : tuple of str, optional
+        Names of the features.
     """
 
     taxonomy: Taxonomy
@@ -51,6 +53,7 @@ class Task:
     n_features: int | None = None
     class_nodes: tuple[int, ...] = ()
     size: tuple[int, int] | None = None
+    columns: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, samples: LabelledSet | MaskedSet) -> "Task":
@@ -60,7 +63,8 @@ class Task:
             return cls(samples.taxonomy, "pixels", class_nodes=nodes, size=samples.images.size)
         if isinstance(samples.inputs, ImageRows):
             return cls(samples.taxonomy, "images", size=samples.inputs.size)
-        return cls(samples.taxonomy, "features", n_features=samples.inputs.shape[1])
+        n, columns = samples.inputs.shape[1], samples.columns
+        return cls(samples.taxonomy, "features", n_features=n, columns=columns)
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Task":
@@ -72,6 +76,8 @@ class Task:
             settings["n_features"],
             tuple(settings["class_nodes"]),
             settings["size"] and tuple(settings["size"]),
+            # Runs of version 0.1 know none.
+            tuple(columns) if (columns := settings.get("columns")) else None,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -86,6 +92,7 @@ class Task:
             "n_features": self.n_features,
             "class_nodes": list(self.class_nodes),
             "size": self.size and list(self.size),
+            "columns": self.columns and list(self.columns),
         }
 
 

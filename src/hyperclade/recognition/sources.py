@@ -1,13 +1,17 @@
 """Where samples come from: data sets by name, or files and folders of features, images and masks."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
+from hyperclade.data.columns import in_order
 from hyperclade.data.features import read_features
+from hyperclade.data.formats.rows import quoted
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
 from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet
@@ -24,12 +28,28 @@ NAMED = ("imclef07a", "imclef07d", "cifar100", "camvid")
 _GIVE = f"{', '.join(NAMED)}, a file or a folder"
 
 
+class Inputs(NamedTuple):
+    """Samples to predict labels of.
+
+    rows : (n, d) float32 features, or n images (`Pictures` where they keep their own sizes).
+    ids : a name for each.
+    skipped : (id, reason) of images that do not decode.
+    remarks : what was assumed of the files or left out of them.
+    """
+
+    rows: np.ndarray | ImageRows | Pictures
+    ids: tuple[str, ...]
+    skipped: Skipped = ()
+    remarks: tuple[str, ...] = ()
+
+
 def load_samples(
     data: str | os.PathLike,
     split: str | None = None,
     *,
     taxonomy: Taxonomy | None = None,
     source: Source | None = None,
+    columns: Sequence[str] | None = None,
 ) -> LabelledSet | MaskedSet:
     """Labelled samples to learn from or to judge by.
 
@@ -42,6 +62,8 @@ def load_samples(
         Of the data sets by name: "train" (the default), "test" and, of CamVid, "val". Files have none.
     taxonomy : Taxonomy, optional
         Taxonomy of the labels, such as that of the samples learned from.
+    columns : sequence of str, optional
+        Names of the features of the samples learned from: those of tables with names come in that order.
 
     Raises
     ------
@@ -89,27 +111,33 @@ def load_samples(
         return read_hierarchical_arff(path, taxonomy)
     if kind in LISTS_IMAGES:
         return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
-    return labelled_features(path, taxonomy, labels=_label_column(path, source))
+    samples = labelled_features(path, taxonomy, labels=_label_column(path, source), columns=source.features)
+    ordered = _in_order(path, samples.inputs, samples.columns, columns)
+    return replace(samples, inputs=ordered)
 
 
 def load_inputs(
-    data: str | os.PathLike, *, source: Source | None = None, own_sizes: bool = False
-) -> tuple[np.ndarray | ImageRows | Pictures, tuple[str, ...], Skipped]:
+    data: str | os.PathLike,
+    *,
+    source: Source | None = None,
+    own_sizes: bool = False,
+    columns: Sequence[str] | None = None,
+) -> Inputs:
     """Samples to predict labels of; labels that they have are passed over.
 
-    Data are what `load_samples` takes, the test split of data sets by name, or one image. Gives n samples,
-    `(n, d) float32` features or images (`Pictures` where they keep their own sizes); their ids; (id, reason)
-    of images that do not decode. Raises ValueError as `load_samples` does.
+    Data are what `load_samples` takes, the test split of data sets by name, or one image. Features whose
+    columns have names come in the order of `columns`, if these are known. Raises ValueError as
+    `load_samples` does.
     """
     source = source or Source()
     if own_sizes:
         source = replace(source, size=None)
     if str(data) in NAMED:
         samples = load_samples(data, "test", source=source)
-        return samples.inputs, samples.ids, samples.skipped
+        return Inputs(samples.inputs, samples.ids, samples.skipped)
     kind, path = what_is(data, give=_GIVE), Path(data)
     if kind == "arff":
-        return *read_arff_features(path), ()
+        return Inputs(*read_arff_features(path))
     if kind == "image":
         items = [ImageItem(path.name, None, path.stem, path)]
     elif kind == "folder":
@@ -117,13 +145,32 @@ def load_inputs(
     elif kind in LISTS_IMAGES:
         items, _ = listed_images(path)
     else:
-        return *read_features(path, labels=_label_column(path, source)).dense(), ()
+        table = read_features(path, labels=_label_column(path, source), features=source.features)
+        features, ids = table.dense()
+        ordered = _in_order(path, features, table.columns, columns)
+        return Inputs(ordered, ids, remarks=table.remarks)
     images: ImageRows | Pictures
     if own_sizes:
         images, good, skipped = open_pictures(items)
     else:
         images, good, skipped = open_images(items, source.size)
-    return images, tuple(items[k].id for k in good), skipped
+    return Inputs(images, tuple(items[k].id for k in good), skipped)
+
+
+def _in_order(path: Path, features: Any, columns: Sequence[str] | None, wanted: Sequence[str] | None) -> Any:
+    """Features in the order of those learned from, by their names; ValueError for foreign or missing ones."""
+    if columns is None or wanted is None:
+        return features
+    try:
+        ordered = in_order(features, columns, wanted)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if foreign := [name for name in columns if name not in wanted]:
+        which = f"column{'s' if len(foreign) > 1 else ''} {quoted(foreign)}"
+        raise ValueError(
+            f"{path}: nothing was learned from {which}; choose {quoted(wanted)} (option `features`)"
+        )
+    return ordered
 
 
 def _label_column(path: Path, source: Source) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list, say_skipped
+from hyperclade.progress import Progress, Say, say_list, say_remarks, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.labelled import LabelledSet
@@ -65,8 +65,10 @@ class RecognitionSystem(System):
             source = trained_source(like, source)
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits
-        samples = load_samples(data, split, taxonomy=taxonomy, source=source)
+        columns = None if like is None else like.task.columns
+        samples = load_samples(data, split, taxonomy=taxonomy, source=source, columns=columns)
         say_skipped(say, samples.skipped, "images")
+        say_remarks(say, getattr(samples, "remarks", ()))
         if say is not None and (completed := getattr(samples, "completed", 0)):
             say(f"{completed} samples lacked ancestors of their labels; completed")
         if like is None and (empty := samples.empty_classes()):
@@ -232,12 +234,17 @@ class RecognitionSystem(System):
         own_sizes = pixels and source.size is None
         if not pixels:
             prediction.check_table(Path(out))
-        rows: Any
-        rows, ids, skipped = load_inputs(inputs, source=trained_source(module, source), own_sizes=own_sizes)
-        for name, reason in skipped:
-            say(f"skipped {name}: {reason}")
+        given = load_inputs(
+            inputs,
+            source=trained_source(module, source),
+            own_sizes=own_sizes,
+            columns=module.task.columns,
+        )
+        rows: Any = given.rows
+        say_skipped(say, given.skipped, "images")
+        say_remarks(say, given.remarks)
         if pixels:
-            written = prediction.write_masks(out, module, rows, ids, progress=progress)
+            written = prediction.write_masks(out, module, rows, given.ids, progress=progress)
             return [f"Written to {out}: {len(written):,} masks with overlays, classes.json"]
         if not module.scorer.method.probabilities:
             name = module.recipe.method.name
@@ -245,9 +252,10 @@ class RecognitionSystem(System):
         predicted = prediction.predict(
             module, rows, coherent=coherent, threshold=threshold, progress=progress
         )
-        prediction.write_predictions(out, predicted, ids)
-        ways = [f"{name}: {' / '.join(way)}" for name, way in zip(ids[:5], predicted.paths(), strict=False)]
-        return [*ways, f"Written to {out}: {len(ids):,} samples"]
+        prediction.write_predictions(out, predicted, given.ids)
+        first = zip(given.ids[:5], predicted.paths(), strict=False)
+        ways = [f"{name}: {' / '.join(way)}" for name, way in first]
+        return [*ways, f"Written to {out}: {len(given.ids):,} samples"]
 
 
 def trained_source(module: "Recognition", source: "Source") -> "Source":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning import settings
-from hyperclade.learning.settings import check_choices, check_numbers
+from hyperclade.learning.settings import Size, check_choices, check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -292,8 +292,11 @@ class Source:
     ----------
     labels : list of str or None
         Column of the labels or, for tables of images, columns from coarse to fine; default: "label", if any.
-    size : (int, int) or None
-        Height and width in pixels to bring images to; default: 256 × 256, or those of all if they are alike.
+    features : list of str or None
+        Columns of tables that are features, by names or patterns; default: all of numbers.
+    size : int, (int, int) or None
+        Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
+        256.
     root : str or None
         Folder of a data set by name; default: within the data folder.
     boxes : bool
@@ -301,6 +304,7 @@ class Source:
     """
 
     labels: list[str] | None = None
-    size: tuple[int, int] | None = None
+    features: list[str] | None = None
+    size: tuple[int, int] | Size | None = None
     root: str | None = None
     boxes: bool = False

@@ -52,12 +52,15 @@ class Update:
         Items added, embedded anew, and left out as the source has them no longer.
     skipped : (id, reason)
         Inputs that could not be read, those of earlier calls included.
+    remarks : tuple of str
+        What was assumed of a table or left out of it, a sentence each.
     """
 
     new: int
     changed: int
     gone: int
     skipped: list[tuple[str, str]]
+    remarks: tuple[str, ...] = ()
 
 
 class Index:
@@ -177,8 +180,9 @@ class Index:
         if before is not None and not rebuild and (same_file if files is None else not due.any):
             return before, Update(0, 0, 0, _skipped(before.state))
         work, rows = _Work(folder, source, before, random_state, progress), None
+        remarks: tuple[str, ...] = ()
         if due.only is None or due.only:
-            rows, left_out = work.embedded(encoder, kind, due.only, batch_size)
+            rows, left_out, remarks = work.embedded(encoder, kind, due.only, batch_size)
             due.skipped.update(
                 {name: [None if files is None else list(files[name]), why] for name, why in left_out}
             )
@@ -190,7 +194,7 @@ class Index:
         work.tidy(state)
         added = [] if rows is None else rows.ids
         changed = len(due.changed.intersection(added))
-        update = Update(len(added) - changed, changed, len(due.gone) - changed, _skipped(state))
+        update = Update(len(added) - changed, changed, len(due.gone) - changed, _skipped(state), remarks)
         return cls(folder), update
 
     def __len__(self) -> int:
@@ -460,8 +464,8 @@ class _Work:
 
     def embedded(
         self, encoder: Any, kind: Kind, only: set[str] | None, batch_size: int
-    ) -> tuple[_Rows | None, list[tuple[str, str]]]:
-        """Rows of the inputs, of some alone if they are named, and what could not be read."""
+    ) -> tuple[_Rows | None, list[tuple[str, str]], tuple[str, ...]]:
+        """Rows of the inputs, of some alone if they are named, what could not be read, and remarks."""
         skipped: list[tuple[str, str]] = []
         path = self.source
         if kind != "features":
@@ -474,7 +478,7 @@ class _Work:
             except ValueError as error:
                 if only is None or self.before is None or not str(error).startswith("none of"):
                     raise
-                return None, [(name, "could not be read") for name in sorted(only)]
+                return None, [(name, "could not be read") for name in sorted(only)], ()
             skipped = summary.skipped
         table = read_features(path)
         vectors, ids = table.dense()
@@ -484,7 +488,8 @@ class _Work:
             labels = [None if pd.isna(label) else str(label) for label in table.labels]
         names = list(ids) if table.names is None else [str(name) for name in table.names]
         vectors = np.array(vectors)  # what is mapped will go
-        return _Rows(vectors, list(ids), labels, names, [None] * n, [None] * n), skipped
+        rows = _Rows(vectors, list(ids), labels, names, [None] * n, [None] * n)
+        return rows, skipped, table.remarks
 
     def state(
         self, rows: _Rows | None, gone: list[int], *, tree: bool, rebuild: bool, metric: Metric
@@ -561,7 +566,8 @@ def _files(folder: Path) -> dict[str, tuple[int, int]]:
     """Size and time of change of the images of a folder, by id."""
     found = {}
     for item in image_folder(folder):
-        status = os.stat(cast(Path, item.source))
+        path = cast(Path, item.source)
+        status = path.stat() if path.exists() else path.lstat()
         found[item.id] = (status.st_size, status.st_mtime_ns)
     return found
 

@@ -13,10 +13,11 @@ from hyperclade.data.features import read_features
 from hyperclade.data.formats import csv
 from hyperclade.data.formats.parquet import columns_of
 from hyperclade.data.image_rows import (
+    SIZE,
     FeaturesOrImages,
     ImageRows,
     Skipped,
-    image_size,
+    common_size,
     open_images,
     read_rows,
 )
@@ -31,7 +32,6 @@ from hyperclade.progress import Progress
 from hyperclade.retrieval.config import Recipe, Source
 
 NAMED = ("cifar100", "cub200", "cars196", "sop")
-SIZE = (256, 256)
 _GIVE = f"{', '.join(NAMED)}, a file or a folder"
 
 
@@ -50,6 +50,8 @@ class RetrievalSet(FeaturesOrImages):
         Images left out because they do not decode.
     learning : bool
         Whether they are to learn from.
+    remarks : tuple of str
+        What was assumed of the files or left out of them, a sentence each.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class RetrievalSet(FeaturesOrImages):
     ids: tuple[str, ...]
     skipped: Skipped = ()
     learning: bool = False
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what in ("ids", "paths"):
@@ -156,25 +159,23 @@ def load_samples(data: str | os.PathLike, split: str | None, source: Source | No
     kind, path = what_is(data, give=_GIVE), Path(data)
     if kind == "image":
         items = [ImageItem(path.name, None, path.stem, path)]
-        return _opened(items, None, source.size or _size(items))
+        return _opened(items, None, source.size)
     if kind == "folder":
         items = image_folder(path)
         folders = [item.id.rpartition("/")[0] for item in items]
-        return _opened(
-            items, folders if all(folders) else None, source.size or _size(items), learning=learning
-        )
+        return _opened(items, folders if all(folders) else None, source.size, learning=learning)
     if kind in LISTS_IMAGES:
         columns = _label_columns(path, source)
         items, cells = _listed(path, columns)
-        return _opened(items, cells if columns else None, source.size or _size(items), learning=learning)
+        return _opened(items, cells if columns else None, source.size, learning=learning)
     if source.labels is not None and len(source.labels) > 1:
         raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
-    table = read_features(path, labels=source.labels[0] if source.labels else None)
+    table = read_features(path, labels=source.labels[0] if source.labels else None, features=source.features)
     features, ids = table.dense()
     paths = None
     if table.labels is not None and not pd.isna(table.labels).any():
         paths = tuple(map(str, table.labels))
-    return RetrievalSet(features, paths, ids, learning=learning)
+    return RetrievalSet(features, paths, ids, learning=learning, remarks=table.remarks)
 
 
 def with_features(
@@ -222,7 +223,7 @@ def _cifar100(split: str, source: Source, *, learning: bool) -> RetrievalSet:
     chosen = halves(names)[split == "test"]
     kept = [row for row, name in enumerate(names) if name in chosen]
     items = [items[row] for row in kept]
-    return _opened(items, [paths[row] for row in kept], source.size or _size(items), learning=learning)
+    return _opened(items, [paths[row] for row in kept], source.size, learning=learning)
 
 
 def _listed(path: Path, columns: Sequence[str]) -> tuple[list[ImageItem], list[str]]:
@@ -242,15 +243,15 @@ def _label_columns(path: Path, source: Source) -> list[str]:
     return ["label"] if "label" in have else []
 
 
-def _size(items: list[ImageItem]) -> tuple[int, int]:
-    """Of images that all have one, else `SIZE`."""
-    sizes = {image_size(item) for item in items} - {None}
-    return sizes.pop() or SIZE if len(sizes) == 1 else SIZE
-
-
 def _opened(
-    items: list[ImageItem], labels: list[str] | None, size: tuple[int, int], *, learning: bool = False
+    items: list[ImageItem],
+    labels: list[str] | None,
+    size: tuple[int, int] | None,
+    *,
+    learning: bool = False,
 ) -> RetrievalSet:
-    images, good, skipped = open_images(items, size)
+    found, remark = common_size(items) if size is None else (size, None)
+    images, good, skipped = open_images(items, found)
     paths = None if labels is None else tuple(labels[k] for k in good)
-    return RetrievalSet(images, paths, tuple(items[k].id for k in good), skipped, learning)
+    ids = tuple(items[k].id for k in good)
+    return RetrievalSet(images, paths, ids, skipped, learning, () if remark is None else (remark,))

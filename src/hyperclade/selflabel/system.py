@@ -102,6 +102,11 @@ class SelfLabelSystem(System):
             _check_fit(like, pairs)
         return pairs
 
+    def passed_over(self, data: str) -> str | None:
+        from hyperclade.data.opening import MEDIA_SUFFIXES, passed_over
+
+        return passed_over(data, MEDIA_SUFFIXES)
+
     def learner(
         self, recipe: "Recipe", samples: "PairedSet", *, warm_start: str | None = None
     ) -> "SelfLabelling":
