@@ -365,7 +365,30 @@ def test_rows_that_are_all_equal(scale, tmp_path, capsys):
     np.save(tmp_path / "X.npy", np.full((30, 4), 7.0))
     assert discovered(tmp_path, "X.npy", "--scale", scale, "--columns", "auto", "--cut", "4")
     rows = pd.read_parquet(tmp_path / "out" / "assignments.parquet")
-    assert rows["cut_4"].nunique() == 4 and capsys.readouterr().err.count("\n") <= 1
+    assert rows["cut_4"].nunique() == 4 and rows["layer_1"].nunique() == 1
+    assert [name for name in rows if name.startswith("layer_")] == ["layer_1"]
+    assert "all rows are equal; no layer tells equal rows apart" in capsys.readouterr().err
+
+
+def test_rows_that_are_equal_in_part(tmp_path, capsys):
+    (tmp_path / "x.csv").write_text(",x,y\n" + "".join(f"{k},{k % 3},{k % 3}\n" for k in range(30)))
+    assert discovered(tmp_path, "x.csv")
+    told = capsys.readouterr().err
+    assert "the first column, which has no name, is taken for ids" in told
+    assert "27 of 30 rows equal others" in told
+    rows = pd.read_parquet(tmp_path / "out" / "assignments.parquet")
+    assert [name for name in rows if name.startswith("layer_")] == ["layer_3"]
+    assert (rows["layer_3"].to_numpy()[:3, None] == rows["layer_3"].to_numpy()[3:6]).trace() == 3
+    assert rows["id"].tolist() == list(range(30))
+
+
+def test_columns_are_chosen(tmp_path, capsys):
+    rows = "".join(f"{k % 2},{k},{k % 7},town{k}\n" for k in range(30))
+    (tmp_path / "x.csv").write_text("x,y,z,town\n" + rows)
+    assert discovered(tmp_path, "x.csv", "--features", "x", "z*")
+    assert "not used: columns 'y' (number), 'town' (text)" in capsys.readouterr().err
+    assert main(["discover", str(tmp_path / "x.csv"), "--features", "w", "--out", str(tmp_path / "no")]) == 2
+    assert "no column 'w' for the features" in capsys.readouterr().err
 
 
 # ---- bad input ----

@@ -427,3 +427,37 @@ def test_before_fit_and_with_other_features(iris):
         SHHC().predict(iris)
     with pytest.raises(ValueError, match="features"):
         SHHC(random_state=0).fit(iris).predict(iris[:, :2])
+
+
+def blobs(seed, *spreads, each=30, dim=5):
+    """Rows around centres around centres, as far apart as the spreads say, `each` in the smallest."""
+    rng = np.random.default_rng(seed)
+    centres = np.zeros((1, dim))
+    for number, spread in spreads:
+        shifts = spread * np.eye(dim)[:number] if number <= dim else rng.normal(0, spread, (number, dim))
+        centres = (centres[:, None] + shifts).reshape(-1, dim)
+    return np.repeat(centres, each, axis=0) + rng.normal(size=(len(centres) * each, dim))
+
+
+@pytest.mark.parametrize(
+    ("spreads", "counts"),
+    [([(2, 12)], [2]), ([(3, 60), (4, 12)], [3, 12]), ([(5, 30)], [5])],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_layers_are_those_planted_whatever_the_last_digits(spreads, counts, seed):
+    X = blobs(seed, *spreads)
+    planted = [np.repeat(np.arange(k), len(X) // k) for k in counts]
+    noise = 1e-6 * np.random.default_rng(9).standard_normal(X.shape)
+    found = []
+    for rows in (X, X.astype(np.float32), X * (1 + noise)):
+        layers = SHHC(random_state=0).fit(rows).layers_
+        found.append([len(np.unique(labels)) for labels in layers])
+        for labels in planted:
+            assert any(ari(labels, layer) == pytest.approx(1) for layer in layers), found
+    assert found[0] == found[1] == found[2]
+
+
+def test_equal_rows_have_one_layer_and_one_name_for_it():
+    model = SHHC(random_state=0).fit(np.full((60, 5), 7.0))
+    assert [np.unique(labels).tolist() for labels in model.layers_] == [[0]]
+    assert model.n_distinct_ == 1

@@ -291,6 +291,23 @@ def test_layers_are_few_nested_and_apart(tree, max_layers, min_clusters):
         assert labels.tolist() == identical.tolist() or labels.max() + 1 >= max(2, min_clusters)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_stand_out_or_do_not_hang_on_last_digits(seed):
+    """Merge heights of no scale of their own, but for one planted; noise moves each by a thousandth."""
+    rng = np.random.default_rng(seed)
+    heights = np.sort(rng.uniform(1, 2, 299))[::-1]
+    heights = heights / np.arange(1, 300) ** 0.3
+    heights[:6] *= 2  # seven clusters
+    merges = np.array([[0, 1], *([300 + k, k + 2] for k in range(298))])
+    counts = []
+    for noise in (0.0, 1e-3, -1e-3):
+        moved = heights[::-1] * (1 + noise * rng.random(299))
+        tree = Tree.from_merges(merges, height=np.maximum.accumulate(moved))
+        counts.append([int(labels.max()) + 1 for labels in tree.layers()])
+    assert counts[0] == counts[1] == counts[2]
+    assert 7 in counts[0]
+
+
 def test_layers_of_a_large_collection_do_not_end_in_pairs():
     # neighbours lie at 1e-9, closer than anything else by far: 500 pairs of 1,000 leaves, in 10 groups
     rng = np.random.default_rng(0)

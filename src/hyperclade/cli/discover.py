@@ -168,6 +168,9 @@ def discover(
                 progress=progress,
                 **({} if recall is None else {"recall": recall}),
             ).fit(rows)
+            if (equal := n - model.n_distinct_) > 0:
+                what = "all rows are equal" if equal == n - 1 else f"{equal:,} of {n:,} rows equal others"
+                say(f"{what}; no layer tells equal rows apart")
             outcome = Outcome.of(
                 model,
                 table,

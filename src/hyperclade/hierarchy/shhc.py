@@ -234,6 +234,12 @@ class SHHC(TransformerMixin, TreeEstimator):
         return normalised_score(self.cost_, self._weights)
 
     @property
+    def n_distinct_(self) -> int:
+        """How many different rows there are; equal ones are never told apart."""
+        check_is_fitted(self)
+        return len(self._distinct)
+
+    @property
     def layers_(self) -> list[IntArray]:
         """A few natural granularities, coarse to fine, as `(n,) int64` labels."""
         check_is_fitted(self)

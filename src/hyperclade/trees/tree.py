@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.trees import exchange, kernels
 
+_STANDS_OUT = 1.5  # heights of the splits above a layer over those below
 _LAYER_MEAN = 5  # leaves of a cluster on average, in the finest layer
 
 
@@ -380,12 +381,14 @@ class Tree:
     def layers(self, max_layers: int = 5, min_clusters: int = 2) -> list[IntArray]:
         """A few natural granularities, coarse to fine.
 
-        A count k is the more natural the longer it survives: its score is the drop of the log height of the
-        splits per step of log k, ``log(h[k-1]/h[k]) / log(k/(k-1))`` with h[k] the k-th highest split. Counts
-        stand for choice from `min_clusters` to clusters of five leaves on average (in a tree of fewer than 25
-        leaves: to as many clusters as leaves in each). Their range is divided into at most `max_layers` equal
-        parts on the log scale, each at least a factor 2 wide; each part gives its best k, and of two closer
-        than a factor 2 the better stays.
+        A count k stands out if the splits above it are half as high again as those below:
+        ``h[k-1] ≥ 1.5 h[k]`` with h[k] the k-th highest split. Counts stand for choice from `min_clusters` to
+        clusters of five leaves on average (in a tree of fewer than 25 leaves: to as many clusters as leaves
+        in each). Their range is divided into at most `max_layers` equal parts on the log scale, each at least
+        a factor 2 wide. Each part gives the k that stands out most, by the drop of the log height per step of
+        log k, ``log(h[k-1]/h[k]) / log(k/(k-1))``, or, where none does, the one next to its middle: there
+        all counts are alike, and the choice must not hang on the last digits of heights. Of two closer than
+        a factor 2 the one that stands out more stays.
 
         Ties in height are never cut, so that every layer is a `cut_height`, and nodes of height 0, which hold
         identical rows, are never split. Where no count stands for choice, the one layer is the coarsest cut
@@ -420,9 +423,12 @@ class Tree:
         counts, scores = counts[few], scores[few]
         octaves = np.log2(counts / counts[0])
         n_parts = int(np.clip(octaves[-1], 1, max_layers))
-        part = np.minimum((octaves * n_parts / max(octaves[-1], 1)).astype(np.int64), n_parts - 1)
-        by_score = np.argsort(-scores, kind="stable")
-        best = by_score[np.sort(np.unique(part[by_score], return_index=True)[1])]  # best first
+        place = octaves * n_parts / max(octaves[-1], 1)
+        part = np.minimum(place.astype(np.int64), n_parts - 1)
+        stands_out = scores * np.log(counts / (counts - 1)) >= math.log(_STANDS_OUT)
+        from_middle = np.abs(place - part - 0.5)
+        in_order = np.lexsort((from_middle, np.where(stands_out, -scores, np.inf)))
+        best = in_order[np.sort(np.unique(part[in_order], return_index=True)[1])]  # best first
         chosen: list[int] = []
         for k in counts[best].tolist():
             if all(max(k, other) >= 2 * min(k, other) for other in chosen):
