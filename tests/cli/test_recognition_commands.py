@@ -285,6 +285,74 @@ def test_bad_masks_get_one_line(broken, named, streets, capsys):
     assert len(error) == 1 and all(part in error[0] for part in named), error
 
 
+def change_masks(folder, change):
+    for path in (folder / "masks").iterdir():
+        Image.fromarray(change(np.asarray(Image.open(path)))).save(path)
+
+
+def binary(values):
+    return np.where(values == 1, np.uint8(255), np.uint8(0))
+
+
+def colours(values):
+    table = np.zeros((256, 3), np.uint8)
+    table[:3] = (128, 64, 128), (0, 0, 255), (9, 9, 9)
+    return table[values]
+
+
+@needs_lite
+@pytest.mark.parametrize(
+    ("change", "options", "told"),
+    [
+        (lambda values: (values + 1).astype(np.uint8), ("--source.void", "0"), "1 road, 2 path, 3 sky"),
+        (lambda values: (values + 1).astype(np.uint8), ("--source.void", "[0,255]"), "1 road, 2 path, 3 sky"),
+        (binary, ("--source.values", "{0: flat, 255: sky}"), None),
+        (binary, ("--source.values", '{"0": "flat", "255": "sky"}'), None),
+        (
+            colours,
+            (
+                "--source.palette",
+                '{"128,64,128": road, "#0000ff": path, "9,9,9": sky, "0,0,0": null}',
+            ),
+            None,
+        ),
+        (colours, ("--source.palette", "palette.csv"), None),
+    ],
+)
+def test_masks_of_other_values_and_in_colours(change, options, told, streets, monkeypatch, capsys):
+    monkeypatch.chdir(streets)
+    (streets / "palette.csv").write_text("color,name\n#804080,road\n#0000ff,path\n#090909,sky\n#000000,\n")
+    change_masks(streets, change)
+    small = ("--backbone.width", "8", "--training.pixels", "50", *options)
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run", *small) == 0
+    done = capsys.readouterr()
+    assert "4 samples (pixels of images of 24 × 32" in done.out
+    assert told is None or told in done.err
+    judge = ["evaluate", "recognition", str(streets / "run"), *map(str, masks_of(streets)), *options]
+    assert entry.main(judge) == 0
+    assert "mIoU of level 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "named"),
+    [
+        (binary, (), ("255 is void by default", "option values")),
+        (colours, (), ("kind 'RGB'", "palette")),
+        (colours, ("--source.palette", '{"128,64,128": road, "0,0,0": null}'), ("colour #", "no class has")),
+        (colours, ("--source.palette", "nowhere.csv"), ("nowhere.csv", "no file")),
+        (np.copy, ("--source.values", "{0: road, 1: moon}"), ("moon",)),
+        (np.copy, ("--source.values", "{0: road, 1: path}"), ("the value 2", "no class has")),
+        (np.copy, ("--source.void", "[0,255]"), ("leave it out", "option values")),
+        (np.copy, ("--source.void", "zero"), ("source.void",)),
+    ],
+)
+def test_masks_read_otherwise_than_meant_get_one_line(change, options, named, streets, capsys):
+    change_masks(streets, change)
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run", *options) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.splitlines()[-1].startswith("error: ") and all(part in error for part in named), error
+
+
 @needs_lite
 def test_images_that_do_not_decode_are_named(tmp_path, capsys):
     for label in ("animal/dog", "animal/cat"):

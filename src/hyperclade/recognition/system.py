@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list, say_skipped
+from hyperclade.progress import Progress, Say, say_all, say_list, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.labelled import LabelledSet
@@ -65,8 +65,10 @@ class RecognitionSystem(System):
             source = trained_source(like, source)
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits
-        samples = load_samples(data, split, taxonomy=taxonomy, source=source)
+        purpose: Literal["learning", "known"] = "learning" if like is None else "known"
+        samples = load_samples(data, split, taxonomy=taxonomy, source=source, purpose=purpose)
         say_skipped(say, samples.skipped, "images")
+        say_all(say, getattr(samples, "remarks", ()))
         if say is not None and (completed := getattr(samples, "completed", 0)):
             say(f"{completed} samples lacked ancestors of their labels; completed")
         if like is None and (empty := samples.empty_classes()):
