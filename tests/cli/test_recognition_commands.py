@@ -94,6 +94,40 @@ def test_predictions_name_samples_and_ways(files, trained, suffix, tmp_path):
     assert {"score: animal", "score: fern"} <= set(found)
 
 
+def test_paths_may_stop_above_the_leaves(files, trained, tmp_path, capsys):
+    ends = {}
+    for stop in ("0", "0.9", "0.999", "cost"):
+        out = tmp_path / f"{stop}.csv"
+        predict = ["predict", "recognition", str(trained), str(files / "test.csv"), "--stop", stop]
+        assert entry.main([*predict, "--out", str(out)]) == 0
+        assert "paths stop above the leaves" in capsys.readouterr().out
+        table = pd.read_csv(out, keep_default_na=False)
+        ends[stop] = [path.split(" / ") for path in table["path"]]
+        for row, way in zip(table.to_dict("records"), ends[stop], strict=True):
+            if way != [""]:
+                assert float(row["score"]) == pytest.approx(float(row[f"score: {way[-1]}"]))
+                assert stop == "cost" or float(row["score"]) >= float(stop) - 1e-6
+    assert all(len(way) == 2 for way in ends["0"]) and any(len(way) == 1 for way in ends["0.9"])
+    for deep, shallow in zip(ends["0"], ends["0.999"], strict=True):
+        assert shallow in ([""], deep[:1], deep)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--stop", "1.5"), "from 0 to 1, or cost, got 1.5"),
+        (("--stop", "early"), "stop"),
+        (("--stop", "0.5", "--coherent", "none"), "coherent must be min or max"),
+    ],
+)
+def test_stops_that_are_none_get_one_line(options, named, files, trained, tmp_path, capsys):
+    predict = ["predict", "recognition", str(trained), str(files / "test.csv"), *options]
+    assert entry.main([*predict, "--out", str(tmp_path / "found.csv")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.splitlines()[-1].startswith("error: ") and named in error
+    assert not (tmp_path / "found.csv").exists()
+
+
 def test_what_training_held_out_is_judged(files, tmp_path, capsys):
     data = ("--data", files / "train.csv", "--source.taxonomy", files / "tree.csv")
     assert train(*SHORT, *data, "--out", tmp_path / "run", "--training.validation", "0.2") == 0
@@ -246,6 +280,8 @@ def test_masks_from_training_to_overlays(streets, tmp_path, capsys):
     predict = ["predict", "recognition", str(streets / "run"), str(streets / "wide.jpg")]
     assert entry.main([*predict, "--out", str(out)]) == 0
     assert Image.open(out / "wide.png").size == (70, 30)
+    assert entry.main([*predict, "--out", str(streets / "stopped"), "--stop", "0.5"]) == 2
+    assert "pixels of masks have the classes learned from" in capsys.readouterr().err
     assert entry.main(["predict", "recognition", str(streets / "run"), inputs, "--out", inputs]) == 2
     assert "0.png is there already" in capsys.readouterr().err
 

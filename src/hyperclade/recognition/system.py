@@ -206,6 +206,7 @@ class RecognitionSystem(System):
         *,
         coherent: Literal["max", "min", "none"] = "min",
         threshold: float = 0.5,
+        stop: float | Literal["cost"] | None = None,
         progress: Progress | None = None,
         say: Say = print,
     ) -> list[str]:
@@ -226,7 +227,13 @@ class RecognitionSystem(System):
         threshold : float
             Score from which on a node is a label. Scores are probabilities, but for boxe, devise,
             barz-denzler and hssn, where 0.5 means nothing.
+        stop : float or "cost"
+            Where a path may end above a leaf: 0.5 goes down to the likeliest child while that has at least
+            this probability; cost takes the node with the fewest expected edges to the true leaf. Default: at
+            the best leaf. Not for masks, and for scores that are no probabilities.
         """
+        import numpy as np
+
         from hyperclade.recognition import prediction
         from hyperclade.recognition.sources import load_inputs
 
@@ -234,6 +241,7 @@ class RecognitionSystem(System):
         own_sizes = pixels and source.size is None
         if not pixels:
             prediction.check_table(Path(out))
+        prediction.check_stop(module, stop, coherent)
         rows: Any
         rows, ids, skipped = load_inputs(inputs, source=trained_source(module, source), own_sizes=own_sizes)
         for name, reason in skipped:
@@ -245,10 +253,15 @@ class RecognitionSystem(System):
             name = module.recipe.method.name
             say(f"scores of {name} are no probabilities: --threshold {threshold:g} says little")
         predicted = prediction.predict(
-            module, rows, coherent=coherent, threshold=threshold, progress=progress
+            module, rows, coherent=coherent, threshold=threshold, stop=stop, progress=progress
         )
         prediction.write_predictions(out, predicted, ids)
-        ways = [f"{name}: {' / '.join(way)}" for name, way in zip(ids[:5], predicted.paths(), strict=False)]
+        paths = predicted.paths()
+        ways = [f"{name}: {' / '.join(way) or '(none)'}" for name, way in zip(ids[:5], paths, strict=False)]
+        if stop is not None:
+            none = paths.count(())
+            inner = len(paths) - none - int(np.isin(predicted.end, predicted.taxonomy.leaves).sum())
+            ways.append(f"{inner:,} paths stop above the leaves, {none:,} have no node that is likely enough")
         return [*ways, f"Written to {out}: {len(ids):,} samples"]
 
 
