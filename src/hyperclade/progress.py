@@ -45,6 +45,17 @@ def tracked(
         progress(stage, done / max(total, 1))
 
 
+def say_all(say: Say | None, lines: Sequence[str]) -> None:
+    """Say some lines.
+
+    >>> say_all(print, ["one"])
+    one
+    """
+    if say is not None:
+        for line in lines:
+            say(line)
+
+
 def say_list(say: Say | None, title: str, lines: Sequence[str], *, most: int = 5) -> None:
     """Say a title and the first of some lines, and how many more there are; nothing without lines.
 
@@ -68,13 +79,6 @@ def say_skipped(say: Say | None, skipped: Sequence[tuple[str, str]], what: str) 
       a.png: no image
     """
     say_list(say, f"{len(skipped)} {what} skipped:", [f"{name}: {reason}" for name, reason in skipped])
-
-
-def say_remarks(say: Say | None, remarks: Sequence[str]) -> None:
-    """Say what was assumed of what was read, or left out of it."""
-    if say is not None:
-        for remark in remarks:
-            say(remark)
 
 
 @contextmanager

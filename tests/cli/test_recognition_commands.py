@@ -94,6 +94,40 @@ def test_predictions_name_samples_and_ways(files, trained, suffix, tmp_path):
     assert {"score: animal", "score: fern"} <= set(found)
 
 
+def test_paths_may_stop_above_the_leaves(files, trained, tmp_path, capsys):
+    ends = {}
+    for stop in ("0", "0.9", "0.999", "cost"):
+        out = tmp_path / f"{stop}.csv"
+        predict = ["predict", "recognition", str(trained), str(files / "test.csv"), "--stop", stop]
+        assert entry.main([*predict, "--out", str(out)]) == 0
+        assert "paths stop above the leaves" in capsys.readouterr().out
+        table = pd.read_csv(out, keep_default_na=False)
+        ends[stop] = [path.split(" / ") for path in table["path"]]
+        for row, way in zip(table.to_dict("records"), ends[stop], strict=True):
+            if way != [""]:
+                assert float(row["score"]) == pytest.approx(float(row[f"score: {way[-1]}"]))
+                assert stop == "cost" or float(row["score"]) >= float(stop) - 1e-6
+    assert all(len(way) == 2 for way in ends["0"]) and any(len(way) == 1 for way in ends["0.9"])
+    for deep, shallow in zip(ends["0"], ends["0.999"], strict=True):
+        assert shallow in ([""], deep[:1], deep)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--stop", "1.5"), "from 0 to 1, or cost, got 1.5"),
+        (("--stop", "early"), "stop"),
+        (("--stop", "0.5", "--coherent", "none"), "coherent must be min or max"),
+    ],
+)
+def test_stops_that_are_none_get_one_line(options, named, files, trained, tmp_path, capsys):
+    predict = ["predict", "recognition", str(trained), str(files / "test.csv"), *options]
+    assert entry.main([*predict, "--out", str(tmp_path / "found.csv")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.splitlines()[-1].startswith("error: ") and named in error
+    assert not (tmp_path / "found.csv").exists()
+
+
 def test_what_training_held_out_is_judged(files, tmp_path, capsys):
     data = ("--data", files / "train.csv", "--source.taxonomy", files / "tree.csv")
     assert train(*SHORT, *data, "--out", tmp_path / "run", "--training.validation", "0.2") == 0
@@ -286,6 +320,8 @@ def test_masks_from_training_to_overlays(streets, tmp_path, capsys):
     predict = ["predict", "recognition", str(streets / "run"), str(streets / "wide.jpg")]
     assert entry.main([*predict, "--out", str(out)]) == 0
     assert Image.open(out / "wide.png").size == (70, 30)
+    assert entry.main([*predict, "--out", str(streets / "stopped"), "--stop", "0.5"]) == 2
+    assert "pixels of masks have the classes learned from" in capsys.readouterr().err
     assert entry.main(["predict", "recognition", str(streets / "run"), inputs, "--out", inputs]) == 2
     assert "0.png is there already" in capsys.readouterr().err
 
@@ -323,6 +359,74 @@ def test_bad_masks_get_one_line(broken, named, streets, capsys):
     assert train(*IMAGES, *masks_of(streets), "--out", streets / "run") == 2
     error = capsys.readouterr().err.strip().splitlines()
     assert len(error) == 1 and all(part in error[0] for part in named), error
+
+
+def change_masks(folder, change):
+    for path in (folder / "masks").iterdir():
+        Image.fromarray(change(np.asarray(Image.open(path)))).save(path)
+
+
+def binary(values):
+    return np.where(values == 1, np.uint8(255), np.uint8(0))
+
+
+def colours(values):
+    table = np.zeros((256, 3), np.uint8)
+    table[:3] = (128, 64, 128), (0, 0, 255), (9, 9, 9)
+    return table[values]
+
+
+@needs_lite
+@pytest.mark.parametrize(
+    ("change", "options", "told"),
+    [
+        (lambda values: (values + 1).astype(np.uint8), ("--source.void", "0"), "1 road, 2 path, 3 sky"),
+        (lambda values: (values + 1).astype(np.uint8), ("--source.void", "[0,255]"), "1 road, 2 path, 3 sky"),
+        (binary, ("--source.values", "{0: flat, 255: sky}"), None),
+        (binary, ("--source.values", '{"0": "flat", "255": "sky"}'), None),
+        (
+            colours,
+            (
+                "--source.palette",
+                '{"128,64,128": road, "#0000ff": path, "9,9,9": sky, "0,0,0": null}',
+            ),
+            None,
+        ),
+        (colours, ("--source.palette", "palette.csv"), None),
+    ],
+)
+def test_masks_of_other_values_and_in_colours(change, options, told, streets, monkeypatch, capsys):
+    monkeypatch.chdir(streets)
+    (streets / "palette.csv").write_text("color,name\n#804080,road\n#0000ff,path\n#090909,sky\n#000000,\n")
+    change_masks(streets, change)
+    small = ("--backbone.width", "8", "--training.pixels", "50", *options)
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run", *small) == 0
+    done = capsys.readouterr()
+    assert "4 samples (pixels of images of 24 × 32" in done.out
+    assert told is None or told in done.err
+    judge = ["evaluate", "recognition", str(streets / "run"), *map(str, masks_of(streets)), *options]
+    assert entry.main(judge) == 0
+    assert "mIoU of level 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "named"),
+    [
+        (binary, (), ("255 is void by default", "option values")),
+        (colours, (), ("kind 'RGB'", "palette")),
+        (colours, ("--source.palette", '{"128,64,128": road, "0,0,0": null}'), ("colour #", "no class has")),
+        (colours, ("--source.palette", "nowhere.csv"), ("nowhere.csv", "no file")),
+        (np.copy, ("--source.values", "{0: road, 1: moon}"), ("moon",)),
+        (np.copy, ("--source.values", "{0: road, 1: path}"), ("the value 2", "no class has")),
+        (np.copy, ("--source.void", "[0,255]"), ("leave it out", "option values")),
+        (np.copy, ("--source.void", "zero"), ("source.void",)),
+    ],
+)
+def test_masks_read_otherwise_than_meant_get_one_line(change, options, named, streets, capsys):
+    change_masks(streets, change)
+    assert train(*IMAGES, *masks_of(streets), "--out", streets / "run", *options) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.splitlines()[-1].startswith("error: ") and all(part in error for part in named), error
 
 
 @needs_lite

@@ -53,7 +53,7 @@ def test_pairs_by_path(folders):
 
 
 def test_values_by_name_and_void(folders):
-    streets = read(folders, classes={2: "road", 0: "car"}, void=(1, 255))
+    streets = read(folders, values={2: "road", 0: "car"}, void=(1, 255))
     before = values_of(folders / "masks" / "b.png")
     after = streets.masks.read([1])[0]
     assert [STREETS.names[node] for node in streets.class_nodes] == ["road", "car"]
@@ -61,7 +61,7 @@ def test_values_by_name_and_void(folders):
     merged = read(folders, classes=["road", "road", "car"])
     assert merged.pixel_counts().sum() == 3 * 23
     assert len(merged.class_nodes) == 2
-    inner = read(folders, classes={0: "flat", 1: "flat", 2: "vehicle"})
+    inner = read(folders, values={0: "flat", 1: "flat", 2: "vehicle"})
     assert [STREETS.names[node] for node in inner.class_nodes] == ["flat", "vehicle"]
 
 
@@ -73,7 +73,7 @@ def test_palette_and_16_bit_masks(folders):
     wide = values_of(folders / "masks" / "b.png").astype(np.uint16)
     wide[wide == 2] = 4000
     write(folders / "masks" / "b.png", wide)
-    streets = read(folders, classes={0: "road", 1: "pavement", 2: "car", 4000: "car"})
+    streets = read(folders, values={0: "road", 1: "pavement", 2: "car", 4000: "car"})
     np.testing.assert_array_equal(streets.masks.read([0])[0], before)
     np.testing.assert_array_equal(streets.masks.read([1])[0], np.where(wide == 4000, 2, wide))
 
@@ -157,7 +157,7 @@ def test_faults_of_the_classes(folders):
     with pytest.raises(ValueError, match="value 1 of class 'car' is void"):
         read(folders, classes=["road", "car"], void=(1,))
     with pytest.raises(ValueError, match="all pixels of 3 masks are void"):
-        read(folders, classes={9: "car"}, void=(0, 1, 2, 255))
+        read(folders, values={9: "car"}, void=(0, 1, 2, 255))
     with pytest.raises(ValueError, match=r"no image of .* has a mask"):
         read(folders, image_ending="_left", mask_ending="_ids")
 
@@ -194,7 +194,7 @@ def test_values_beyond_16_bits_are_no_class(folders, value):
     (folders / "masks" / "a.png").unlink()
     write(folders / "masks" / "a.tif", values)
     with pytest.raises(ValueError, match=rf"mask a\.tif has the value {value}, which no class has"):
-        read(folders, classes={0: "road", 1: "pavement", 2: "car", 65535: "car"})
+        read(folders, values={0: "road", 1: "pavement", 2: "car", 65535: "car"})
 
 
 def test_masks_are_turned_upright_as_images_are(folders):
@@ -228,3 +228,65 @@ def test_camvid():
     np.testing.assert_array_equal(streets.masks.read([5])[0], np.where(values == 11, VOID, values))
     with pytest.raises(ValueError, match="'train' or 'val' or 'test', got 'dev'"):
         load_camvid("dev")
+
+
+# ---- what values and colours mean ----
+
+
+def test_a_void_value_before_the_classes_shifts_them(folders):
+    for name in ("a", "b", "town/c"):
+        path = folders / "masks" / f"{name}.png"
+        write(path, (values_of(path).astype(int) + 1).clip(0, 255).astype(np.uint8) % 255)
+    for void in (0, [0], [0, 255]):
+        streets = read(folders, void=void)
+        for k, name in enumerate(streets.ids):
+            before = values_of(folders / "masks" / f"{name}.png").astype(int)
+            np.testing.assert_array_equal(streets.masks.read([k])[0], np.where(before == 0, VOID, before - 1))
+        assert streets.remarks == ("the values before 1 being void, classes are 1 road, 2 pavement, 3 car",)
+    with pytest.raises(ValueError, match="has the value 3, which no class has"):
+        read(folders)
+
+
+def test_masks_in_colours(folders):
+    colours = np.array([[128, 64, 128], [0, 0, 142], [220, 20, 60]], np.uint8)
+    before = []
+    for name in ("a", "b", "town/c"):
+        path = folders / "masks" / f"{name}.png"
+        values = values_of(path)
+        before.append(values)
+        write(path, np.where((values == 255)[:, :, None], np.uint8(0), colours[values % 255]))
+    palette = folders / "palette.csv"
+    palette.write_text("r,g,b,name\n128,64,128,road\n0,0,142,car\n220,20,60,pavement\n0,0,0,\n")
+    streets = read(folders, palette=palette, size=(8, 12))
+    masks = np.stack(before).repeat(2, axis=1).repeat(2, axis=2)
+    expected = np.select([masks == 0, masks == 1, masks == 2], [0, 2, 1], VOID)
+    np.testing.assert_array_equal(streets.masks.read(slice(None)), expected)
+    palette.write_text("r,g,b,name\n128,64,128,road\n0,0,142,car\n0,0,0,\n")
+    with pytest.raises(
+        ValueError, match=r"mask .*\.png has the colour #dc143c \(220,20,60\), which no class"
+    ):
+        read(folders, palette=palette)
+
+
+def test_binary_masks_of_0_and_255_are_no_single_class(folders):
+    """255 is void by default, which left an image of background alone."""
+    for name in ("a", "b", "town/c"):
+        path = folders / "masks" / f"{name}.png"
+        write(path, np.where(values_of(path) == 1, np.uint8(255), np.uint8(0)))
+    with pytest.raises(ValueError, match=r"values 0, 255, of which 255 is void by default.* option values"):
+        read(folders)
+    both = read(folders, values={0: "road", 255: "car"}, purpose="learning")
+    assert both.empty_classes() == () and both.remarks == ()
+    read(folders, void=255)
+    with pytest.raises(ValueError, match="leave one class, 'road', so that there is nothing to learn"):
+        read(folders, void=255, purpose="learning")
+
+
+def test_transparent_pixels_are_told(folders):
+    values = values_of(folders / "masks" / "a.png") % 255
+    alpha = np.full_like(values, 255)
+    alpha[1] = 0
+    write(folders / "masks" / "a.png", np.dstack([values, alpha]))
+    streets = read(folders)
+    np.testing.assert_array_equal(streets.masks.read([0])[0], np.where(alpha == 0, VOID, values))
+    assert streets.remarks == ("1 of 3 masks have transparent pixels, which are void",)

@@ -14,6 +14,7 @@ from hyperclade.recognition import train
 from hyperclade.recognition.evaluation import predict_classes, predict_scores
 from hyperclade.recognition.module import Recognition, Task
 from hyperclade.recognition.prediction import predict, write_masks, write_predictions
+from hyperclade.recognition.stopping import cheapest_nodes, likely_nodes
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,52 @@ def test_tables_say_what_is_predicted(module, suffix, tmp_path):
     np.testing.assert_allclose(table["score"], found.scores[np.arange(20), found.leaf], rtol=1e-6)
     for text, row in zip(table["labels"], found.labels, strict=True):
         assert text.split(" | ") == [TAXONOMY.names[node] for node in np.flatnonzero(row)]
+
+
+@pytest.fixture(scope="module")
+def softmax():
+    """Probabilities, not very sure."""
+    return train(recipe(settings={"hidden": []}, epochs=1.0), planted_features(), device="cpu")
+
+
+@pytest.mark.parametrize("stop", [0.0, 0.5, 0.8, 0.99, "cost"])
+def test_paths_stop_where_they_are_asked_to(softmax, stop, tmp_path):
+    samples = planted_features(n=40, seed=4, noise=3.0)
+    found, whole = predict(softmax, samples.inputs, stop=stop), predict(softmax, samples.inputs)
+    np.testing.assert_array_equal(found.leaf, whole.end)
+    if stop == "cost":
+        np.testing.assert_array_equal(found.end, cheapest_nodes(found.scores, TAXONOMY))
+    else:
+        np.testing.assert_array_equal(found.end, likely_nodes(found.scores, TAXONOMY, stop))
+        assert (found.scores[np.arange(40), found.end] >= stop - 1e-6)[found.end >= 0].all()
+        assert (found.end == -1).any() == (stop > 0)
+    assert np.isin(found.end, TAXONOMY.leaves).all() == (stop == 0)
+    write_predictions(tmp_path / "found.csv", found, samples.ids)
+    table = pd.read_csv(tmp_path / "found.csv", dtype={"id": str}, keep_default_na=False)
+    for row, end in enumerate(found.end.tolist()):
+        way = [] if end == -1 else [*sorted(TAXONOMY.ancestors(end), key=lambda v: TAXONOMY.depth[v]), end]
+        assert found.paths()[row] == tuple(TAXONOMY.names[node] for node in way)
+        assert table["path"][row] == " / ".join(TAXONOMY.names[node] for node in way)
+        if end == -1:
+            assert table["score"][row] == "nan"
+        else:
+            assert float(table["score"][row]) == pytest.approx(found.scores[row, end], rel=1e-6)
+        labels = set(np.flatnonzero(found.scores[row] >= 0.5).tolist()) | set(way)
+        assert set(np.flatnonzero(found.labels[row]).tolist()) == labels
+
+
+def test_what_no_path_can_stop_by(softmax, pixels):
+    inputs = planted_features(n=5).inputs
+    for stop in (1.5, -0.1, float("nan"), "costs", True):
+        with pytest.raises(ValueError, match="stop must be a probability from 0 to 1, or cost"):
+            predict(softmax, inputs, stop=stop)
+    with pytest.raises(ValueError, match="coherent must be min or max"):
+        predict(softmax, inputs, stop=0.5, coherent="none")
+    cosines = train(recipe("devise", settings={}, epochs=1.0), planted_features(n=20), device="cpu")
+    with pytest.raises(ValueError, match="scores of devise are no probabilities"):
+        predict(cosines, inputs, stop=0.5)
+    with pytest.raises(ValueError, match="pixels of masks have the classes learned from"):
+        predict(pixels, planted_masks(n=1).images, stop="cost")
 
 
 def test_other_tables_are_refused(module, tmp_path):

@@ -93,6 +93,25 @@ def test_masks_of_a_folder_need_their_classes_and_fit_their_images(tmp_path):
         masked_images(images, "test", Source(masks=masks, classes=["road", "sky"]))
 
 
+def test_masks_in_colours_and_of_given_values_name_their_classes(tmp_path):
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    images, masks = str(tmp_path / "images"), str(tmp_path / "masks")
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "a.png")
+    values = np.zeros((30, 40), np.uint8)
+    values[:, 20:] = 255
+    Image.fromarray(values).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(ValueError, match="255 is void by default"):
+        masked_images(images, "test", Source(masks=masks, classes=["ground", "house"]))
+    found = masked_images(images, "test", Source(masks=masks, values={255: "house", 0: "ground"}), size=None)
+    assert found.taxonomy.names == ("house", "ground")
+    np.testing.assert_array_equal(found.masks.read([0])[0], (values == 0).astype(int))
+    Image.fromarray(np.dstack([values, values, 0 * values])).save(tmp_path / "masks" / "a.png")
+    palette = {"0,0,0": "ground", "#ffff00": "house"}
+    found = masked_images(images, "test", Source(masks=masks, palette=palette), size=None)
+    np.testing.assert_array_equal(found.masks.read([0])[0], (values == 255).astype(int))
+
+
 def test_data_that_are_not_there(tmp_path):
     with pytest.raises(ValueError, match="no data 'nowhere': give camvid, mosaics"):
         images_to_learn("nowhere", Source())

@@ -53,7 +53,7 @@ def index(
     """
     from hyperclade.cli.console import bar, console
     from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over
-    from hyperclade.progress import say_remarks, say_skipped
+    from hyperclade.progress import say_all, say_skipped
     from hyperclade.retrieval.index import Index
 
     with bar(progress) as (report, say):
@@ -61,7 +61,7 @@ def index(
             source, out, model, metric=metric, curvature=curvature, tree=tree, rebuild=rebuild,
             batch_size=batch_size, device=device, random_state=seed, progress=report,
         )  # fmt: skip
-        say_remarks(say, update.remarks)
+        say_all(say, update.remarks)
         say_skipped(say, update.skipped, "inputs")
         if others := passed_over(source, IMAGE_SUFFIXES):
             say(others)

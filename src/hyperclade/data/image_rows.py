@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import numpy as np
 
 from hyperclade.data.images import ImageItem, decode_images, opened
+from hyperclade.data.mask_pixels import mask_codes
+from hyperclade.data.mask_values import VOID, MaskKey
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-VOID = 255
 KEPT_BYTES = 1 << 29
 SIZE = (256, 256)  # of images that have several
 _BATCH = 32
 
 Skipped = tuple[tuple[str, str], ...]
-Found = TypeVar("Found")
+Sound = TypeVar("Sound")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +88,10 @@ class MaskRows(_Rows):
     source : items to decode when they are read, or (m, h, w) uint8 classes.
     size : (h, w) that masks are brought to, as images are, but each pixel keeps the class of one.
     rows : (n,) int64: row i is `source[rows[i]]`.
-    classes : (65536,) int16: class of each value of the files; -1 where there is none. Not used by arrays.
+    key : MaskKey: what values or colours of the files mean. Not used by arrays.
     """
 
-    classes: np.ndarray | None = None
+    key: MaskKey | None = None
 
     @classmethod
     def of_classes(cls, classes: np.ndarray) -> "MaskRows":
@@ -100,8 +101,20 @@ class MaskRows(_Rows):
         return cls(classes, (classes.shape[1], classes.shape[2]), np.arange(len(classes)))
 
     def decoded(self, item: ImageItem) -> np.ndarray:
-        assert self.classes is not None
-        return _sound("mask", item, _mask_classes(item, self.size, self.classes))
+        assert self.key is not None
+        return _sound("mask", item, _mask_classes(item, self.size, self.key))
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What occurs in masks.
+
+    codes : (c,) int64, values or colours 0xRRGGBB, ascending.
+    transparent : number of masks with pixels that are transparent, and so void.
+    """
+
+    codes: np.ndarray
+    transparent: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,30 +226,24 @@ def pixels_of(image: "Image", size: tuple[int, int]) -> np.ndarray:
 
 
 def open_masks(
-    items: Sequence[ImageItem], size: tuple[int, int], classes: np.ndarray
-) -> tuple[MaskRows, np.ndarray, Skipped]:
+    items: Sequence[ImageItem], size: tuple[int, int], key: MaskKey
+) -> tuple[MaskRows, np.ndarray, Skipped, Found]:
     """Decode all masks once, as `open_images` does with images.
 
-    `classes` has, `(65536,) int16`, the class of each value of the files, `VOID` for pixels without class, -1
-    for values that must not occur. Raises ValueError where none decodes, for a value without class (file and
-    value are named), or if all pixels are void.
+    Raises ValueError where none decodes, for a value or colour without class, and for a mask of a kind that
+    does not keep values exactly, or has none (file and value are named).
     """
-
-    all_void = True
+    seen = np.zeros(len(key.of_code), dtype=bool)
+    transparent: set[str] = set()
 
     def decode(item: ImageItem) -> np.ndarray | str:
-        nonlocal all_void
-        found = _mask_classes(item, size, classes)
-        if not isinstance(found, str) and (found != VOID).any():
-            all_void = False
-        return found
+        return _mask_classes(item, size, key, seen, transparent)
 
     kept, good, skipped = _decode_all(items, decode, "masks")
-    if all_void:
-        raise ValueError(f"all pixels of {len(good)} masks are void, so every class is empty")
+    found = Found(np.flatnonzero(seen), len(transparent))
     if kept is not None:
-        return MaskRows.of_classes(kept), good, skipped
-    return MaskRows(tuple(items[k] for k in good), size, np.arange(len(good)), classes), good, skipped
+        return MaskRows.of_classes(kept), good, skipped, found
+    return MaskRows(tuple(items[k] for k in good), size, np.arange(len(good)), key), good, skipped, found
 
 
 def image_size(item: ImageItem) -> tuple[int, int] | None:
@@ -306,7 +313,7 @@ def _image_pixels(item: ImageItem, size: tuple[int, int], as_in: str = "") -> np
     return pixels_of(image, size)
 
 
-def _sound(what: str, item: ImageItem, found: Found | str) -> Found:
+def _sound(what: str, item: ImageItem, found: Sound | str) -> Sound:
     """What was found in a file; ValueError where that is why there is nothing."""
     if isinstance(found, str):
         raise ValueError(f"{what} {item.id}: {found}")
@@ -319,32 +326,39 @@ def _upright(item: ImageItem) -> "Image | str":
     return broken[0][1] if broken else images[0]
 
 
-def _mask_classes(item: ImageItem, size: tuple[int, int], classes: np.ndarray) -> np.ndarray | str:
-    """Classes (h, w), upright as images are, or why there are none."""
-    from PIL import Image, ImageOps
+def _mask_classes(
+    item: ImageItem,
+    size: tuple[int, int],
+    key: MaskKey,
+    seen: np.ndarray | None = None,
+    transparent: set[str] | None = None,
+) -> np.ndarray | str:
+    """Classes (h, w), upright as images are, or why there are none; notes what occurs."""
+    from PIL import Image
 
-    def upright(mask: Image.Image) -> tuple[str, np.ndarray]:
-        mask.load()
-        turned = ImageOps.exif_transpose(mask)
-        return mask.mode, np.asarray(_covering(turned, size, Image.Resampling.NEAREST))
+    def covering(mask: Image.Image) -> Image.Image:
+        return _covering(mask, size, Image.Resampling.NEAREST)
 
-    read = opened(item, upright)
+    read = opened(item, lambda mask: mask_codes(mask, key.colours, covering))
+    if isinstance(read, ValueError):
+        raise ValueError(f"mask {item.id} {read}")
     if isinstance(read, str):
         return read
-    mode, values = read
-    if values.ndim != 2 or values.dtype.kind not in "bui":
+    codes, void = read
+    known = (codes >= 0) & (codes < len(key.of_code))
+    classes = np.where(known, key.of_code[np.where(known, codes, 0)], -1)
+    if void is not None:
+        classes[void] = VOID
+    if (classes < 0).any():
         raise ValueError(
-            f"mask {item.id} is of kind {mode!r}; need a whole number per pixel (a grey or palette PNG)"
+            f"mask {item.id} has {key.named(codes[classes < 0][0])}, which no class has; give it one, or say "
+            f"that it is void ({'no name in the palette' if key.colours else 'the options values and void'})"
         )
-    values = values.astype(np.int64)
-    known = (values >= 0) & (values < len(classes))
-    found = np.where(known, classes[np.where(known, values, 0)], -1)
-    if (found < 0).any():
-        raise ValueError(
-            f"mask {item.id} has the value {values[found < 0][0]}, which no class has; give it one, or say "
-            "that it is void"
-        )
-    return found.astype(np.uint8)
+    if seen is not None and transparent is not None:
+        seen[codes if void is None else codes[~void]] = True
+        if void is not None and void.any():
+            transparent.add(item.id)
+    return classes.astype(np.uint8)
 
 
 def _covering(image: "Image", size: tuple[int, int], resampling: Any) -> "Image":

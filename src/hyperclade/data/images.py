@@ -170,6 +170,8 @@ def opened(item: ImageItem, read: Callable[["Image"], T]) -> T | str:
             return read(image)
     except UnidentifiedImageError:
         return _unknown(item)
+    except MemoryError:
+        return "needs more memory than there is, or is damaged"
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         # Pillow raises all of these on damaged files; SyntaxError is its word for a malformed PNG.
         return str(error) or type(error).__name__

@@ -1,28 +1,19 @@
 """Images with a class for every pixel."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from hyperclade.data.image_rows import (
-    VOID,
-    ImageRows,
-    MaskRows,
-    Skipped,
-    image_size,
-    open_images,
-    open_masks,
-)
+from hyperclade.data.image_rows import ImageRows, MaskRows, Skipped, image_size, open_images, open_masks
 from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.mask_values import VOID, MaskKey, Meanings, Purpose, mask_key
 from hyperclade.data.opening import IMAGE_SUFFIXES
 from hyperclade.data.sets import content_digest, some_rows
 from hyperclade.trees.taxonomy import Taxonomy
-
-_VALUES = 1 << 16  # that pixels of a mask can have
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +32,8 @@ class MaskedSet:
         A name for each image.
     skipped : (id, reason)
         Images left out because they or their masks do not decode or are missing.
+    remarks : tuple of str
+        What else is to be told of how they were read.
 
     Raises
     ------
@@ -66,6 +59,7 @@ class MaskedSet:
     class_nodes: np.ndarray
     ids: tuple[str, ...]
     skipped: Skipped = ()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -145,8 +139,8 @@ class MaskListing:
     taxonomy : Taxonomy
     class_nodes : (k,) int64
         The node of each class.
-    of_value : (65536,) int16
-        Class of each value of the masks, `VOID` for pixels without class, -1 for values that must not occur.
+    key : MaskKey
+        What values or colours of the masks mean.
 
     Examples
     --------
@@ -168,21 +162,28 @@ class MaskListing:
     masks: tuple[ImageItem | None, ...]
     taxonomy: Taxonomy
     class_nodes: np.ndarray
-    of_value: np.ndarray
+    key: MaskKey
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def masked(self, size: tuple[int, int] | None = None) -> MaskedSet:
+    def masked(self, size: tuple[int, int] | None = None, *, purpose: Purpose = "judging") -> MaskedSet:
         """Decode the images that have masks, with them, and bring both to a size (h, w).
 
-        None is for images that all have one size.
+        Parameters
+        ----------
+        size : (h, w), optional
+            None is for images that all have one size.
+        purpose : {"learning", "judging", "known"}
+            Masks to learn from must have several classes. Those that seem to be read otherwise than they are
+            meant (`MaskKey.check`) are refused, unless what their values mean is "known" from others.
 
         Raises
         ------
         ValueError
-            No image has a mask, an image and its mask differ in size, sizes differ where none is given, or a
-            value is neither class nor void; names the file. Also if all pixels are void.
+            No image has a mask, an image and its mask differ in size, sizes differ where none is given, a
+            value or colour is neither class nor void, or a mask is of a kind that does not keep values; names
+            the file. Also if all pixels are void, or classes are missing as said above.
         """
         pairs = [
             (key, image, mask)
@@ -203,7 +204,11 @@ class MaskListing:
                 )
         rows, good, no_image = open_images([image for _, image, _ in pairs], size)
         pairs = [pairs[k] for k in good]
-        mask_rows, good, no_mask = open_masks([mask for _, _, mask in pairs], rows.size, self.of_value)
+        mask_rows, good, no_mask, found = open_masks([mask for _, _, mask in pairs], rows.size, self.key)
+        self.key.check(found.codes, len(good), purpose)
+        remarks = self.key.remarks()
+        if found.transparent:
+            remarks += (f"{found.transparent} of {len(good)} masks have transparent pixels, which are void",)
         return MaskedSet(
             rows.subset(good),
             mask_rows,
@@ -211,6 +216,7 @@ class MaskListing:
             self.class_nodes,
             tuple(pairs[k][0] for k in good),
             unmasked + no_image + no_mask,
+            remarks,
         )
 
     def subset(self, rows: Any) -> "MaskListing":
@@ -227,8 +233,10 @@ def mask_listing(
     masks: str | os.PathLike,
     taxonomy: Taxonomy,
     *,
-    classes: Sequence[str] | Mapping[int, str] | None = None,
-    void: Sequence[int] = (VOID,),
+    classes: Sequence[str] | None = None,
+    values: Meanings | None = None,
+    palette: Meanings | None = None,
+    void: int | Sequence[int] | None = None,
     lists: Sequence[str | os.PathLike] | None = None,
     image_ending: str = "",
     mask_ending: str = "",
@@ -239,12 +247,16 @@ def mask_listing(
     Parameters
     ----------
     images, masks : path
-        Folders. Masks are grey or palette PNG, as a rule; suffixes do not matter.
-    classes : sequence of str or mapping of int to str, optional
-        Name of the node of value 0, 1, …, or of each value that occurs; default: the leaves of the taxonomy.
-        Class i is the i-th of the different names.
-    void : sequence of int
-        Values of pixels without class.
+        Folders. Masks are grey or palette PNG, as a rule, or with a `palette` in colours; suffixes do not
+        matter.
+    classes : sequence of str, optional
+        Name of the node of value 0, 1, …, or from the first value that is not void; default: those that
+        `values` or `palette` name, else the leaves of the taxonomy. Class i is the i-th of the different
+        names.
+    values, palette : mapping or path, optional
+        Name of the class of each value or colour (None where void), or a CSV file of them: see `MaskSource`.
+    void : int or sequence of int, optional
+        Values of pixels without class; default: 255, unless it is a class.
     lists : sequence of path, optional
         Text files that say which images, in this order: relative paths without ending and suffix, one a line.
         Default: all images.
@@ -258,7 +270,7 @@ def mask_listing(
     ------
     ValueError
         No such folder or list, a mask without image, a listed image that is not there, or no image with a
-        mask; names the file.
+        mask; names the file. Classes, values or colours that do not fit each other or the taxonomy.
 
     Examples
     --------
@@ -277,7 +289,7 @@ def mask_listing(
     >>> streets.ids, [None if mask is None else mask.id for mask in streets.masks]
     (('a', 'b'), ['a_ids.png', None])
     """
-    class_nodes, of_value = _classes(taxonomy, classes, void)
+    class_nodes, key = mask_key(taxonomy, classes=classes, values=values, palette=palette, void=void)
     pictures = _stems(images, image_ending, suffixes)
     with_mask = _stems(masks, mask_ending, suffixes)
     if lists is None:
@@ -287,15 +299,15 @@ def mask_listing(
                 f"mask {with_mask[alone[0]].id} has no image {alone[0]}{image_ending} in {images}"
             )
     ids = tuple(pictures) if lists is None else _listed(lists, pictures, f"{image_ending} in {images}")
-    if not any(key in with_mask for key in ids):
+    if not any(stem in with_mask for stem in ids):
         raise ValueError(f"no image of {images} has a mask in {masks}; say what names end in, if they differ")
     return MaskListing(
         ids,
-        tuple(pictures[key] for key in ids),
-        tuple(with_mask.get(key) for key in ids),
+        tuple(pictures[stem] for stem in ids),
+        tuple(with_mask.get(stem) for stem in ids),
         taxonomy,
         class_nodes,
-        of_value,
+        key,
     )
 
 
@@ -305,6 +317,7 @@ def masked_folder(
     taxonomy: Taxonomy,
     *,
     size: tuple[int, int] | None = None,
+    purpose: Purpose = "judging",
     **pairing: Any,
 ) -> MaskedSet:
     """Read a folder of images and one of masks, whose values are classes, paired by their relative paths.
@@ -312,11 +325,14 @@ def masked_folder(
     Parameters
     ----------
     images, masks : path
-        Folders. Masks are grey or palette PNG; suffixes do not matter.
+        Folders.
     size : (h, w), optional
         What to bring images and masks to; None if all have one size.
+    purpose : {"learning", "judging", "known"}
+        See `MaskListing.masked`.
     **pairing
-        `classes`, `void`, `lists`, `image_ending`, `mask_ending`, `suffixes`: see `mask_listing`.
+        `classes`, `values`, `palette`, `void`, `lists`, `image_ending`, `mask_ending`, `suffixes`: see
+        `mask_listing`.
 
     Raises
     ------
@@ -337,7 +353,7 @@ def masked_folder(
     >>> streets.ids, streets.pixel_counts().tolist(), streets.empty_classes()
     (('a',), [12, 0], ('sky',))
     """
-    return mask_listing(images, masks, taxonomy, **pairing).masked(size)
+    return mask_listing(images, masks, taxonomy, **pairing).masked(size, purpose=purpose)
 
 
 def listed_ids(path: str | os.PathLike) -> tuple[str, ...]:
@@ -367,28 +383,6 @@ def _listed(lists: Sequence[str | os.PathLike], pictures: Collection[str], where
             raise ValueError(f"{path} lists {missing[0]}, but there is no image {missing[0]}{where}")
         ids |= dict.fromkeys(found)
     return tuple(ids)
-
-
-def _classes(
-    taxonomy: Taxonomy, classes: Sequence[str] | Mapping[int, str] | None, void: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The node of each class, and the class of each value of a mask."""
-    if classes is None:
-        classes = [taxonomy.names[leaf] for leaf in taxonomy.leaves]
-    values = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
-    names = list(dict.fromkeys(values.values()))
-    if len(names) > VOID:
-        raise ValueError(f"{len(names)} classes; masks can have up to {VOID}")
-    wrong = [value for value in void if not 0 <= value < _VALUES]
-    if wrong:
-        raise ValueError(f"void value {wrong[0]} is not in 0..{_VALUES - 1}, as values of masks are")
-    of_value = np.full(_VALUES, -1, dtype=np.int16)
-    for value, name in values.items():
-        if not 0 <= value < len(of_value) or value in void:
-            raise ValueError(f"value {value} of class {name!r} is void or not in 0..{len(of_value) - 1}")
-        of_value[value] = names.index(name)
-    of_value[list(void)] = VOID
-    return np.array([taxonomy.index(name) for name in names], dtype=np.int64), of_value
 
 
 def _stems(folder: str | os.PathLike, ending: str, suffixes: Collection[str]) -> dict[str, ImageItem]:

@@ -59,7 +59,8 @@ def cocostuff27(
     chosen = root / "curated" / year / (curated or COCO_CURATED)
     lists = [chosen] if curated is not None or chosen.is_file() else None
     masks = root / "annotations" / year
-    listing = mask_listing(root / "images" / year, masks, taxonomy, classes=_grouped(taxonomy), lists=lists)
+    values = _grouped(taxonomy)
+    listing = mask_listing(root / "images" / year, masks, taxonomy, values=values, void=VOID, lists=lists)
     if lists is not None:
         return _complete(listing, masks)
     return listing.subset([k for k, mask in enumerate(listing.masks) if mask is not None])
@@ -89,7 +90,7 @@ def cityscapes27(split: str, root: str | os.PathLike | None = None) -> MaskListi
         root / "leftImg8bit" / split,
         masks,
         taxonomy,
-        classes={7 + k: taxonomy.names[leaf] for k, leaf in enumerate(taxonomy.leaves)},
+        values={7 + k: taxonomy.names[leaf] for k, leaf in enumerate(taxonomy.leaves)},
         void=(*range(7), VOID),
         image_ending="_leftImg8bit",
         mask_ending="_gtFine_labelIds",
@@ -125,7 +126,8 @@ def potsdam3(split: str, root: str | os.PathLike | None = None) -> MaskListing:
         root / "imgs",
         root / "gt",
         taxonomy,
-        classes=_grouped(taxonomy),
+        values=_grouped(taxonomy),
+        void=VOID,
         lists=[labelled, root / "unlabelled_train.txt"] if split == "train" else [labelled],
         suffixes=(mat.SUFFIX,),
     )

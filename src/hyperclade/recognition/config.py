@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from hyperclade.data.mask_values import MaskSource
 from hyperclade.learning import settings
 from hyperclade.learning.schedule import cosine_rate
 from hyperclade.learning.settings import Size, check_choices
@@ -170,7 +171,7 @@ class Training(settings.Training):
 
 
 @dataclass
-class Source:
+class Source(MaskSource):
     """How files and folders are read.
 
     Attributes
@@ -185,27 +186,12 @@ class Source:
     size : int, (int, int) or None
         Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
         256.
-    masks : str or None
-        Folder of masks, which makes the data a folder of images with a class for each pixel.
-    classes : list of str or None
-        Names of the classes by mask value; default: the leaves of the taxonomy.
-    void : tuple of int
-        Mask values without class.
-    image_ending : str
-        What follows the common part of the names of image and mask, "_leftImg8bit".
-    mask_ending : str
-        The same of masks, "_gtFine_labelTrainIds".
     """
 
     taxonomy: str | None = None
     labels: list[str] | None = None
     features: list[str] | None = None
     size: tuple[int, int] | Size | None = None
-    masks: str | None = None
-    classes: list[str] | None = None
-    void: tuple[int, ...] = (255,)
-    image_ending: str = ""
-    mask_ending: str = ""
 
 
 @dataclass

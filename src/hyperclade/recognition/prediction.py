@@ -30,6 +30,7 @@ from hyperclade.metrics.multilabel import coherent_scores
 from hyperclade.progress import Progress, tracked
 from hyperclade.recognition.evaluation import predict_scores
 from hyperclade.recognition.module import Recognition
+from hyperclade.recognition.stopping import NOWHERE, Stop, cheapest_nodes, likely_nodes
 from hyperclade.trees.taxonomy import Taxonomy
 
 _LEGEND = "classes.json"
@@ -45,9 +46,11 @@ class Predictions:
     scores : (n, m) float32
         Coherent if so asked for.
     labels : (n, m) bool
-        The nodes that score at least the threshold, and those on the way to the leaf.
+        The nodes that score at least the threshold, and those on the way to the end.
     leaf : (n,) int64
         The leaf that scores best.
+    end : (n,) int64
+        The node that the path ends in: the leaf unless it may stop above, -1 where it has no node.
     taxonomy : Taxonomy
         Taxonomy of the nodes.
     """
@@ -55,14 +58,21 @@ class Predictions:
     scores: np.ndarray
     labels: np.ndarray
     leaf: np.ndarray
+    end: np.ndarray
     taxonomy: Taxonomy
 
     def paths(self) -> list[tuple[str, ...]]:
-        """Names from the top to the leaf, for each sample."""
-        leaves, of_sample = np.unique(self.leaf, return_inverse=True)
-        ways = self.taxonomy.levels(leaves).T
+        """Names from the top to the end, for each sample."""
+        ends, of_sample = np.unique(self.end[self.end != NOWHERE], return_inverse=True)
+        ways = self.taxonomy.levels(ends).T
         named = [tuple(self.taxonomy.names[node] for node in dict.fromkeys(way.tolist())) for way in ways]
-        return [named[k] for k in of_sample]
+        found = iter(of_sample.tolist())
+        return [() if end == NOWHERE else named[next(found)] for end in self.end]
+
+    def end_scores(self) -> np.ndarray:
+        """(n,) score of the end of each path, NaN where it has no node."""
+        own = self.scores[np.arange(len(self.end)), self.end]
+        return np.where(self.end == NOWHERE, np.nan, own).astype(self.scores.dtype)
 
 
 def predict(
@@ -71,9 +81,10 @@ def predict(
     *,
     coherent: Literal["max", "min", "none"] = "min",
     threshold: float = 0.5,
+    stop: Stop | None = None,
     progress: Progress | None = None,
 ) -> Predictions:
-    """Scores, labels and the best leaf of samples, of the kind that the module was trained on.
+    """Scores, labels and a path for samples, of the kind that the module was trained on.
 
     Parameters
     ----------
@@ -84,7 +95,17 @@ def predict(
         Score from which on a node is a label. Of coherent scores the ancestors of a label are labels. The
         scores of BoxE, DeViSE, Barz & Denzler and HSSN are no probabilities (`probabilities` of their classes
         is False), so that 0.5 means nothing there.
+    stop : float or "cost", optional
+        Where the path may end above the best leaf: a probability that its nodes have at least, as
+        `likely_nodes` has it, or "cost" for the node with the least expected distance, `cheapest_nodes`.
+
+    Raises
+    ------
+    ValueError
+        Samples of another kind or length than those trained on; a `stop` that is no probability or has none
+        to go by: scores that are no probabilities, or that are left incoherent.
     """
+    check_stop(module, stop, coherent)
     taxonomy = module.task.taxonomy
     free = predict_scores(module, inputs, progress=progress)
     scores = free if coherent == "none" else coherent_scores(free, taxonomy, coherent)
@@ -92,12 +113,36 @@ def predict(
     # Siblings tie where their parent's score bounds them: their own scores decide.
     best = scores[:, leaves].max(axis=1, keepdims=True)
     leaf = leaves[np.where(scores[:, leaves] == best, free[:, leaves], -np.inf).argmax(axis=1)]
-    way = taxonomy.ancestor_matrix()[leaf].toarray()
-    return Predictions(scores, (scores >= threshold) | way, leaf, taxonomy)
+    end = leaf
+    if stop == "cost":
+        end = cheapest_nodes(scores, taxonomy)
+    elif stop is not None:
+        end = likely_nodes(scores, taxonomy, stop, ties=free)
+    way = taxonomy.ancestor_matrix()[end].toarray() & (end != NOWHERE)[:, None]
+    return Predictions(scores, (scores >= threshold) | way, leaf, end, taxonomy)
+
+
+def check_stop(module: Recognition, stop: Stop | None, coherent: str) -> None:
+    """Raise ValueError where paths cannot stop as asked for, which `predict` says more about."""
+    if stop is None:
+        return
+    if stop != "cost" and (isinstance(stop, str | bool) or not 0 <= stop <= 1):
+        raise ValueError(f"stop must be a probability from 0 to 1, or cost, got {stop}")
+    if module.task.kind == "pixels":
+        raise ValueError(
+            "pixels of masks have the classes learned from, none above them: leave the option stop out"
+        )
+    if not module.scorer.method.probabilities:
+        raise ValueError(
+            f"scores of {module.recipe.method.name} are no probabilities, so that no path can stop by them; "
+            "leave the option stop out"
+        )
+    if coherent == "none":
+        raise ValueError("paths stop by coherent scores: the option coherent must be min or max with stop")
 
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions, ids: Sequence[str]) -> None:
-    """Write a table: id, path to the best leaf, its score, labels, and the scores of all nodes by name.
+    """Write a table: id, path, score of its end, labels, and the scores of all nodes by name.
 
     The path's names are joined by " / ", the labels' by " | ". Raises ValueError for a suffix other than
     `.parquet` or `.csv`.
@@ -107,7 +152,7 @@ def write_predictions(path: str | os.PathLike, predictions: Predictions, ids: Se
     columns: dict[str, Any] = {
         "id": list(ids),
         "path": [" / ".join(way) for way in predictions.paths()],
-        "score": predictions.scores[np.arange(len(predictions.leaf)), predictions.leaf],
+        "score": predictions.end_scores(),
         "labels": [" | ".join(names[node] for node in np.flatnonzero(row)) for row in predictions.labels],
     }
     columns |= {f"score: {name}": predictions.scores[:, node] for node, name in enumerate(names)}

@@ -16,7 +16,7 @@ from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images
 from hyperclade.data.images import ImageItem, image_folder
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
-from hyperclade.data.masks import MaskedSet, masked_folder
+from hyperclade.data.masks import MaskedSet, Purpose, masked_folder
 from hyperclade.data.opening import LISTS_IMAGES, what_is
 from hyperclade.data.samples import load_cifar100_images, load_imclef
 from hyperclade.data.segmentation_sets import load_camvid
@@ -50,6 +50,7 @@ def load_samples(
     taxonomy: Taxonomy | None = None,
     source: Source | None = None,
     columns: Sequence[str] | None = None,
+    purpose: Purpose = "learning",
 ) -> LabelledSet | MaskedSet:
     """Labelled samples to learn from or to judge by.
 
@@ -64,6 +65,9 @@ def load_samples(
         Taxonomy of the labels, such as that of the samples learned from.
     columns : sequence of str, optional
         Names of the features of the samples learned from: those of tables with names come in that order.
+    purpose : {"learning", "judging", "known"}
+        What masks in folders are for, which is "known" where their values mean what they did in training: see
+        `MaskListing.masked`.
 
     Raises
     ------
@@ -101,11 +105,9 @@ def load_samples(
             path,
             source.masks,
             taxonomy,
-            classes=source.classes,
-            void=source.void,
             size=source.size,
-            image_ending=source.image_ending,
-            mask_ending=source.mask_ending,
+            purpose=purpose,
+            **source.reading(),
         )
     if kind == "arff":
         return read_hierarchical_arff(path, taxonomy)

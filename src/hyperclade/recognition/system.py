@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list, say_remarks, say_skipped
+from hyperclade.progress import Progress, Say, say_all, say_list, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.labelled import LabelledSet
@@ -66,9 +66,12 @@ class RecognitionSystem(System):
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits
         columns = None if like is None else like.task.columns
-        samples = load_samples(data, split, taxonomy=taxonomy, source=source, columns=columns)
+        purpose: Literal["learning", "known"] = "learning" if like is None else "known"
+        samples = load_samples(
+            data, split, taxonomy=taxonomy, source=source, columns=columns, purpose=purpose
+        )
         say_skipped(say, samples.skipped, "images")
-        say_remarks(say, getattr(samples, "remarks", ()))
+        say_all(say, samples.remarks)
         if say is not None and (completed := getattr(samples, "completed", 0)):
             say(f"{completed} samples lacked ancestors of their labels; completed")
         if like is None and (empty := samples.empty_classes()):
@@ -206,6 +209,7 @@ class RecognitionSystem(System):
         *,
         coherent: Literal["max", "min", "none"] = "min",
         threshold: float = 0.5,
+        stop: float | Literal["cost"] | None = None,
         progress: Progress | None = None,
         say: Say = print,
     ) -> list[str]:
@@ -226,7 +230,13 @@ class RecognitionSystem(System):
         threshold : float
             Score from which on a node is a label. Scores are probabilities, but for boxe, devise,
             barz-denzler and hssn, where 0.5 means nothing.
+        stop : float or "cost"
+            Where a path may end above a leaf: 0.5 goes down to the likeliest child while that has at least
+            this probability; cost takes the node with the fewest expected edges to the true leaf. Default: at
+            the best leaf. Not for masks, and for scores that are no probabilities.
         """
+        import numpy as np
+
         from hyperclade.recognition import prediction
         from hyperclade.recognition.sources import load_inputs
 
@@ -234,6 +244,7 @@ class RecognitionSystem(System):
         own_sizes = pixels and source.size is None
         if not pixels:
             prediction.check_table(Path(out))
+        prediction.check_stop(module, stop, coherent)
         given = load_inputs(
             inputs,
             source=trained_source(module, source),
@@ -242,7 +253,7 @@ class RecognitionSystem(System):
         )
         rows: Any = given.rows
         say_skipped(say, given.skipped, "images")
-        say_remarks(say, given.remarks)
+        say_all(say, given.remarks)
         if pixels:
             written = prediction.write_masks(out, module, rows, given.ids, progress=progress)
             return [f"Written to {out}: {len(written):,} masks with overlays, classes.json"]
@@ -250,11 +261,16 @@ class RecognitionSystem(System):
             name = module.recipe.method.name
             say(f"scores of {name} are no probabilities: --threshold {threshold:g} says little")
         predicted = prediction.predict(
-            module, rows, coherent=coherent, threshold=threshold, progress=progress
+            module, rows, coherent=coherent, threshold=threshold, stop=stop, progress=progress
         )
         prediction.write_predictions(out, predicted, given.ids)
-        first = zip(given.ids[:5], predicted.paths(), strict=False)
-        ways = [f"{name}: {' / '.join(way)}" for name, way in first]
+        paths = predicted.paths()
+        first = zip(given.ids[:5], paths, strict=False)
+        ways = [f"{name}: {' / '.join(way) or '(none)'}" for name, way in first]
+        if stop is not None:
+            none = paths.count(())
+            inner = len(paths) - none - int(np.isin(predicted.end, predicted.taxonomy.leaves).sum())
+            ways.append(f"{inner:,} paths stop above the leaves, {none:,} have no node that is likely enough")
         return [*ways, f"Written to {out}: {len(given.ids):,} samples"]
 
 

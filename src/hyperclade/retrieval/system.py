@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_remarks, say_skipped
+from hyperclade.progress import Progress, Say, say_all, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.retrieval.config import Recipe, Source
@@ -55,7 +55,7 @@ class RetrievalSystem(System):
             source = replace(source, size=source.size or like.size)
         samples = load_samples(data, split, source)
         say_skipped(say, samples.skipped, "images")
-        say_remarks(say, samples.remarks)
+        say_all(say, samples.remarks)
         return samples
 
     def learner(self, recipe: "Recipe", samples: "RetrievalSet") -> "Retrieval":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from hyperclade.data.mask_values import MaskSource
 from hyperclade.learning import settings
 from hyperclade.learning.settings import check_choices, check_numbers
 
@@ -192,34 +193,19 @@ class Judging:
 
 
 @dataclass
-class Source:
-    """How files and folders are read.
+class Source(MaskSource):
+    """How files and folders are read; masks are to judge by.
 
     Attributes
     ----------
-    masks : str or None
-        Folder of masks to judge by, beside a folder of images.
     taxonomy : str or None
-        Taxonomy of their classes: CSV of edges (child,parent) or of paths, JSON, or a bundled one by its
-        name; default: the classes alone.
-    classes : list of str or None
-        Names of the classes by mask value; default: the leaves of the taxonomy.
-    void : tuple of int
-        Mask values without class.
-    image_ending : str
-        What follows the common part of the names of image and mask, "_leftImg8bit".
-    mask_ending : str
-        The same of masks, "_gtFine_labelTrainIds".
+        Taxonomy of the classes of masks: CSV of edges (child,parent) or of paths, JSON, or a bundled one
+        by its name; default: the classes alone.
     root : str or None
         Folder of a data set by name; default: within the data folder.
     """
 
-    masks: str | None = None
     taxonomy: str | None = None
-    classes: list[str] | None = None
-    void: tuple[int, ...] = (255,)
-    image_ending: str = ""
-    mask_ending: str = ""
     root: str | None = None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_pictures
 from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.mask_values import named_classes
 from hyperclade.data.masks import MaskedSet, mask_listing
 from hyperclade.data.mosaics import texture_mosaics
 from hyperclade.data.opening import what_is
@@ -130,16 +131,7 @@ def masked_images(
     if source.masks is None:
         raise ValueError(f"{data}: judging needs masks: --source.masks FOLDER")
     taxonomy = _taxonomy(source)
-    listing = mask_listing(
-        data,
-        source.masks,
-        taxonomy,
-        classes=source.classes,
-        void=source.void,
-        image_ending=source.image_ending,
-        mask_ending=source.mask_ending,
-    )
-    return listing.masked(size)
+    return mask_listing(data, source.masks, taxonomy, **source.reading()).masked(size)
 
 
 def _items(data: str | os.PathLike) -> list[ImageItem]:
@@ -154,8 +146,9 @@ def _items(data: str | os.PathLike) -> list[ImageItem]:
 def _taxonomy(source: Source) -> Taxonomy:
     if source.taxonomy is not None:
         return read_taxonomy(source.taxonomy)
-    if source.classes is None:
+    names = dict.fromkeys(source.classes or named_classes(source.values, source.palette))
+    if not names:
         raise ValueError(
             "masks need the names of their classes: --source.classes '[road, sky]', or --source.taxonomy FILE"
         )
-    return Taxonomy(dict.fromkeys(source.classes), [[] for _ in dict.fromkeys(source.classes)])
+    return Taxonomy(names, [[] for _ in names])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_skipped
+from hyperclade.progress import Progress, Say, say_all, say_skipped
 
 if TYPE_CHECKING:
     from hyperclade.data.masks import MaskedSet
@@ -56,6 +56,7 @@ class SegmentationSystem(System):
             images_to_learn(data, source) if learning else masked_images(data, split or "test", source)
         )
         say_skipped(say, samples.skipped, "images")
+        say_all(say, getattr(samples, "remarks", ()))
         return samples
 
     def learner(self, recipe: "Recipe", samples: "ImageSet") -> "Segmentation":
