@@ -390,7 +390,18 @@ def test_bad_json_is_refused(change, message):
         Tree.from_json(json.dumps(content | change))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"format": "hyperclade-tree", "version": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        pytest.param("[" * 100_000, id="deep"),
+        "[]",
+        "null",
+        "3",
+        '{"format": "hyperclade-tree", "version": 1}',
+    ],
+)
 def test_text_that_is_no_tree_is_refused(text):
     with pytest.raises(ValueError):
         Tree.from_json(text)

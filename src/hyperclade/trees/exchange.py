@@ -280,7 +280,10 @@ def from_json(make: type[Tree], text: str) -> Tree:
     >>> Tree.from_json(Tree([2, 2, -1], names=["a", "b"]).to_json()).names
     ('a', 'b')
     """
-    content = json.loads(text.removeprefix(_BOM))
+    try:
+        content = json.loads(text.removeprefix(_BOM))
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply to be a tree") from error
     if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
         raise ValueError(f'this is not a tree: "format" must be "{JSON_FORMAT}"')
     version = content.get("version")
