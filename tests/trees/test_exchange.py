@@ -312,6 +312,12 @@ def test_broken_newick_names_the_character(text, position):
         Tree.from_newick(text)
 
 
+@pytest.mark.parametrize("text", ["((a:1e308,c:1):1e308,b:1);", "(((a:1e308):1e308,c):-1e308,b:1);"])
+def test_branches_longer_than_numbers_go_are_refused(text):
+    with pytest.raises(ValueError, match="branch lengths add up to more than"):
+        Tree.from_newick(text)
+
+
 @settings(max_examples=300, deadline=None)
 @pytest.mark.filterwarnings("ignore:Newick")
 @given(st.text(st.sampled_from("ab'\"()[]:;,1.&- ")))
