@@ -49,7 +49,7 @@ def test_test_file_shares_the_taxonomy(tmp_path):
     [
         (HEADER + "1,1/7\n", "x.arff: line 7 has the label '1/7'"),
         (HEADER + "1,\n", "line 7 has the label ''"),
-        (HEADER + "0,1\n1,?\n", "line 8 has no label"),
+        (HEADER + "0,1\n1,?\n", "line 8 has the label .*, a missing one"),
         (HEADER + "0,1\n1_0,1\n", "line 8: '1_0' is no finite number"),
         (HEADER + "nan,1\n", "line 7: 'nan' is no finite number"),
         (HEADER + "1e99,1\n", "line 7: '1e99' is no finite number"),
@@ -69,7 +69,7 @@ def test_test_file_shares_the_taxonomy(tmp_path):
         ("@attribute x relational\n@data\n1\n", "attribute 'x' has the type 'relational'"),
         (HEADER + "'1,1\n", r"line 7: a quote \('\) is never closed"),
         (HEADER + "1,'1'x\n", r"line 7: a quote \('\) is never closed, or text follows"),
-        (HEADER + "{0 1}\n", "line 7 has no label"),
+        (HEADER + "{0 1}\n", "line 7 has the label .*, a missing one"),
         (HEADER + "{0 1, 2 1}\n", "line 7: '2 1' is not the number of one of the 2 attributes"),
         (HEADER + "{0 1, 1}\n", "line 7: '1' is not the number"),
         (HEADER + "{0 1, 0 2}\n", "line 7 has several values for attribute number 0"),

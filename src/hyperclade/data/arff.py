@@ -104,7 +104,7 @@ def labelled_arff(
     found = [k for k, attribute in enumerate(attributes) if attribute.kind == "hierarchical"]
     if len(found) != 1:
         raise ValueError(f"{path}: {len(found)} hierarchical attributes; need one")
-    names = [_labels(row.cells[found[0]]) for row in rows]
+    names = [_labels(row.cells[found[0]], f"{path}: line {row.line}") for row in rows]
     remark: tuple[str, ...] = ()
     if taxonomy is None:
         used = {label for of_row in names for label in of_row}
@@ -285,8 +285,10 @@ def _unique(names: list[str]) -> list[str]:
     return unique
 
 
-def _labels(cell: str | None) -> list[str]:
-    return [] if cell is None else [_label(label) for label in cell.split("@")]
+def _labels(cell: str | None, place: str) -> list[str]:
+    if cell is None:
+        raise ValueError(f"{place} has the label '?', a missing one; label the row, or drop it")
+    return [_label(label) for label in cell.split("@")]
 
 
 def _label(text: str) -> str:
