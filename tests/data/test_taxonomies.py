@@ -41,6 +41,39 @@ def test_one_taxonomy_in_each_format(tmp_path, name, text):
     assert set(taxonomy.names) == {"dog", "cat", "animal", "pet", "rock"}
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.tsv", "child\tparent\ndog\tanimal\ncat\tanimal\ndog\tpet\nrock\t\n"),
+        ("x.tsv", "dog\tanimal\n cat \tanimal\ndog\t pet\nrock\t\n"),
+        ("x.csv", "Parents;note;Children\nanimal;a;dog\nanimal;b;cat\npet;c;dog\n;d;rock\n"),
+        ("x.csv", "dog;animal\ncat;animal\n;\n\ndog;pet\nrock;\n"),
+        ("x.csv", "dog\tanimal\ncat\tanimal\ndog\tpet\nrock\t\n"),
+        ("x.csv", '"dog", "animal"\r\n"cat", "animal"\r\n"dog", "pet"\r\n"rock",\r\n'),
+    ],
+)
+def test_signs_between_cells(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    taxonomy = read_taxonomy(tmp_path / name)
+    assert named_edges(taxonomy) == PETS
+    assert set(taxonomy.names) == {"dog", "cat", "animal", "pet", "rock"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "edges"),
+    [
+        ("x.csv", '"a, ""b""","c;d"\n"e/f","c;d"\n', {('a, "b"', "c;d"), ("e/f", "c;d")}),
+        ("x.csv", '"dog, big";animal\ncat;animal\n', {("dog, big", "animal"), ("cat", "animal")}),
+        ("x.csv", "id,Paths\n1,a / b\n2,a/c\n", {("a/b", "a"), ("a/c", "a")}),
+        ("x.csv", "path;note\na/b;x\n", {("a/b", "a")}),
+        ("x.tsv", "a, b/c\n  \na, b\n", {("a, b/c", "a, b")}),
+    ],
+)
+def test_names_with_signs_of_the_format(tmp_path, name, text, edges):
+    (tmp_path / name).write_text(text)
+    assert named_edges(read_taxonomy(tmp_path / name)) == edges
+
+
 @pytest.mark.parametrize("header", ["", "path\n"])
 def test_paths(tmp_path, header):
     (tmp_path / "x.csv").write_text(header + "animal/dog\nplant\n")
@@ -72,7 +105,31 @@ def test_discovered_tree(tmp_path):
         ("x.csv", "a/b\na//c\n", "line 2: path 'a//c' has an empty part"),
         ("x.csv", "a/b\nc\na/b\n", "line 3 repeats line 1"),
         ("x.csv", b"\xff\xfe,b\n", "not UTF-8"),
+        ("x.csv", "node,parent\na,b\n", r"x.csv: line 1 \(node, parent\) seems to be a header; call"),
+        ("x.csv", "child,child,parent\na,b,c\n", "seems to be a header"),
+        ("x.csv", "a,b\n , \n ,b\n", "line 3 has no name for the child"),
+        ("x.csv", "a / b\na/b\n", r"line 2 repeats line 1 \(a/b\)"),
+        ("x.csv", 'a,"b\nc,d\n', "line 2 cannot be read as cells"),
+        pytest.param(
+            "x.csv",
+            "a" * 200_000 + ",b\n",
+            "x.csv: line 1 cannot be read as cells .field larger",
+            id="long cell",
+        ),
+        pytest.param("x.csv", "a/" * 5_000 + "a\n", "x.csv: path 'a/a/.* has 5001 parts", id="long path"),
+        ("x.csv", "a\0,b\n", "not UTF-8 text .it has NUL"),
+        ("x.csv", "a,b\nc,d\n".encode("utf-16"), "not UTF-8"),
+        ("x.json", b'{"\xff": 1}', "x.json: not UTF-8"),
         ("x.json", "{", "x.json: not JSON"),
+        pytest.param("x.json", '{"a":' * 100_000, "x.json: nested too deeply", id="deep objects"),
+        pytest.param("x.json", "[" * 100_000, "x.json: nested too deeply", id="deep lists"),
+        ("x.json", '{"a": [["b"]]}', "below 'a' there must be an object or a list of names"),
+        ("x.json", '{"a": [{"b": null}]}', "below 'a' there must be"),
+        ("x.json", '{"a": [null]}', "below 'a' there must be"),
+        ("x.json", '{"a": [1]}', "below 'a' there must be"),
+        ("x.json", '{"a": "bc"}', "below 'a' there must be"),
+        ("x.json", '{"a": [" "]}', "has no name for the child"),
+        ("x.json", "{}", "x.json: a taxonomy needs at least one node"),
         ("x.json", "[1]", "need an object"),
         ("x.json", '{"a": 3}', "below 'a' there must be"),
         ("x.json", '{"a": ["b", "b"]}', "a name occurs twice below 'a'"),

@@ -312,6 +312,12 @@ def test_broken_newick_names_the_character(text, position):
         Tree.from_newick(text)
 
 
+@pytest.mark.parametrize("text", ["((a:1e308,c:1):1e308,b:1);", "(((a:1e308):1e308,c):-1e308,b:1);"])
+def test_branches_longer_than_numbers_go_are_refused(text):
+    with pytest.raises(ValueError, match="branch lengths add up to more than"):
+        Tree.from_newick(text)
+
+
 @settings(max_examples=300, deadline=None)
 @pytest.mark.filterwarnings("ignore:Newick")
 @given(st.text(st.sampled_from("ab'\"()[]:;,1.&- ")))
@@ -390,7 +396,18 @@ def test_bad_json_is_refused(change, message):
         Tree.from_json(json.dumps(content | change))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '{"format": "hyperclade-tree", "version": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        pytest.param("[" * 100_000, id="deep"),
+        "[]",
+        "null",
+        "3",
+        '{"format": "hyperclade-tree", "version": 1}',
+    ],
+)
 def test_text_that_is_no_tree_is_refused(text):
     with pytest.raises(ValueError):
         Tree.from_json(text)

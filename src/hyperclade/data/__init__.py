@@ -10,7 +10,10 @@ _NAMES = {
     "columns": ("in_order", "read_columns"),
     "embedding": ("embed_to_file",),
     "features": ("FeatureTable", "read_features", "validate_features", "write_features"),
-    "arff": ("read_arff_features", "read_hierarchical_arff"),
+    "arff": (
+        "ArffTable", "labelled_arff",
+        "read_arff_features", "read_arff_table", "read_hierarchical_arff",
+    ),
     "image_rows": ("VOID", "ImageRows", "MaskRows", "Pictures", "open_images", "open_masks", "open_pictures"),
     "images": ("ImageItem", "decode_images", "image_folder", "image_parquet"),
     "labelled": ("LabelledSet",),

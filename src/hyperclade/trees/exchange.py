@@ -223,6 +223,8 @@ def from_newick(make: type[Tree], text: str) -> Tree:
     """
     parents, labels, lengths = _parse_newick(text)
     heights = path_heights(parents, np.nan_to_num(lengths))
+    if not np.isfinite(heights).all():
+        raise ValueError("Newick: branch lengths add up to more than a number can hold; divide them all")
     differences = np.r_[np.nan, heights[parents[1:]] - heights[1:]]
     branch_length = None if np.array_equal(lengths, differences, equal_nan=True) else lengths
     is_leaf = np.bincount(parents[1:], minlength=len(parents)) == 0
@@ -280,7 +282,10 @@ def from_json(make: type[Tree], text: str) -> Tree:
     >>> Tree.from_json(Tree([2, 2, -1], names=["a", "b"]).to_json()).names
     ('a', 'b')
     """
-    content = json.loads(text.removeprefix(_BOM))
+    try:
+        content = json.loads(text.removeprefix(_BOM))
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply to be a tree") from error
     if not isinstance(content, dict) or content.get("format") != JSON_FORMAT:
         raise ValueError(f'this is not a tree: "format" must be "{JSON_FORMAT}"')
     version = content.get("version")

@@ -13,6 +13,7 @@ from hyperclade.trees.kernels import longest_depths
 from hyperclade.trees.tree import Tree, sorted_distinct
 
 _APART = np.int64(2**40)  # stands for infinity between nodes without a common ancestor
+_MAX_PARTS = 1000  # of a path: its nodes' names together grow with the square
 
 
 class Taxonomy:
@@ -106,7 +107,7 @@ class Taxonomy:
         Raises
         ------
         ValueError
-            If a part of a path is empty.
+            If a part of a path is empty, or there are more than a thousand.
 
         Examples
         --------
@@ -120,6 +121,8 @@ class Taxonomy:
             parts = path.split(sep)
             if "" in parts:
                 raise ValueError(f"path {path!r} has an empty part between {sep!r}")
+            if len(parts) > _MAX_PARTS:
+                raise ValueError(f"path {path[:20]!r}… has {len(parts)} parts, more than {_MAX_PARTS}")
             for end in range(1, len(parts) + 1):
                 name = sep.join(parts[:end])
                 if name not in index:
