@@ -31,9 +31,10 @@ def write_media(
 ) -> np.ndarray:
     """Write a file and return when its frames are shown, on the clock of its content.
 
-    Frame k is grey of level k mod 25, or each is `picture`, (h, w, 3) uint8. The sound is silent but for a tone of 1 kHz that lasts 0.1 s from
-    `burst` on (or is `sound`); its first sample is heard at `sound_start`, samples inside `gap` are left out.
-    All time stamps are `shift` seconds later than the content's clock.
+    Frame k is grey of level k mod 25, or each is `picture`, (h, w, 3) uint8. The sound is silent but for a
+    tone of 1 kHz that lasts 0.1 s from `burst` on (or is `sound`); its first sample is heard at
+    `sound_start`, samples inside `gap` are left out. All time stamps are `shift` seconds later than the
+    content's clock.
     """
     times = np.arange(round(seconds * fps)) / fps if frame_times is None else np.asarray(frame_times)
     if sound is None:

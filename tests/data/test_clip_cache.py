@@ -127,7 +127,7 @@ def test_another_table_or_setting_is_refused_or_rebuilt(films, tmp_path, decoded
     cache = tmp_path / "cache"
     cache_clips(table, cache, **SMALL)
     with pytest.raises(
-        ValueError, match=r"\(frame_size 16 there, 24 asked\); choose another folder or pass rebuild"
+        ValueError, match=r"\(frame_size 16 there, 24 asked\); name another folder by the option cache"
     ):
         cache_clips(table, cache, frame_size=24, n_bins=20)
     moved = table.assign(start=[0.5, 0.0])

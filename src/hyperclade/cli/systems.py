@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -75,10 +75,20 @@ def is_command(words: str) -> bool:
 
 
 def read_config(words: str, names: list[str]) -> dict[str, Any]:
-    """`learning.settings.read_configs`, of the presets of a command's system."""
+    """`learning.settings.read_configs`, of the presets of a command's system.
+
+    What training alone takes is passed over by other commands, so that its files serve them too.
+    """
     from hyperclade.learning.settings import read_configs
 
-    return read_configs(names, system_of(_ALIASES.get(words, words).split()[1]).package, option="--config")
+    verb, name = _ALIASES.get(words, words).split()
+    system = system_of(name)
+    found = read_configs(names, system.package, option="--config")
+    if verb in ("evaluate", "predict"):
+        learning, own = (inspect.signature(make(system)).parameters for make in (_train, _VERBS[verb]))
+        for option in learning.keys() - own.keys():
+            found.pop(option, None)
+    return found
 
 
 def _train(system: System) -> Callable[..., None]:
@@ -100,7 +110,7 @@ def _train(system: System) -> Callable[..., None]:
         warn, judge = partial(print, file=sys.stderr), f"hyperclade evaluate {system.name}"
         with console.bar(progress) as (report, _), told(Path(out), on.print, warn, judge):
             asked = {name: given[name] for name in learning}
-            system.train(recipe, samples, out, device=device, progress=report, **asked)
+            system.train(recipe, samples, out, device=device, progress=report, source=source, **asked)
 
     needed = {"data": str, "out": str, **parts, system.source_name: system.source()}
     usual = {"seed": 0, "device": "auto", "progress": True}
@@ -113,7 +123,8 @@ def _evaluate(system: System) -> Callable[..., None]:
     ) -> None:
         from hyperclade.data.store import write_json
 
-        module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
+        module = system.load(checkpoint, device=device)
+        source = system.source_like(module, _given(given.pop(system.source_name)))
         with console.bar(progress) as (report, say):
             judgement = system.evaluate(module, data, source, progress=report, say=say, **given)
         _show(judgement.shown)
@@ -121,7 +132,7 @@ def _evaluate(system: System) -> Callable[..., None]:
             write_json(Path(out), {"checkpoint": str(checkpoint)} | judgement.figures, allow_nan=False)
             console.console().print(f"Written to {out}")
 
-    needed = {"checkpoint": str, "data": str, system.source_name: system.source()}
+    needed = {"checkpoint": str, "data": str, system.source_name: _as_in_training(system.source())}
     usual = {"out": (str | None, None), "device": "auto", "progress": True}
     return _made(evaluate, [system.evaluate], needed, _options(system.evaluate, "seed"), usual)
 
@@ -130,12 +141,18 @@ def _predict(system: System) -> Callable[..., None]:
     can: Any = system
 
     def predict(checkpoint: str, inputs: str, out: str, device: str, progress: bool, **given: Any) -> None:
-        module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
+        module = system.load(checkpoint, device=device)
+        source = system.source_like(module, _given(given.pop(system.source_name)), labels=False)
         with console.bar(progress) as (report, say):
             lines = can.predict(module, inputs, out, source, progress=report, say=say, **given)
         _show([Shown(lines)])
 
-    needed = {"checkpoint": str, "inputs": str, "out": str, system.source_name: system.source()}
+    needed = {
+        "checkpoint": str,
+        "inputs": str,
+        "out": str,
+        system.source_name: _as_in_training(system.source()),
+    }
     usual = {"device": "auto", "progress": True}
     return _made(predict, [can.predict], needed, _options(can.predict), usual)
 
@@ -207,6 +224,18 @@ def _made(
     function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     function.__annotations__ = {one.name: one.annotation for one in parameters}
     return function
+
+
+def _as_in_training(source: type) -> type:
+    """The dataclass with None for each setting, which `_given` leaves out."""
+    settings: list[Any] = [(one.name, one.type, field(default=None)) for one in fields(source)]
+    first, *rest = (inspect.getdoc(source) or "").splitlines()
+    about = "\n".join([f"{first.removesuffix('.')}; null: as in training.", *rest])
+    return make_dataclass(source.__name__, settings, namespace={"__doc__": about})
+
+
+def _given(source: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(source).items() if value is not None}
 
 
 def _options(method: Callable[..., Any], *also: str) -> dict[str, inspect.Parameter]:

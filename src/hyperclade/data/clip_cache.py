@@ -171,7 +171,8 @@ def _opened(
             faults = "a file of it is damaged"
         if not rebuild:
             raise ValueError(
-                f"cache {cache} was made otherwise ({faults}); choose another folder or pass rebuild"
+                f"cache {cache} was made otherwise ({faults}); name another folder by the option cache, or "
+                "replace it by the option rebuild, after which runs that learned from it cannot go on"
             )
         manifest.unlink()
     n = len(table)

@@ -52,6 +52,7 @@ def train(
     progress: Progress | None = None,
     callbacks: Sequence[lightning.Callback] = (),
     prepared: Samples | None = None,
+    source: Any = None,
     **options: Any,
 ) -> Any:
     """Train a system on samples, in a folder that a later call with the same arguments resumes from.
@@ -80,6 +81,8 @@ def train(
         More callbacks of Lightning.
     prepared : Samples, optional
         What `system.prepare` makes of the samples, where it is known.
+    source : dataclass, optional
+        How the samples were read, which the run keeps for `system.source_like`.
     **options
         Of `system.learner`.
 
@@ -106,6 +109,7 @@ def train(
     known, unseen = held_out(samples, training.validation, recipe.seed)
     module: Learner = system.learner(recipe, known, **options)
     about = module.hparams["samples"] = samples.fingerprint()
+    module.hparams["source"] = None if source is None else system.kept(source)
     finished = folder is not None and (folder / CHECKPOINT).exists()
     added: list[lightning.Callback] = [] if progress is None else [_Reported(progress)]
     if folder is not None:
@@ -152,7 +156,8 @@ def load(system: "System", path: str | os.PathLike, *, device: str = "cpu") -> A
     stored = read_checkpoint(path, system)
     settings = stored["hyper_parameters"]
     module: Learner = system.restore(recipe_from(system.recipe(), settings["recipe"]), settings)
-    module.hparams["samples"] = settings.get("samples")
+    for name in ("samples", "source"):  # runs of older versions lack them
+        module.hparams[name] = settings.get(name)
     restore(module, stored, path)
     return module.to(pick_device(device)).eval()
 

@@ -180,7 +180,14 @@ def run_system(
         module = SelfLabelling(recipe, train_pairs)
     else:
         start = None if system == "l3" else folder / f"l3-{seed}"
-        module = selflabel.train(recipe, train_pairs, folder / run.name, device=device, warm_start=start)
+        module = selflabel.train(
+            recipe,
+            train_pairs,
+            folder / run.name,
+            device=device,
+            warm_start=start,
+            source=comparison.options.get("media"),
+        )
     seconds = time.perf_counter() - began
     judged = judge(module.to(pick_device(device)).eval(), comparison, train_pairs, test_pairs, seed)
     return {"seconds": seconds} | judged

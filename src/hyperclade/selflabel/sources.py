@@ -1,6 +1,7 @@
 """Where pairs come from: AV digits by name, or a table or folder of clips, decoded once into a cache."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,12 @@ from hyperclade.data.opening import existing
 from hyperclade.data.paired import PairedSet
 
 AVDIGITS = "avdigits"
+_KEEPING = (
+    "cache",
+    "rebuild",
+    "retry_skipped",
+    "n_workers",
+)  # change nothing about what is kept
 
 
 @dataclass
@@ -130,19 +137,37 @@ def load_pairs(
 def cache_folder(data: str | os.PathLike, media: Media) -> Path:
     """Where the clips of `data` are kept: beside it, or in the folder that `media` names.
 
-    There with a hash of the path of `data`, as tables in several folders may have one name.
+    There with a hash of the path of `data`, as tables in several folders may have one name. What is decoded
+    otherwise than by the standard settings is kept apart, under a hash of the settings.
 
     >>> cache_folder("clips/train.csv", Media()).as_posix()
     'clips/train.csv.cache'
     >>> cache_folder("/clips/train.csv", Media(cache="/scratch")).as_posix()
     '/scratch/train.csv-ea7a4710.cache'
+    >>> cache_folder("clips/train.csv", Media(frame_size=64)).as_posix()
+    'clips/train.csv-24603287.cache'
     """
     whole = Path(os.path.abspath(data))
     path = whole if Path(data).name in ("", "..") else Path(data)
-    if media.cache is None:
-        return path.parent / f"{path.name}.cache"
-    digest = hashlib.sha256(whole.as_posix().encode()).hexdigest()[:8]
-    return Path(media.cache) / f"{path.name}-{digest}.cache"
+    name, settings = path.name, _decoding(media)
+    if media.cache is not None:
+        name += f"-{_digest(whole.as_posix())}"
+    if settings != _decoding(Media()):
+        name += f"-{_digest(json.dumps(settings, sort_keys=True))}"
+    return (path.parent if media.cache is None else Path(media.cache)) / f"{name}.cache"
+
+
+def _decoding(media: Media) -> dict[str, float | None]:
+    """The settings that decide what is decoded, all of which are numbers."""
+    return {
+        name: None if value is None else float(value)
+        for name, value in asdict(media).items()
+        if name not in _KEEPING
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def with_classes(pairs: PairedSet, class_names: Sequence[str]) -> PairedSet:

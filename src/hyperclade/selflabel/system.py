@@ -35,6 +35,7 @@ class SelfLabelSystem(System):
     source_name = "media"
     seeds = (0, 1, 2)
     saved = ("recipe", "frame_channels", "n_pairs")
+    passing = ("rebuild", "retry_skipped", "n_workers")
     about: ClassVar[dict[str, str]] = {
         "train": "train on sound and vision by labels they give each other",
         "evaluate": "judge a trained system's clusters, features and hierarchies",
@@ -82,6 +83,8 @@ class SelfLabelSystem(System):
         from hyperclade.data.clip_cache import skipped_clips
         from hyperclade.selflabel.sources import AVDIGITS, cache_folder, load_pairs
 
+        if like is not None and data != AVDIGITS:
+            _check_media(like, source)
         pairs = load_pairs(
             data,
             split or "train",
@@ -319,13 +322,25 @@ class SelfLabelSystem(System):
         return made
 
 
+def _check_media(module: "SelfLabelling", asked: "Media") -> None:
+    trained = module.hparams.get("source") or {}  # runs of older versions say nothing of it
+    for name in ("frame_size", "window", "sample_rate", "n_bins"):
+        if name in trained and trained[name] != getattr(asked, name):
+            raise ValueError(
+                f"the system was trained with the media option {name} {trained[name]}, and "
+                f"{getattr(asked, name)} is asked: leave the option out to read clips as in training"
+            )
+
+
 def _check_fit(module: "SelfLabelling", pairs: "PairedSet") -> None:
     channels, wanted = pairs.frames.shape[2], module.hparams["frame_channels"]
     if channels != wanted:
         raise ValueError(f"the system was trained on frames of {wanted} channels; these have {channels}")
     for what, media in (("frame", pairs.frames), ("sound", pairs.sounds)):
         trained = module.hparams.get(f"{what}_shape")  # checkpoints of older versions name none
-        if trained is not None and list(trained) != list(media.shape[1:]):
+        # Features of frames are their mean, however many.
+        first = 2 if what == "frame" else 1
+        if trained is not None and list(trained)[first - 1 :] != list(media.shape[first:]):
             there, here = (" × ".join(map(str, shape)) for shape in (trained, media.shape[1:]))
             raise ValueError(
                 f"the system was trained on {what}s of {there}; these are {here}: give the --media options "
