@@ -240,6 +240,23 @@ def test_pairs_without_labels_can_be_exported_but_not_judged(clips, trained, tmp
     assert np.load(tmp_path / "found" / "features.npy").shape == (3, 16)
 
 
+def test_what_could_not_be_written_is_told_before_any_work(clips, trained, tmp_path, monkeypatch, capsys):
+    from hyperclade.selflabel import SYSTEM
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(type(SYSTEM), "read", lambda *_, **__: pytest.fail("clips were read"))
+    there, data = str(tmp_path / "file" / "found"), ["--data", str(clips / "test.csv")]
+    for arguments in (
+        ["evaluate", "selflabel", str(trained), *data, "--export", there],
+        ["evaluate", "selflabel", str(trained), *data, "--out", there],
+        ["train", "selflabel", "--config", "selavi", *data, "--out", there],
+        ["reproduce", "selflabel", *data, "--test_data", data[1], "--out", there],
+    ):
+        assert entry.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert f"cannot write to {there}" in error and error.count("\n") == 1
+
+
 def test_avdigits_by_name(tmp_path, capsys):
     from hyperclade.data import load_avdigits
 

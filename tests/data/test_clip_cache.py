@@ -177,6 +177,33 @@ def test_an_error_of_the_disk_is_raised_and_nothing_lost(films, tmp_path, monkey
     assert len(decoded) - before <= 2
 
 
+def test_a_cache_that_may_not_be_written_names_the_way_out(films, tmp_path, monkeypatch):
+    table = table_of(films, "path\nc.mp4\n")
+    done = tmp_path / "done"
+    cache_clips(table, done, **SMALL)
+    (tmp_path / "file").touch()
+    message = r"cannot be written \(%s\): name a folder for it by the option cache"
+    with pytest.raises(ValueError, match=message % "Not a directory"):
+        cache_clips(table, tmp_path / "file" / "cache", **SMALL)
+    real = open
+
+    def refuse(path, mode="r", *args, **kwargs):
+        if mode[:1] != "r" or "+" in mode:
+            raise OSError(30, "Read-only file system", str(path))
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ValueError, match=message % "Read-only file system"):
+        cache_clips(table, tmp_path / "cache", **SMALL)
+    assert len(cache_clips(table, done, **SMALL)) == 1  # nothing is left to write
+
+
+def test_files_that_may_not_be_opened_are_skipped(films, tmp_path):
+    table = table_of(films, f"path\nc.mp4\n{'x' * 300}.mp4\n")  # no file system takes such a name
+    cache_clips(table, tmp_path / "cache", **SMALL)
+    assert "cannot be opened" in skipped_clips(tmp_path / "cache")["reason"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

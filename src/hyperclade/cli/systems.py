@@ -98,8 +98,10 @@ def _train(system: System) -> Callable[..., None]:
     reading, learning = _options(system.read), _options(system.learner)
 
     def train(data: str, out: str, seed: int, device: str, progress: bool, **given: Any) -> None:
+        from hyperclade.data.store import check_writable
         from hyperclade.learning.runs import told
 
+        check_writable(out, folder=True)
         recipe = system.recipe()(**{part: given[part] for part in parts}, seed=seed)
         source = given[system.source_name]
         with console.bar(progress) as (report, say):
@@ -121,8 +123,10 @@ def _evaluate(system: System) -> Callable[..., None]:
     def evaluate(
         checkpoint: str, data: str, out: str | None, device: str, progress: bool, **given: Any
     ) -> None:
-        from hyperclade.data.store import write_json
+        from hyperclade.data.store import check_writable, write_json
 
+        if out is not None:
+            check_writable(out)
         module = system.load(checkpoint, device=device)
         source = system.source_like(module, _given(given.pop(system.source_name)))
         with console.bar(progress) as (report, say):
@@ -141,6 +145,9 @@ def _predict(system: System) -> Callable[..., None]:
     can: Any = system
 
     def predict(checkpoint: str, inputs: str, out: str, device: str, progress: bool, **given: Any) -> None:
+        from hyperclade.data.store import check_writable
+
+        check_writable(out, folder=Path(out).is_dir())
         module = system.load(checkpoint, device=device)
         source = system.source_like(module, _given(given.pop(system.source_name)), labels=False)
         with console.bar(progress) as (report, say):
@@ -163,10 +170,11 @@ def _reproduce(system: System) -> Callable[..., None]:
         options[source] = options[source].replace(annotation=system.source(), default=inspect.Parameter.empty)
 
     def reproduce(out: str, **given: Any) -> None:
-        from hyperclade.data.store import write_json
+        from hyperclade.data.store import check_writable, write_json
         from hyperclade.learning.comparison import Asked, compare
         from hyperclade.learning.settings import parts_of, read_changes
 
+        check_writable(out, folder=True)
         seeds, jobs, device = given.pop("seeds"), given.pop("jobs"), given.pop("device")
         if jobs < 1:
             raise ValueError(f"--jobs must be at least 1, got {jobs}")

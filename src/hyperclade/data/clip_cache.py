@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -77,9 +78,9 @@ def cache_clips(
     ------
     ValueError
         Not a clip table, settings that make no sense, a cache made of another table or with other settings
-        (says which), or not one readable clip (says why).
+        (says which), a cache that may not be written to, or not one readable clip (says why).
     OSError
-        The cache cannot be written, for instance because the disk is full; what is decoded is kept.
+        The cache can no longer be written, for instance because the disk is full; what is decoded is kept.
     """
     table = checked_clips(table)
     settings = {
@@ -99,8 +100,7 @@ def cache_clips(
     if n_frames < 1 or frame_size < 1:
         raise ValueError(f"n_frames and frame_size must be at least 1, got {n_frames} and {frame_size}")
     sound_shape = _sound_shape(window, sample_rate, n_bins)
-    cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache):
+    with _writable(cache), _alone(cache):
         state, skipped = _opened(cache, table, settings, sound_shape, rebuild=rebuild)
         if retry_skipped:
             state[state == _SKIPPED] = 0
@@ -136,6 +136,21 @@ def _sound_shape(window: float, sample_rate: int, n_bins: int) -> tuple[int, int
         raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples per second")
     bins, steps = log_mel(np.zeros(n_samples, np.float32), sample_rate=sample_rate, n_bins=n_bins).shape
     return bins, steps
+
+
+@contextmanager
+def _writable(cache: Path) -> Iterator[None]:
+    """Makes the folder; where it may not be written to, says what does without."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise
+        raise ValueError(
+            f"the cache {cache} cannot be written ({error.strerror}): name a folder for it by the option "
+            "cache"
+        ) from error
 
 
 @contextmanager

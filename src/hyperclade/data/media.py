@@ -204,10 +204,13 @@ class _Opened:
         self.path = Path(path)
 
     def __enter__(self) -> _Opened:
-        if not self.path.is_file():
-            raise MediaError(self.path, "this is a folder" if self.path.is_dir() else "no such file")
-        if self.path.stat().st_size == 0:
-            raise MediaError(self.path, "the file is empty")
+        try:
+            if not self.path.is_file():
+                raise MediaError(self.path, "this is a folder" if self.path.is_dir() else "no such file")
+            if self.path.stat().st_size == 0:
+                raise MediaError(self.path, "the file is empty")
+        except OSError as error:  # of a folder that may not be entered, or a name that is too long
+            raise MediaError(self.path, f"cannot be opened ({_short(error)})") from error
         self._open()
         return self
 

@@ -120,8 +120,7 @@ def train(
         wanted = {"recipe": plain(recipe), samples.word: about, **module.origin}
         claim(
             folder, RECIPE, wanted, may_change=_MAY_CHANGE, within="recipe",
-            # A run may be older than a setting whose standard value it was made with.
-            completed=lambda found: found | {"recipe": plain(recipe_from(type(recipe), found["recipe"]))},
+            completed=partial(_completed, type(recipe)),
         )  # fmt: skip
     if trainer is None:
         assert folder is not None
@@ -206,7 +205,8 @@ def read_checkpoint(path: Path, system: "System") -> dict[str, Any]:
             raise KeyError("of another Lightning module")
     except Exception as error:
         raise ValueError(
-            f"{path} is not a checkpoint of a {system.title} run ({type(error).__name__})"
+            f"{path} is not a checkpoint of a {system.title} run, or damaged ({type(error).__name__}): "
+            "`train` makes another where it is removed"
         ) from error
     return stored
 
@@ -300,6 +300,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
         with atomic_write(path) as file:
             torch.save(checkpoint, file)
 
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        with _whole(path):
+            return super().load_checkpoint(path, *args, **options)
+
 
 class LastCheckpoint(Checkpoint):
     """Writes a checkpoint between steps: after so many of them, and after some minutes.
@@ -359,18 +363,42 @@ class History(lightning.Callback):
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Lines of a run's history; none without a file."""
+    """Lines of a run's history; none without a file. Raises ValueError for a line that is none."""
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if _step(line) == math.inf:
+            raise ValueError(f"{path}: line {number} is damaged; remove it")
+    return [json.loads(line) for line in lines]
 
 
 def unfinished_step(folder: Path) -> int | None:
-    """Step of the checkpoint that an unfinished run left, None without one."""
+    """Step of the checkpoint that an unfinished run left, None without one; ValueError if it is damaged."""
     path = folder / LAST
     if not path.is_file():
         return None
-    return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
+    with _whole(path):
+        return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
+
+
+@contextmanager
+def _whole(path: str | os.PathLike) -> Iterator[None]:
+    """Say of a checkpoint that cannot be read what it is, and how to go on without it."""
+    try:
+        yield
+    except Exception as error:  # whatever torch makes of bytes that are none of its own
+        raise ValueError(
+            f"the checkpoint {path} of an unfinished run is damaged ({type(error).__name__}): remove it, and "
+            "the same command starts the run from its beginning"
+        ) from error
+
+
+def _completed(kind: type, found: dict[str, Any]) -> dict[str, Any]:
+    """What claims a folder, with the standard values of settings that the run in it is older than."""
+    if not isinstance(found.get("recipe"), dict):
+        raise ValueError(f"{RECIPE} holds no recipe")
+    return found | {"recipe": plain(recipe_from(kind, found["recipe"]))}
 
 
 @contextmanager
@@ -436,8 +464,8 @@ def _processes(devices: int) -> tuple[int, int]:
 def _step(line: str) -> float:
     """Of a line of the history; infinite if a stop left half of it."""
     try:
-        return json.loads(line)["step"]
-    except ValueError:
+        return float(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
         return math.inf
 
 

@@ -157,7 +157,10 @@ def check(
         system = run.recipe.system
         if system.labeller != "none" and len(known) < system.n_clusters:
             name = run.about["system"]
-            raise ValueError(f"{len(known)} pairs cannot make the {system.n_clusters} clusters of {name}")
+            raise ValueError(
+                f"{len(known)} pairs cannot make the {system.n_clusters} clusters of {name}: lower "
+                "system.n_clusters by the option settings"
+            )
     needed = [(source, judged)]
     if comparison.fractions or comparison.tune_fraction is not None:
         needed.append((comparison.data, known))

@@ -191,12 +191,13 @@ class SelfLabelSystem(System):
         seed : int
             Seed of the draws of labels and pairs.
         """
+        from hyperclade.data.store import check_writable
         from hyperclade.selflabel import evaluation
         from hyperclade.selflabel.export import export_found
         from hyperclade.selflabel.sources import AVDIGITS
 
-        if export is not None and Path(export).exists() and not Path(export).is_dir():
-            raise ValueError(f"{export} is a file, cannot export there")
+        if export is not None:
+            check_writable(export, folder=True)
         known: PairedSet | None = None
         names: tuple[str, ...] = ()
         if test_data is not None or data == AVDIGITS:
