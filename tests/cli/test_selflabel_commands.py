@@ -97,7 +97,14 @@ def test_broken_clips_are_counted_and_named(clips, trained, capsys):
     assert run("--config", "shhc", *arguments, *SIZES) == 0
     done = capsys.readouterr()
     assert "8 pairs" in done.out and "finished already" in done.out
-    assert "1 clips skipped" in done.err and "broken.mkv" in done.err
+    assert "1 clips skipped" in done.err and "broken.mkv" in done.err and "silent" not in done.err
+
+
+def test_still_clips_are_counted_and_named(clips, trained, tmp_path, capsys):
+    for _ in range(2):
+        assert judged(trained, "--data", str(clips / "test.csv"), "--media.n_frames", "2") == 0
+        error = capsys.readouterr().err
+        assert "4 clips kept that are silent or still, in " in error and "8.mkv: still" in error
 
 
 def test_evaluation_of_known_classes(clips, trained, tmp_path, capsys):

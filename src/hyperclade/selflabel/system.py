@@ -80,7 +80,7 @@ class SelfLabelSystem(System):
         noise : float
             AV digits: noise over signal in the degraded modality.
         """
-        from hyperclade.data.clip_cache import skipped_clips
+        from hyperclade.data.clip_cache import noted_clips, skipped_clips
         from hyperclade.selflabel.sources import AVDIGITS, cache_folder, load_pairs
 
         if like is not None and data != AVDIGITS:
@@ -101,6 +101,8 @@ class SelfLabelSystem(System):
             cache = cache_folder(data, source)
             lines = [f"{clip.path}: {clip.reason}" for clip in skipped_clips(cache).itertuples()]
             say_list(say, f"{len(lines)} clips skipped, listed in {cache / 'skipped.csv'}:", lines)
+            odd = [f"{clip.path}: {clip.reason}" for clip in noted_clips(cache).itertuples()]
+            say_list(say, f"{len(odd)} clips kept that are silent or still, in {cache / 'noted.csv'}:", odd)
         if like is not None:
             _check_fit(like, pairs)
         return pairs
