@@ -178,6 +178,33 @@ def test_a_file_of_settings_serves_training_and_evaluation(clips, tmp_path):
     assert judged(out, "--data", str(clips / "test.csv")) == 0
 
 
+def test_vggsound_as_published(clips, tmp_path, capsys):
+    """Its training clips train, its test clips are judged, and those that are not there are counted."""
+    lines = []
+    (tmp_path / "video").mkdir()
+    for k in range(12):
+        name, split = f"video_{k:05d}", "train" if k < 8 else "test"
+        lines.append(f'{name},{10 * k},"{("dark", "bright")[k % 2]}",{split}')
+        if k not in (3, 9):
+            shutil.copy(clips / f"{k}.mkv", tmp_path / "video" / f"{name}_{10 * k:06d}.mkv")
+    (tmp_path / "vggsound.csv").write_text("\n".join(lines) + "\n")
+    data, out = ["--data", str(tmp_path / "vggsound.csv")], tmp_path / "run"
+    assert run("--config", "selavi", *data, "--out", str(out), *SIZES) == 0
+    said = capsys.readouterr()
+    assert "7 pairs" in said.out and "1 clips skipped" in said.err
+    assert "video_00003_000030.mkv: no such file" in said.err
+    figures = tmp_path / "figures.json"
+    assert judged(out, *data, "--probe", "1.0", "--out", str(figures)) == 0
+    found = json.loads(figures.read_text())
+    assert found["pairs"] == 3 and found["probe"][0]["labels"] == 7
+    capsys.readouterr()
+    shutil.copy(clips / "3.mkv", tmp_path / "video" / "video_00003_000030.mkv")
+    again = ["--media.retry_skipped", "true", "--probe", "1.0"]
+    assert judged(out, *data, *again, "--out", str(figures)) == 0
+    assert json.loads(figures.read_text())["probe"][0]["labels"] == 8
+    assert "video_00003" not in capsys.readouterr().err
+
+
 def test_older_runs_do_not_say_how_they_read(clips, trained, tmp_path, capsys):
     import torch
 

@@ -68,7 +68,8 @@ class SelfLabelSystem(System):
         Parameters
         ----------
         data : str
-            "avdigits", CSV file of clips (path, start, end, label), or folder of media files.
+            "avdigits", CSV file of clips (path, start, end, label), list of VGGSound or AudioSet as
+            published, or folder of media files.
         source : Media
             Decoding of clips.
         n_pairs : int, optional
@@ -98,7 +99,7 @@ class SelfLabelSystem(System):
             progress=progress,
         )
         if data != AVDIGITS:
-            cache = cache_folder(data, source)
+            cache = cache_folder(data, source, split or "train")
             lines = [f"{clip.path}: {clip.reason}" for clip in skipped_clips(cache).itertuples()]
             say_list(say, f"{len(lines)} clips skipped, listed in {cache / 'skipped.csv'}:", lines)
             odd = [f"{clip.path}: {clip.reason}" for clip in noted_clips(cache).itertuples()]
@@ -180,7 +181,7 @@ class SelfLabelSystem(System):
         source : Media
             Decoding of clips.
         test_data : str, optional
-            Pairs to judge; default: the test split of avdigits, or DATA, then without probes.
+            Pairs to judge; default: the test split of avdigits or VGGSound, or DATA, then without probes.
         merge_to : list of int
             Numbers of clusters to merge to by the tree, `--merge_to 60 34`.
         probe : list of float
@@ -196,13 +197,13 @@ class SelfLabelSystem(System):
         from hyperclade.data.store import check_writable
         from hyperclade.selflabel import evaluation
         from hyperclade.selflabel.export import export_found
-        from hyperclade.selflabel.sources import AVDIGITS
+        from hyperclade.selflabel.sources import has_splits
 
         if export is not None:
             check_writable(export, folder=True)
         known: PairedSet | None = None
         names: tuple[str, ...] = ()
-        if test_data is not None or data == AVDIGITS:
+        if test_data is not None or has_splits(data):
             known = self.read(data, "train", source, like=module, seed=seed, progress=progress, say=say)
             names = known.class_names
         tested = data if test_data is None else test_data
@@ -277,7 +278,7 @@ class SelfLabelSystem(System):
         data : str
             "avdigits", CSV file or folder of clips; labels are used to judge alone.
         test_data : str, optional
-            Clips to judge by; needed unless DATA is avdigits.
+            Clips to judge by; needed unless DATA is avdigits or VGGSound.
         overlays : list of str, optional
             Presets laid over each system's; default: avdigits for the data of that name.
         merge_to : list of int, optional
@@ -299,10 +300,10 @@ class SelfLabelSystem(System):
             by the classes.
         """
         from hyperclade.selflabel.reproduce import Comparison, check, plan
-        from hyperclade.selflabel.sources import AVDIGITS, Media
+        from hyperclade.selflabel.sources import AVDIGITS, Media, has_splits
 
         digits, media = data == AVDIGITS, media or Media()
-        if not digits and test_data is None:
+        if test_data is None and not has_splits(data):
             raise ValueError("clips have no test split: give --test_data")
         options: dict[str, Any] = {"n_pairs": n_pairs}
         if digits:
