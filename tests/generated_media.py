@@ -27,12 +27,14 @@ def write_media(
     audio_codec: str | None = "aac",
     layout: str = "mono",
     video_options: dict[str, str] | None = None,
+    picture: np.ndarray | None = None,
 ) -> np.ndarray:
     """Write a file and return when its frames are shown, on the clock of its content.
 
-    Frame k is grey of level k mod 25. The sound is silent but for a tone of 1 kHz that lasts 0.1 s from
-    `burst` on (or is `sound`); its first sample is heard at `sound_start`, samples inside `gap` are left out.
-    All time stamps are `shift` seconds later than the content's clock.
+    Frame k is grey of level k mod 25, or each is `picture`, (h, w, 3) uint8. The sound is silent but for a
+    tone of 1 kHz that lasts 0.1 s from `burst` on (or is `sound`); its first sample is heard at
+    `sound_start`, samples inside `gap` are left out. All time stamps are `shift` seconds later than the
+    content's clock.
     """
     times = np.arange(round(seconds * fps)) / fps if frame_times is None else np.asarray(frame_times)
     if sound is None:
@@ -43,7 +45,7 @@ def write_media(
         if video_codec is not None:
             base = Fraction(1, 12800)
             video = container.add_stream(video_codec, rate=fps, options={"crf": "2"} | (video_options or {}))
-            video.width, video.height = size
+            video.width, video.height = size if picture is None else picture.shape[1::-1]
             video.pix_fmt = "yuv420p"
             video.codec_context.time_base = base
         if audio_codec is not None:
@@ -52,7 +54,10 @@ def write_media(
             audio.codec_context.time_base = Fraction(1, rate)
         if video_codec is not None:
             for k, time in enumerate(times):
-                frame = av.VideoFrame.from_ndarray(_grey(k, size), format="yuv420p")
+                if picture is None:
+                    frame = av.VideoFrame.from_ndarray(_grey(k, size), format="yuv420p")
+                else:
+                    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
                 frame.pts, frame.time_base = round((time + shift) / base), base
                 packets += [(_seconds(p), p) for p in video.encode(frame)]
             packets += [(_seconds(p), p) for p in video.encode(None)]

@@ -156,6 +156,13 @@ def test_columns_called_otherwise_are_labels_again(tmp_path):
     predict = ["predict", "recognition", str(tmp_path / "run"), str(tmp_path / "x.csv"), *labels]
     assert entry.main([*predict, "--out", str(tmp_path / "found.csv")]) == 0
     assert len(pd.read_csv(tmp_path / "found.csv")) == 60
+    judge = ["evaluate", "recognition", str(tmp_path / "run"), "--data", str(tmp_path / "x.csv")]
+    assert entry.main([*judge, "--out", str(tmp_path / "f.json")]) == 0  # the run keeps the column's name
+    assert json.loads((tmp_path / "f.json").read_text())["n_samples"] == 60
+    frame.drop(columns="kind").to_csv(tmp_path / "unlabelled.csv", index=False)
+    predict = ["predict", "recognition", str(tmp_path / "run"), str(tmp_path / "unlabelled.csv")]
+    assert entry.main([*predict, "--out", str(tmp_path / "again.csv")]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again.csv"), pd.read_csv(tmp_path / "found.csv"))
 
 
 def test_a_threshold_for_what_is_no_probability_gets_a_note(files, trained, tmp_path, capsys):
@@ -308,6 +315,8 @@ def test_masks_from_training_to_overlays(streets, tmp_path, capsys):
     judge = ["evaluate", "recognition", str(streets / "run"), *map(str, masks_of(streets))]
     assert entry.main(judge) == 0
     text = capsys.readouterr().out
+    assert entry.main([*judge[:3], "--data", str(streets / "images")]) == 2
+    assert "judged by masks: --source.masks FOLDER" in capsys.readouterr().err
     assert "mIoU of level 1" in text and "mIoU of level 2" in text and "flat" in text
     out = streets / "found"
     inputs = str(streets / "images")

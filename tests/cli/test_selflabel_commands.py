@@ -97,7 +97,14 @@ def test_broken_clips_are_counted_and_named(clips, trained, capsys):
     assert run("--config", "shhc", *arguments, *SIZES) == 0
     done = capsys.readouterr()
     assert "8 pairs" in done.out and "finished already" in done.out
-    assert "1 clips skipped" in done.err and "broken.mkv" in done.err
+    assert "1 clips skipped" in done.err and "broken.mkv" in done.err and "silent" not in done.err
+
+
+def test_still_clips_are_counted_and_named(clips, trained, tmp_path, capsys):
+    for _ in range(2):
+        assert judged(trained, "--data", str(clips / "test.csv"), "--media.n_frames", "2") == 0
+        error = capsys.readouterr().err
+        assert "4 clips kept that are silent or still, in " in error and "8.mkv: still" in error
 
 
 def test_evaluation_of_known_classes(clips, trained, tmp_path, capsys):
@@ -118,14 +125,98 @@ def test_evaluation_of_known_classes(clips, trained, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "named"),
-    [("--media.n_bins", "sounds of 8 × "), ("--media.frame_size", "frames of 1 × 3 × 16")],
+    ("option", "value", "named"),
+    [
+        ("n_bins", "12", "n_bins 8, and 12"),
+        ("frame_size", "12", "frame_size 16, and 12"),
+        ("sample_rate", "24000", "sample_rate 8000, and 24000"),  # as many bins and steps
+        ("window", "0.5", "window 1.0, and 0.5"),
+    ],
 )
-def test_other_media_than_in_training_are_refused(option, named, clips, trained, tmp_path, capsys):
-    arguments = ["--data", str(clips / "test.csv"), *MEDIA, option, "12", "--media.cache", str(tmp_path)]
-    assert entry.main(["evaluate", "selflabel", str(trained), *arguments, "--no-progress"]) == 2
+def test_other_media_than_in_training_are_refused(option, value, named, clips, trained, tmp_path, capsys):
+    arguments = ["--data", str(clips / "test.csv"), f"--media.{option}", value]
+    assert judged(trained, *arguments, "--media.cache", str(tmp_path / "cache")) == 2
     error = capsys.readouterr().err
-    assert f"trained on {named}" in error and "--media options of training" in error
+    assert f"trained with the media option {named} is asked" in error and error.count("\n") == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def judged(run, *arguments):
+    return entry.main(["evaluate", "selflabel", str(run), *arguments, "--no-progress"])
+
+
+def test_clips_are_read_as_in_training(clips, trained, tmp_path, capsys):
+    """Evaluation without a word on media finds the training cache; more frames of a clip get another one."""
+    caches = {path.name: (path / "cache.json").read_text() for path in clips.glob("train.csv*.cache")}
+    assert len(caches) == 1
+    figures = tmp_path / "figures.json"
+    assert judged(trained, "--data", str(clips / "train.csv"), "--out", str(figures)) == 0
+    assert judged(trained, "--data", str(clips / "train.csv"), "--media.n_frames", "2") == 0
+    now = {path.name: (path / "cache.json").read_text() for path in clips.glob("train.csv*.cache")}
+    assert len(now) == 2 and now.items() >= caches.items()
+    assert json.loads(figures.read_text())["pairs"] == 8
+    capsys.readouterr()
+    arguments = ["--data", str(clips / "train.csv"), "--out", str(trained)]
+    assert run("--config", "shhc", *arguments, *SIZES) == 0
+    assert "finished already" in capsys.readouterr().out
+
+
+def test_a_file_of_settings_serves_training_and_evaluation(clips, tmp_path):
+    settings = {
+        "data": str(clips / "train.csv"),
+        "system": {"n_clusters": 3, "n_heads": 1, "hidden": 8},
+        "encoders": {"channels": [4, 8]},
+        "training": {"epochs": 1, "batch_size": 4, "warmup_epochs": 0},
+        "media": {"n_frames": 2, "frame_size": 16, "n_bins": 8, "sample_rate": RATE},
+        "n_pairs": 7,
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    config = ["--config", str(tmp_path / "mine.yaml")]
+    out = tmp_path / "run"
+    assert run(*config, "--out", str(out), "--device", "cpu", "--no-progress") == 0
+    assert judged(out, *config) == 0
+    assert judged(out, "--data", str(clips / "test.csv")) == 0
+
+
+def test_vggsound_as_published(clips, tmp_path, capsys):
+    """Its training clips train, its test clips are judged, and those that are not there are counted."""
+    lines = []
+    (tmp_path / "video").mkdir()
+    for k in range(12):
+        name, split = f"video_{k:05d}", "train" if k < 8 else "test"
+        lines.append(f'{name},{10 * k},"{("dark", "bright")[k % 2]}",{split}')
+        if k not in (3, 9):
+            shutil.copy(clips / f"{k}.mkv", tmp_path / "video" / f"{name}_{10 * k:06d}.mkv")
+    (tmp_path / "vggsound.csv").write_text("\n".join(lines) + "\n")
+    data, out = ["--data", str(tmp_path / "vggsound.csv")], tmp_path / "run"
+    assert run("--config", "selavi", *data, "--out", str(out), *SIZES) == 0
+    said = capsys.readouterr()
+    assert "7 pairs" in said.out and "1 clips skipped" in said.err
+    assert "video_00003_000030.mkv: no such file" in said.err
+    figures = tmp_path / "figures.json"
+    assert judged(out, *data, "--probe", "1.0", "--out", str(figures)) == 0
+    found = json.loads(figures.read_text())
+    assert found["pairs"] == 3 and found["probe"][0]["labels"] == 7
+    capsys.readouterr()
+    shutil.copy(clips / "3.mkv", tmp_path / "video" / "video_00003_000030.mkv")
+    again = ["--media.retry_skipped", "true", "--probe", "1.0"]
+    assert judged(out, *data, *again, "--out", str(figures)) == 0
+    assert json.loads(figures.read_text())["probe"][0]["labels"] == 8
+    assert "video_00003" not in capsys.readouterr().err
+
+
+def test_older_runs_do_not_say_how_they_read(clips, trained, tmp_path, capsys):
+    import torch
+
+    shutil.copytree(trained, tmp_path / "run")
+    stored = torch.load(tmp_path / "run" / "model.ckpt", weights_only=True)
+    media = stored["hyper_parameters"].pop("source")
+    assert (media["frame_size"], media["sample_rate"]) == (16, RATE) and "rebuild" not in media
+    torch.save(stored, tmp_path / "run" / "model.ckpt")
+    assert judged(tmp_path / "run", "--data", str(clips / "test.csv")) == 2
+    error = capsys.readouterr().err
+    assert "trained on frames of 1 × 3 × 16 × 16" in error and "--media options of training" in error
+    assert judged(tmp_path / "run", "--data", str(clips / "test.csv"), *MEDIA) == 0
 
 
 def test_skipped_clips_can_be_tried_again(clips, tmp_path):
@@ -181,6 +272,23 @@ def test_pairs_without_labels_can_be_exported_but_not_judged(clips, trained, tmp
     assert "no labels" in capsys.readouterr().err
     assert entry.main([*arguments, "--export", str(tmp_path / "found")]) == 0
     assert np.load(tmp_path / "found" / "features.npy").shape == (3, 16)
+
+
+def test_what_could_not_be_written_is_told_before_any_work(clips, trained, tmp_path, monkeypatch, capsys):
+    from hyperclade.selflabel import SYSTEM
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(type(SYSTEM), "read", lambda *_, **__: pytest.fail("clips were read"))
+    there, data = str(tmp_path / "file" / "found"), ["--data", str(clips / "test.csv")]
+    for arguments in (
+        ["evaluate", "selflabel", str(trained), *data, "--export", there],
+        ["evaluate", "selflabel", str(trained), *data, "--out", there],
+        ["train", "selflabel", "--config", "selavi", *data, "--out", there],
+        ["reproduce", "selflabel", *data, "--test_data", data[1], "--out", there],
+    ):
+        assert entry.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert f"cannot write to {there}" in error and error.count("\n") == 1
 
 
 def test_avdigits_by_name(tmp_path, capsys):

@@ -69,6 +69,25 @@ def test_judgements_and_predictions(toy, trained, tmp_path, capsys):
     assert json.loads((tmp_path / "names.json").read_text()) == ["animal/dog", "animal/cat", "plant/oak"]
 
 
+def test_files_are_read_as_in_training(toy, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = np.c_[np.tile(10 * np.eye(3), (20, 1)) + rng.normal(size=(60, 3)), np.arange(60) % 3]
+    for name, delimiter in (("train.csv", ";"), ("other.csv", "|")):
+        np.savetxt(tmp_path / name, rows, delimiter=delimiter)
+    data, run = str(tmp_path / "train.csv"), str(tmp_path / "run")
+    assert entry.main(["train", "toy", *QUICK, "--data", data, "--source.delimiter", ";", "--out", run]) == 0
+    judge = ["evaluate", "toy", run, "--device", "cpu", "--data"]
+    assert entry.main([*judge, data]) == 0
+    assert entry.main([*judge, str(tmp_path / "other.csv"), "--source.delimiter", "|"]) == 0
+    assert entry.main(["predict", "toy", run, data, "--out", str(tmp_path / "names.json")]) == 0
+    capsys.readouterr()
+    assert entry.main([*judge, str(tmp_path / "other.csv")]) == 2
+    assert "|" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        entry.main([*judge[:2], "--help"])
+    assert "How files are read; null: as in training:" in capsys.readouterr().out
+
+
 def test_published_tables(toy, tmp_path, monkeypatch, capsys):
     from concurrent.futures import ThreadPoolExecutor
 

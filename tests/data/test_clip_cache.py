@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 pytest.importorskip("av")
-
+from generated_media import write_media
 from hyperclade.data import clip_cache, media
-from hyperclade.data.clip_cache import cache_clips, skipped_clips
+from hyperclade.data.clip_cache import cache_clips, noted_clips, skipped_clips
 from hyperclade.data.clips import read_clip_table
 from hyperclade.data.media import read_clip
 from hyperclade.data.spectrogram import log_mel
@@ -127,7 +127,7 @@ def test_another_table_or_setting_is_refused_or_rebuilt(films, tmp_path, decoded
     cache = tmp_path / "cache"
     cache_clips(table, cache, **SMALL)
     with pytest.raises(
-        ValueError, match=r"\(frame_size 16 there, 24 asked\); choose another folder or pass rebuild"
+        ValueError, match=r"\(frame_size 16 there, 24 asked\); name another folder by the option cache"
     ):
         cache_clips(table, cache, frame_size=24, n_bins=20)
     moved = table.assign(start=[0.5, 0.0])
@@ -177,6 +177,33 @@ def test_an_error_of_the_disk_is_raised_and_nothing_lost(films, tmp_path, monkey
     assert len(decoded) - before <= 2
 
 
+def test_a_cache_that_may_not_be_written_names_the_way_out(films, tmp_path, monkeypatch):
+    table = table_of(films, "path\nc.mp4\n")
+    done = tmp_path / "done"
+    cache_clips(table, done, **SMALL)
+    (tmp_path / "file").touch()
+    message = r"cannot be written \(%s\): name a folder for it by the option cache"
+    with pytest.raises(ValueError, match=message % "Not a directory"):
+        cache_clips(table, tmp_path / "file" / "cache", **SMALL)
+    real = open
+
+    def refuse(path, mode="r", *args, **kwargs):
+        if mode[:1] != "r" or "+" in mode:
+            raise OSError(30, "Read-only file system", str(path))
+        return real(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(ValueError, match=message % "Read-only file system"):
+        cache_clips(table, tmp_path / "cache", **SMALL)
+    assert len(cache_clips(table, done, **SMALL)) == 1  # nothing is left to write
+
+
+def test_files_that_may_not_be_opened_are_skipped(films, tmp_path):
+    table = table_of(films, f"path\nc.mp4\n{'x' * 300}.mp4\n")  # no file system takes such a name
+    cache_clips(table, tmp_path / "cache", **SMALL)
+    assert "cannot be opened" in skipped_clips(tmp_path / "cache")["reason"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -205,6 +232,37 @@ def test_tables_without_sense(tmp_path):
             cache_clips(table, tmp_path / "cache")
     with pytest.raises(ValueError, match="no cache of clips"):
         skipped_clips(tmp_path)
+
+
+def test_silent_and_still_clips_are_kept_and_named(tmp_path, decoded):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    hum = 0.5 * np.sin(np.arange(2 * 44100) * 0.1)
+    made = {"a": (hum, None), "b": (0 * hum, None), "c": (hum, 100), "d": (5e-5 * hum, 100)}
+    for name, (sound, grey) in made.items():
+        picture = None if grey is None else np.full((32, 32, 3), grey, np.uint8)
+        write_media(
+            odd / f"{name}.mkv", seconds=2.0, size=(32, 32), sound=sound, picture=picture, audio_codec="flac"
+        )
+    table = read_clip_table(odd)
+
+    def stop(_stage, part):
+        if part > 0.7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache_clips(table, tmp_path / "cache", n_frames=3, n_workers=1, progress=stop, **SMALL)
+    for _ in range(2):  # the run that goes on, and one that finds all decoded
+        assert len(cache_clips(table, tmp_path / "cache", n_frames=3, **SMALL)) == 4
+        noted = noted_clips(tmp_path / "cache")
+        assert noted["reason"].tolist() == ["silent", "still", "silent and still"]
+        assert noted["path"].tolist() == [str(odd / f"{name}.mkv") for name in "bcd"]
+    assert len(decoded) <= 5 and not len(skipped_clips(tmp_path / "cache"))
+    cache_clips(table, tmp_path / "single", **SMALL)  # one picture is no still
+    assert noted_clips(tmp_path / "single")["reason"].tolist() == ["silent", "silent"]
+    (tmp_path / "single" / "noted.csv").unlink()  # as an older version has it
+    assert len(cache_clips(table, tmp_path / "single", **SMALL)) == 4
+    assert not len(noted_clips(tmp_path / "single"))
 
 
 def _fill_slowly(table, cache):

@@ -113,17 +113,38 @@ def test_pictures_have_the_size_and_proportions_asked_for(folder):
     assert frame_number(clip.frames[0]) == 37 % LEVELS  # shown from 1.48 s on
 
 
-def test_pictures_are_upright(folder):
-    """A file whose header says that the pictures are to be turned, as telephones write it."""
-    write_media(folder / "lying.mp4", size=(96, 64))
+# a, b, c, d of the display matrix, by which a point (x, y) goes to (a·x + c·y, b·x + d·y), and what it makes
+# of a picture (h, w, 3)
+ORIENTATIONS = {
+    "as it is": ((1, 0, 0, 1), lambda p: p),
+    "quarter turn right": ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),
+    "half turn": ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
+    "quarter turn left": ((0, -1, 1, 0), np.rot90),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down": ((1, 0, 0, -1), np.flipud),
+    "mirrored, then turned left": ((0, 1, 1, 0), lambda p: np.rot90(np.fliplr(p))),
+    "mirrored, then turned right": ((0, -1, -1, 0), lambda p: np.rot90(np.fliplr(p), -1)),
+}
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+def test_pictures_are_upright(folder, name):
+    """Files whose header says that the pictures are to be turned or mirrored, as telephones write it."""
+    picture = np.zeros((64, 96, 3), np.uint8)  # no two of its orientations are alike
+    picture[:32, :32], picture[32:, :32], picture[:32, 64:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    write_media(folder / "lying.mp4", picture=picture)
     data = bytearray((folder / "lying.mp4").read_bytes())
-    box = data.index(b"tkhd")
     one = (1 << 16).to_bytes(4, "big")
-    matrix = data.index(one + bytes(12) + one, box)  # the identity
-    turned = [0, 1 << 16, 0, 0xFFFF0000, 0, 0]  # a quarter turn to the right: −1 is 0xFFFF0000
-    data[matrix : matrix + 24] = b"".join(value.to_bytes(4, "big") for value in turned)
+    matrix = data.index(one + bytes(12) + one, data.index(b"tkhd"))  # the identity
+    (a, b, c, d), oriented = ORIENTATIONS[name]
+    numbers = [value << 16 for value in (a, b, 0, c, d)]
+    data[matrix : matrix + 20] = b"".join(value.to_bytes(4, "big", signed=True) for value in numbers)
     (folder / "turned.mp4").write_bytes(data)
-    assert read_clip(folder / "turned.mp4", frame_size=None).frames.shape == (1, 3, 96, 64)
+    plain, found = (
+        read_clip(folder / f"{file}.mp4", frame_size=None).frames[0] for file in ("lying", "turned")
+    )
+    np.testing.assert_array_equal(found.transpose(1, 2, 0), oriented(plain.transpose(1, 2, 0)))
+    assert np.abs(plain.transpose(1, 2, 0).astype(int) - picture)[8:24, 8:24].max() < 30
 
 
 def test_probe_tells_when_streams_begin_and_end(folder):

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from hyperclade.data.store import claim, differences, fingerprint, folder_fingerprint, read_json
+from hyperclade.data.store import (
+    check_writable,
+    claim,
+    differences,
+    fingerprint,
+    folder_fingerprint,
+    read_json,
+)
 
 WANTED = {"recipe": {"training": {"seed": 0, "area": (0.2, 1.0)}, "method": None}, "samples": {"n": 3}}
 
@@ -73,10 +80,38 @@ def test_what_an_interrupted_claim_left_is_no_other_file(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[1]", ""])
 def test_damage_is_named(tmp_path, text):
     (tmp_path / "recipe.json").write_text(text)
-    with pytest.raises(ValueError, match=r"recipe\.json is damaged"):
+    with pytest.raises(
+        ValueError, match=r"holds a run that cannot go on: .*recipe\.json is damaged"
+    ) as caught:
         claim(tmp_path, "recipe.json", WANTED)
+    assert str(caught.value).endswith("; choose another folder or remove it")
+    assert ("it is empty" in str(caught.value)) == (not text)
     with pytest.raises(ValueError, match="is damaged"):
         read_json(tmp_path / "recipe.json")
+
+
+def test_what_cannot_be_written_shows_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    check_writable(tmp_path / "new" / "figures.json")
+    check_writable(tmp_path / "file")
+    check_writable(tmp_path, folder=True)
+    monkeypatch.chdir(tmp_path)
+    check_writable("figures.json")
+    assert os.listdir(tmp_path) == ["file"]
+    for path, folder, message in (
+        (tmp_path, False, "is a folder, cannot write a file there"),
+        (tmp_path / "file", True, "is a file, cannot write a folder there"),
+        (
+            tmp_path / "file" / "x" / "y",
+            False,
+            r"cannot write to .*y: .*file is a file; choose another place",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_writable(path, folder=folder)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # what root never sees
+    with pytest.raises(ValueError, match="may not be written to; choose another place"):
+        check_writable(tmp_path / "new", folder=True)
 
 
 def test_fingerprints_tell_files_apart_by_name_size_and_time(tmp_path):

@@ -32,6 +32,7 @@ def test_a_checkpoint_may_lack_only_what_is_not_used():
 
 def test_a_folder_is_meant_where_the_name_says_so_or_there_is_one(tmp_path, monkeypatch):
     monkeypatch.setattr("hyperclade.environment.find_spec", lambda module: module)
+    monkeypatch.setattr("hyperclade.encoders.hub._answers", lambda endpoint: True)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "some").mkdir()
     assert source_of("it", "some") == "some" and source_of("it", "some/") == "some"

@@ -233,7 +233,7 @@ def test_the_head_of_least_loss_is_remembered():
 
 
 def test_too_few_pairs():
-    with pytest.raises(ValueError, match="5 pairs cannot make 6 clusters"):
+    with pytest.raises(ValueError, match=r"5 pairs cannot make 6 clusters: lower the option system\.n_cl"):
         SelfLabelling(recipe(), planted_pairs(5))
     with pytest.raises(ValueError, match="at least 2 pairs"):
         SelfLabelling(recipe("l3"), planted_pairs(1))

@@ -12,7 +12,16 @@ import torch
 from planted import planted_pairs, recipe
 from pytorch_lightning.strategies import DDPStrategy
 
-from hyperclade.learning.runs import CHECKPOINT, HISTORY, LAST, RECIPE, History, make_trainer
+from hyperclade.learning.runs import (
+    CHECKPOINT,
+    HISTORY,
+    LAST,
+    RECIPE,
+    History,
+    make_trainer,
+    read_history,
+    unfinished_step,
+)
 from hyperclade.selflabel.config import Encoders
 from hyperclade.selflabel.module import SelfLabelling
 from hyperclade.selflabel.system import load, train
@@ -250,6 +259,39 @@ def test_what_is_no_checkpoint(tmp_path):
     for name in ("a.ckpt", "b.ckpt", "c.ckpt"):
         with pytest.raises(ValueError, match="is not a checkpoint of a self-labelling run"):
             load(tmp_path / name)
+
+
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_a_torn_checkpoint_is_named_with_the_way_on(tmp_path, kept):
+    run, last = tmp_path / "run", tmp_path / "run" / LAST
+    stopping = recipe(checkpoint_every=2)
+    with pytest.raises(SystemExit):
+        train(stopping, planted_pairs(), run, **QUIET, callbacks=[Stop(5)])
+    last.write_bytes(last.read_bytes()[:kept])
+    message = r"checkpoint .*last\.ckpt of an unfinished run is damaged .*: remove it, and the same command"
+    with pytest.raises(ValueError, match=message):
+        train(stopping, planted_pairs(), run, **QUIET)
+    with pytest.raises(ValueError, match=message):
+        unfinished_step(run)
+    last.unlink()
+    again = train(stopping, planted_pairs(), run, **QUIET)
+    assert_same_state(again, train(stopping, planted_pairs(), **QUIET))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"recipe": 3}'])
+def test_a_damaged_recipe_is_named(tmp_path, text):
+    train(recipe(), planted_pairs(), tmp_path / "run", **QUIET)
+    (tmp_path / "run" / RECIPE).write_text(text)
+    with pytest.raises(
+        ValueError, match=r"run holds a run that cannot go on: .*recipe\.json .*; choose another"
+    ):
+        train(recipe(), planted_pairs(), tmp_path / "run", **QUIET)
+
+
+def test_a_damaged_line_of_the_history_is_named(tmp_path):
+    (tmp_path / HISTORY).write_text('{"step": 1, "loss": 2.0}\n{"ste')
+    with pytest.raises(ValueError, match=r"history\.jsonl: line 2 is damaged"):
+        read_history(tmp_path / HISTORY)
 
 
 def test_a_warm_start_takes_over_the_towers(tmp_path):

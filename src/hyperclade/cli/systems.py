@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import is_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -81,10 +81,20 @@ def is_command(words: str) -> bool:
 
 
 def read_config(words: str, names: list[str]) -> dict[str, Any]:
-    """`learning.settings.read_configs`, of the presets of a command's system."""
+    """`learning.settings.read_configs`, of the presets of a command's system.
+
+    What training alone takes is passed over by other commands, so that its files serve them too.
+    """
     from hyperclade.learning.settings import read_configs
 
-    return read_configs(names, system_of(_ALIASES.get(words, words).split()[1]).package, option="--config")
+    verb, name = _ALIASES.get(words, words).split()
+    system = system_of(name)
+    found = read_configs(names, system.package, option="--config")
+    if verb in ("evaluate", "predict"):
+        learning, own = (inspect.signature(make(system)).parameters for make in (_train, _VERBS[verb]))
+        for option in learning.keys() - own.keys():
+            found.pop(option, None)
+    return found
 
 
 def _train(system: System) -> Callable[..., None]:
@@ -94,8 +104,10 @@ def _train(system: System) -> Callable[..., None]:
     reading, learning = _options(system.read), _options(system.learner)
 
     def train(data: str, out: str, seed: int, device: str, progress: bool, **given: Any) -> None:
+        from hyperclade.data.store import check_writable
         from hyperclade.learning.runs import told
 
+        check_writable(out, folder=True)
         recipe = system.recipe()(**{part: given[part] for part in parts}, seed=seed)
         source = given[system.source_name]
         with console.bar(progress) as (report, say):
@@ -107,7 +119,7 @@ def _train(system: System) -> Callable[..., None]:
         warn, judge = partial(print, file=sys.stderr), f"hyperclade evaluate {system.name}"
         with console.bar(progress) as (report, _), told(Path(out), on.print, warn, judge):
             asked = {name: given[name] for name in learning}
-            system.train(recipe, samples, out, device=device, progress=report, **asked)
+            system.train(recipe, samples, out, device=device, progress=report, source=source, **asked)
 
     needed = {"data": str, "out": str, **parts, system.source_name: system.source()}
     usual = {"seed": 0, "device": "auto", "progress": True}
@@ -118,9 +130,12 @@ def _evaluate(system: System) -> Callable[..., None]:
     def evaluate(
         checkpoint: str, data: str, out: str | None, device: str, progress: bool, **given: Any
     ) -> None:
-        from hyperclade.data.store import write_json
+        from hyperclade.data.store import check_writable, write_json
 
-        module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
+        if out is not None:
+            check_writable(out)
+        module = system.load(checkpoint, device=device)
+        source = system.source_like(module, _given(given.pop(system.source_name)))
         with console.bar(progress) as (report, say):
             judgement = system.evaluate(module, data, source, progress=report, say=say, **given)
             _say_passed_over(system, data, say)
@@ -129,7 +144,7 @@ def _evaluate(system: System) -> Callable[..., None]:
             write_json(Path(out), {"checkpoint": str(checkpoint)} | judgement.figures, allow_nan=False)
             console.console().print(f"Written to {out}")
 
-    needed = {"checkpoint": str, "data": str, system.source_name: system.source()}
+    needed = {"checkpoint": str, "data": str, system.source_name: _as_in_training(system.source())}
     usual = {"out": (str | None, None), "device": "auto", "progress": True}
     return _made(evaluate, [system.evaluate], needed, _options(system.evaluate, "seed"), usual)
 
@@ -138,13 +153,22 @@ def _predict(system: System) -> Callable[..., None]:
     can: Any = system
 
     def predict(checkpoint: str, inputs: str, out: str, device: str, progress: bool, **given: Any) -> None:
-        module, source = system.load(checkpoint, device=device), given.pop(system.source_name)
+        from hyperclade.data.store import check_writable
+
+        check_writable(out, folder=Path(out).is_dir())
+        module = system.load(checkpoint, device=device)
+        source = system.source_like(module, _given(given.pop(system.source_name)), labels=False)
         with console.bar(progress) as (report, say):
             lines = can.predict(module, inputs, out, source, progress=report, say=say, **given)
             _say_passed_over(system, inputs, say)
         _show([Shown(lines)])
 
-    needed = {"checkpoint": str, "inputs": str, "out": str, system.source_name: system.source()}
+    needed = {
+        "checkpoint": str,
+        "inputs": str,
+        "out": str,
+        system.source_name: _as_in_training(system.source()),
+    }
     usual = {"device": "auto", "progress": True}
     return _made(predict, [can.predict], needed, _options(can.predict), usual)
 
@@ -155,10 +179,11 @@ def _reproduce(system: System) -> Callable[..., None]:
         options[source] = options[source].replace(annotation=system.source(), default=inspect.Parameter.empty)
 
     def reproduce(out: str, **given: Any) -> None:
-        from hyperclade.data.store import write_json
+        from hyperclade.data.store import check_writable, write_json
         from hyperclade.learning.comparison import Asked, compare
         from hyperclade.learning.settings import parts_of, read_changes
 
+        check_writable(out, folder=True)
         seeds, jobs, device = given.pop("seeds"), given.pop("jobs"), given.pop("device")
         if jobs < 1:
             raise ValueError(f"--jobs must be at least 1, got {jobs}")
@@ -221,6 +246,18 @@ def _made(
 def _say_passed_over(system: System, data: str, say: Say) -> None:
     if others := system.passed_over(data):
         say(others)
+
+
+def _as_in_training(source: type) -> type:
+    """The dataclass with None for each setting, which `_given` leaves out."""
+    settings: list[Any] = [(one.name, one.type, field(default=None)) for one in fields(source)]
+    first, *rest = (inspect.getdoc(source) or "").splitlines()
+    about = "\n".join([f"{first.removesuffix('.')}; null: as in training.", *rest])
+    return make_dataclass(source.__name__, settings, namespace={"__doc__": about})
+
+
+def _given(source: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(source).items() if value is not None}
 
 
 def _options(method: Callable[..., Any], *also: str) -> dict[str, inspect.Parameter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _CHECKPOINT_SECONDS = 5.0
 _DONE, _SKIPPED = 1, 2
-_Skips = dict[int, Sequence[Any]]  # path, start, end and reason of clips by their rows
+_SILENT = 1e-4  # of full scale, −80 dB: below is what dithering and codecs make of silence
+_COLUMNS = ["row", "path", "start", "end", "reason"]  # of the lists of clips
+_Listed = dict[int, Sequence[Any]]  # path, start, end and reason of clips by their rows
 
 
 def cache_clips(
@@ -47,9 +50,10 @@ def cache_clips(
 
     `frames.npy` (n, f, 3, h, w) uint8 and `sounds.npy` (n, bins, steps) float16 have a row for each clip of
     the table, which is written when the clip has been decoded; a stopped run goes on where it was, at most
-    five seconds back. Clips that cannot be read are left out and named with the reason in `skipped.csv`. A
-    second process that wants the same cache waits for the first. Labels are not cached: they come from the
-    table at hand.
+    five seconds back. Clips that cannot be read are left out and named with the reason in `skipped.csv`;
+    those whose sound stays below −80 dB of full scale, or whose pictures are all alike, are kept, and named
+    in `noted.csv`. A second process that wants the same cache waits for the first. Labels are not cached:
+    they come from the table at hand.
 
     Parameters
     ----------
@@ -77,9 +81,9 @@ def cache_clips(
     ------
     ValueError
         Not a clip table, settings that make no sense, a cache made of another table or with other settings
-        (says which), or not one readable clip (says why).
+        (says which), a cache that may not be written to, or not one readable clip (says why).
     OSError
-        The cache cannot be written, for instance because the disk is full; what is decoded is kept.
+        The cache can no longer be written, for instance because the disk is full; what is decoded is kept.
     """
     table = checked_clips(table)
     settings = {
@@ -99,14 +103,13 @@ def cache_clips(
     if n_frames < 1 or frame_size < 1:
         raise ValueError(f"n_frames and frame_size must be at least 1, got {n_frames} and {frame_size}")
     sound_shape = _sound_shape(window, sample_rate, n_bins)
-    cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache):
-        state, skipped = _opened(cache, table, settings, sound_shape, rebuild=rebuild)
+    with _writable(cache), _alone(cache):
+        state, skipped, noted = _opened(cache, table, settings, sound_shape, rebuild=rebuild)
         if retry_skipped:
             state[state == _SKIPPED] = 0
             skipped.clear()
         if (state == 0).any():
-            _fill(cache, table, settings, state, skipped, n_workers, progress)
+            _fill(cache, table, settings, state, skipped, noted, n_workers, progress)
     if progress is not None:
         progress("decoding", 1.0)
     good = np.flatnonzero(state == _DONE)
@@ -122,6 +125,19 @@ def skipped_clips(cache_dir: str | os.PathLike) -> pd.DataFrame:
     path = Path(cache_dir, "skipped.csv")
     if not path.is_file():
         raise ValueError(f"{cache_dir} is no cache of clips: it has no skipped.csv")
+    return _read_list(path)
+
+
+def noted_clips(cache_dir: str | os.PathLike) -> pd.DataFrame:
+    """The clips of a cache that are silent or still: columns row, path, start, end and reason.
+
+    Of a single picture nothing can be said, nor of clips that an older version decoded.
+    """
+    path = Path(cache_dir, "noted.csv")
+    return _read_list(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+
+
+def _read_list(path: Path) -> pd.DataFrame:
     return pd.read_csv(
         path, dtype={"path": str, "reason": str}, keep_default_na=False, na_values={"end": [""]}
     )
@@ -136,6 +152,21 @@ def _sound_shape(window: float, sample_rate: int, n_bins: int) -> tuple[int, int
         raise ValueError(f"window must hold a sample, got {window} s at {sample_rate} samples per second")
     bins, steps = log_mel(np.zeros(n_samples, np.float32), sample_rate=sample_rate, n_bins=n_bins).shape
     return bins, steps
+
+
+@contextmanager
+def _writable(cache: Path) -> Iterator[None]:
+    """Makes the folder; where it may not be written to, says what does without."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise
+        raise ValueError(
+            f"the cache {cache} cannot be written ({error.strerror}): name a folder for it by the option "
+            "cache"
+        ) from error
 
 
 @contextmanager
@@ -158,8 +189,8 @@ def _alone(cache: Path) -> Iterator[None]:
 
 def _opened(
     cache: Path, table: pd.DataFrame, settings: dict[str, Any], sound_shape: tuple[int, int], *, rebuild: bool
-) -> tuple[np.ndarray, _Skips]:
-    """State of each row, and (path, start, end, reason) of the skipped ones; lays the files out at first."""
+) -> tuple[np.ndarray, _Listed, _Listed]:
+    """State of each row, and the skipped and the noted ones; lays the files out at first."""
     about = {"format": 1, "n_clips": len(table), "table": _fingerprint(table)} | settings
     manifest = cache / "cache.json"
     if manifest.exists():
@@ -167,11 +198,16 @@ def _opened(
         if not faults:
             state = np.fromfile(cache / "state.bin", np.uint8)
             if len(state) == len(table):
-                return state, {row: why for row, *why in skipped_clips(cache).itertuples(index=False)}
+                skipped, noted = (
+                    {row: why for row, *why in found.itertuples(index=False)}
+                    for found in (skipped_clips(cache), noted_clips(cache))
+                )
+                return state, skipped, noted
             faults = "a file of it is damaged"
         if not rebuild:
             raise ValueError(
-                f"cache {cache} was made otherwise ({faults}); choose another folder or pass rebuild"
+                f"cache {cache} was made otherwise ({faults}); name another folder by the option cache, or "
+                "replace it by the option rebuild, after which runs that learned from it cannot go on"
             )
         manifest.unlink()
     n = len(table)
@@ -179,10 +215,9 @@ def _opened(
     _lay_out(cache / "frames.npy", np.dtype(np.uint8), (n, settings["n_frames"], 3, size, size))
     _lay_out(cache / "sounds.npy", np.dtype(np.float16), (n, *sound_shape))
     state = np.zeros(n, np.uint8)
-    skipped: _Skips = {}
-    _save_state(cache, state, skipped, skips_changed=True)
+    _save_state(cache, state, {"skipped.csv": {}, "noted.csv": {}})
     write_json(manifest, about)  # last: its presence says that the other files are sound
-    return state, skipped
+    return state, {}, {}
 
 
 def _faults(manifest: Path, about: dict[str, Any]) -> str:
@@ -212,23 +247,28 @@ def _fill(
     table: pd.DataFrame,
     settings: dict[str, Any],
     state: np.ndarray,
-    skipped: _Skips,
+    skipped: _Listed,
+    noted: _Listed,
     n_workers: int,
     progress: Progress | None,
 ) -> None:
     todo = iter(np.flatnonzero(state == 0).tolist())
     paths, starts, ends = (table[column].tolist() for column in ("path", "start", "end"))
-    n_skips_saved, last_saved = -1, monotonic()
+    lists = {"skipped.csv": skipped, "noted.csv": noted}
+    saved: dict[str, int] = {}
+    last_saved = monotonic()
     pool = ThreadPoolExecutor(n_workers, thread_name_prefix="decode")
     running: dict[Future, int] = {}
     files = [_Rows(cache / name) for name in ("frames.npy", "sounds.npy")]
 
     def save() -> None:
-        nonlocal n_skips_saved, last_saved
+        nonlocal saved, last_saved
         for file in files:
             file.flush()
-        _save_state(cache, state, skipped, skips_changed=len(skipped) != n_skips_saved)
-        n_skips_saved, last_saved = len(skipped), monotonic()
+        sizes = {name: len(listed) for name, listed in lists.items()}
+        changed = {name: lists[name] for name in sizes if sizes[name] != saved.get(name)}
+        _save_state(cache, state, changed)
+        saved, last_saved = sizes, monotonic()
 
     try:
         while True:
@@ -244,8 +284,11 @@ def _fill(
                     skipped[row] = (paths[row], starts[row], ends[row], outcome)
                     state[row] = _SKIPPED
                 else:
-                    for file, values in zip(files, outcome, strict=True):
+                    frames, spectrogram, remark = outcome
+                    for file, values in zip(files, (frames, spectrogram), strict=True):
                         file.write(row, values)
+                    if remark:
+                        noted[row] = (paths[row], starts[row], ends[row], remark)
                     state[row] = _DONE
             if progress is not None:
                 progress("decoding", float((state != 0).mean()))
@@ -260,8 +303,8 @@ def _fill(
 
 def _decode(
     path: str, start: float, end: float, settings: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray] | str:
-    """Frames and log-mel of a clip, or why there are none."""
+) -> tuple[np.ndarray, np.ndarray, str] | str:
+    """Frames and log-mel of a clip and what is odd about them, or why there are none."""
     from hyperclade.data.media import MediaError, read_clip
     from hyperclade.data.spectrogram import log_mel
 
@@ -271,7 +314,12 @@ def _decode(
     except MediaError as error:
         return error.reason
     spectrogram = log_mel(clip.sound, sample_rate=settings["sample_rate"], n_bins=settings["n_bins"])
-    return clip.frames, spectrogram.astype(np.float16)
+    remarks = []
+    if np.abs(clip.sound).max() < _SILENT:
+        remarks.append("silent")
+    if len(clip.frames) > 1 and (clip.frames == clip.frames[0]).all():
+        remarks.append("still")
+    return clip.frames, spectrogram.astype(np.float16), " and ".join(remarks)
 
 
 class _Rows:
@@ -297,12 +345,12 @@ class _Rows:
         self.file.close()
 
 
-def _save_state(cache: Path, state: np.ndarray, skipped: _Skips, *, skips_changed: bool) -> None:
-    """After the rows it speaks of are on the disk."""
-    if skips_changed:
-        rows = [(row, *skipped[row]) for row in sorted(skipped)]
-        with atomic_write(cache / "skipped.csv", "w") as file:
-            pd.DataFrame(rows, columns=["row", "path", "start", "end", "reason"]).to_csv(file, index=False)
+def _save_state(cache: Path, state: np.ndarray, lists: dict[str, _Listed]) -> None:
+    """After the rows it speaks of are on the disk; lists by the names of their files."""
+    for name, listed in lists.items():
+        rows = [(row, *listed[row]) for row in sorted(listed)]
+        with atomic_write(cache / name, "w") as file:
+            pd.DataFrame(rows, columns=_COLUMNS).to_csv(file, index=False)
     with atomic_write(cache / "state.bin") as file:
         file.write(state.tobytes())
 

@@ -11,13 +11,18 @@ import pandas as pd
 
 from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.opening import MEDIA_SUFFIXES, existing, files_under
+from hyperclade.data.video_lists import form_of, read_video_list
 
 COLUMNS = ("path", "start", "end", "label")
 GIVE = "a CSV file of clips, or a folder of media files"
 
 
 def read_clip_table(
-    source: str | os.PathLike, *, folder: str | os.PathLike | None = None, every: float | None = None
+    source: str | os.PathLike,
+    *,
+    folder: str | os.PathLike | None = None,
+    every: float | None = None,
+    split: str | None = None,
 ) -> pd.DataFrame:
     """The clips of a CSV file or of a folder of media files.
 
@@ -25,13 +30,15 @@ def read_clip_table(
     ----------
     source : path
         A CSV file with a header line and the columns path, start, end, label, of which only path must be
-        there; or a folder, whose media files at any depth become clips, labelled by their parent folders (at
-        the top: no label).
+        there; the list of VGGSound or of AudioSet as published; or a folder, whose media files at any depth
+        become clips, labelled by their parent folders (at the top: no label).
     folder : path, optional
         What paths of a CSV are relative to; by default the CSV's own folder.
     every : float, optional
         Seconds; clips without an end are cut into consecutive clips as long as this; a shorter rest is left
         out. Reads the headers of all files.
+    split : str, optional
+        Of lists that name splits: "train" or "test"; by default all.
 
     Returns
     -------
@@ -65,7 +72,11 @@ def read_clip_table(
     if source.is_dir():
         table = _folder_table(source)
     else:
-        table = _csv_table(source, Path(folder) if folder is not None else source.parent)
+        there = Path(folder) if folder is not None else source.parent
+        if form_of(source) is None:
+            table = _csv_table(source, there)
+        else:
+            table = read_video_list(source, there, split=split)
     unlabelled = int((table["label"] == "").sum())
     if 0 < unlabelled < len(table):
         warnings.warn(

@@ -204,10 +204,13 @@ class _Opened:
         self.path = Path(path)
 
     def __enter__(self) -> _Opened:
-        if not self.path.is_file():
-            raise MediaError(self.path, "this is a folder" if self.path.is_dir() else "no such file")
-        if self.path.stat().st_size == 0:
-            raise MediaError(self.path, "the file is empty")
+        try:
+            if not self.path.is_file():
+                raise MediaError(self.path, "this is a folder" if self.path.is_dir() else "no such file")
+            if self.path.stat().st_size == 0:
+                raise MediaError(self.path, "the file is empty")
+        except OSError as error:  # of a folder that may not be entered, or a name that is too long
+            raise MediaError(self.path, f"cannot be opened ({_short(error)})") from error
         self._open()
         return self
 
@@ -455,7 +458,7 @@ def _pictures(frames: Sequence[Any], size: int | None, pixel_aspect: Any) -> np.
                 shape = _scaled(frame, size, float(pixel_aspect or 1))
             # A bicubic filter widens with the reduction, so nothing is aliased.
             scaled = frame.reformat(width=shape[0], height=shape[1], format="rgb24", interpolation="BICUBIC")
-            picture = np.rot90(scaled.to_ndarray(), k=round(frame.rotation / 90))
+            picture = _upright(scaled.to_ndarray(), frame)
             if size is not None:
                 top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
                 picture = picture[top : top + size, left : left + size]
@@ -464,6 +467,20 @@ def _pictures(frames: Sequence[Any], size: int | None, pixel_aspect: Any) -> np.
             pictures.append(pictures[-1])
         last = frame
     return np.ascontiguousarray(np.stack(pictures))
+
+
+def _upright(picture: np.ndarray, frame: Any) -> np.ndarray:
+    """The (h, w, 3) picture turned and mirrored as the frame's display matrix says."""
+    side = frame.side_data.get("DISPLAYMATRIX")
+    if side is None:
+        return picture
+    # A point (x, y) goes to (a·x + c·y, b·x + d·y); what is no quarter turn goes to the nearest one.
+    a, b, _, c, d, *_ = np.frombuffer(bytes(side), np.int32).astype(np.int64).tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        picture, right, down = picture.transpose(1, 0, 2), c, b
+    else:
+        right, down = a, d
+    return picture[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1]
 
 
 def _scaled(frame: Any, size: int | None, pixel_aspect: float) -> tuple[int, int]:

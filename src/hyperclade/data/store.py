@@ -54,8 +54,8 @@ def claim(
     Raises
     ------
     ValueError
-        The folder is for something else (names the settings that differ), is a file, or holds files and no
-        such work.
+        The folder is for something else (names the settings that differ), is a file, holds files and no such
+        work, or the file in it is damaged.
 
     Examples
     --------
@@ -73,7 +73,11 @@ def claim(
         entry.name != file and not entry.name.startswith(f".{file}.") for entry in folder.iterdir()
     )
     if (folder / file).exists():
-        found, strip = completed(read_json(folder / file)), f"{within}." if within else ""
+        try:
+            found = completed(read_json(folder / file))
+        except ValueError as error:
+            raise ValueError(f"{folder} holds a {what} that cannot go on: {error}; {advice}") from error
+        strip = f"{within}." if within else ""
         names = {name.removeprefix(strip) for name in differences(found, wanted)}
         if other := sorted(names - set(may_change)):
             raise ValueError(f"{folder} holds a {what} with another {', '.join(other)}; {advice}")
@@ -110,12 +114,41 @@ def _differences(found: dict[str, Any], wanted: dict[str, Any], prefix: str) -> 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; ValueError if it is damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error})") from error
+        why = error if isinstance(error, UnicodeError) or text.strip() else "it is empty"
+        raise ValueError(f"{path} is damaged ({why})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is damaged (it holds no object)")
     return content
+
+
+def check_writable(path: str | os.PathLike, *, folder: bool = False) -> None:
+    """Refuse a file, or a folder, that could not be written, before the work that would go there.
+
+    Raises
+    ------
+    ValueError
+        It is a folder (a file), or what it would lie in is a file, or not to be written to.
+
+    Examples
+    --------
+    >>> check_writable("/dev/null/figures.json")
+    Traceback (most recent call last):
+    ...
+    ValueError: cannot write to /dev/null/figures.json: /dev/null is a file; choose another place
+    """
+    path = Path(path)
+    if path.exists() and path.is_dir() != folder:
+        there, wanted = ("file", "folder") if folder else ("folder", "file")
+        raise ValueError(f"{path} is a {there}, cannot write a {wanted} there")
+    nearest = path if folder else path.parent
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        why = "may not be written to" if nearest.is_dir() else "is a file"
+        raise ValueError(f"cannot write to {path}: {nearest} {why}; choose another place")
 
 
 def write_json(path: Path, content: Any, **options: Any) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from hyperclade.encoders.hub import hub_source
 from hyperclade.environment import require
 
 
 def source_of(what: str, name: str) -> str:
-    """What `transformers` is to load: the local folder of that name or, if there is none, the hub's name.
+    """What `transformers` is to load: the local folder of that name or, if there is none, the hub's model.
 
     >>> source_of("backbone 'absent-folder/'", "absent-folder/")
     Traceback (most recent call last):
@@ -23,7 +24,7 @@ def source_of(what: str, name: str) -> str:
     if not folder.is_dir() and (name[:1] in "./~" or name.endswith(os.sep) or folder.is_absolute()):
         raise ValueError(f"{what}: no such folder")
     require(what, "transformers")
-    return str(folder) if folder.is_dir() else name
+    return str(folder) if folder.is_dir() else hub_source(what, name)
 
 
 @contextmanager

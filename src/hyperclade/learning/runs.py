@@ -53,6 +53,7 @@ def train(
     progress: Progress | None = None,
     callbacks: Sequence[lightning.Callback] = (),
     prepared: Samples | None = None,
+    source: Any = None,
     **options: Any,
 ) -> Any:
     """Train a system on samples, in a folder that a later call with the same arguments resumes from.
@@ -81,6 +82,8 @@ def train(
         More callbacks of Lightning.
     prepared : Samples, optional
         What `system.prepare` makes of the samples, where it is known.
+    source : dataclass, optional
+        How the samples were read, which the run keeps for `system.source_like`.
     **options
         Of `system.learner`.
 
@@ -107,6 +110,7 @@ def train(
     known, unseen = held_out(samples, training.validation, recipe.seed)
     module: Learner = system.learner(recipe, known, **options)
     about = module.hparams["samples"] = samples.fingerprint()
+    module.hparams["source"] = None if source is None else system.kept(source)
     finished = folder is not None and (folder / CHECKPOINT).exists()
     added: list[lightning.Callback] = [] if progress is None else [_Reported(progress)]
     if folder is not None:
@@ -117,8 +121,7 @@ def train(
         wanted = {"recipe": plain(recipe), samples.word: about, **module.origin}
         claim(
             folder, RECIPE, wanted, may_change=_MAY_CHANGE, within="recipe",
-            # A run may be older than a setting whose standard value it was made with.
-            completed=lambda found: found | {"recipe": plain(recipe_from(type(recipe), found["recipe"]))},
+            completed=functools.partial(_completed, type(recipe)),
         )  # fmt: skip
     if trainer is None:
         assert folder is not None
@@ -153,7 +156,8 @@ def load(system: "System", path: str | os.PathLike, *, device: str = "cpu") -> A
     stored = read_checkpoint(path, system)
     settings = stored["hyper_parameters"]
     module: Learner = system.restore(recipe_from(system.recipe(), settings["recipe"]), settings)
-    module.hparams["samples"] = settings.get("samples")
+    for name in ("samples", "source"):  # runs of older versions lack them
+        module.hparams[name] = settings.get(name)
     restore(module, stored, path)
     return module.to(pick_device(device)).eval()
 
@@ -202,7 +206,8 @@ def read_checkpoint(path: Path, system: "System") -> dict[str, Any]:
             raise KeyError("of another Lightning module")
     except Exception as error:
         raise ValueError(
-            f"{path} is not a checkpoint of a {system.title} run ({type(error).__name__})"
+            f"{path} is not a checkpoint of a {system.title} run, or damaged ({type(error).__name__}): "
+            "`train` makes another where it is removed"
         ) from error
     return stored
 
@@ -298,6 +303,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
         with atomic_write(path) as file:
             torch.save(checkpoint, file)
 
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        with _whole(path):
+            return super().load_checkpoint(path, *args, **options)
+
 
 class LastCheckpoint(Checkpoint):
     """Writes a checkpoint between steps: after so many of them, and after some minutes.
@@ -357,18 +366,42 @@ class History(lightning.Callback):
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Lines of a run's history; none without a file."""
+    """Lines of a run's history; none without a file. Raises ValueError for a line that is none."""
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if _step(line) == math.inf:
+            raise ValueError(f"{path}: line {number} is damaged; remove it")
+    return [json.loads(line) for line in lines]
 
 
 def unfinished_step(folder: Path) -> int | None:
-    """Step of the checkpoint that an unfinished run left, None without one."""
+    """Step of the checkpoint that an unfinished run left, None without one; ValueError if it is damaged."""
     path = folder / LAST
     if not path.is_file():
         return None
-    return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
+    with _whole(path):
+        return int(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["global_step"])
+
+
+@contextmanager
+def _whole(path: str | os.PathLike) -> Iterator[None]:
+    """Say of a checkpoint that cannot be read what it is, and how to go on without it."""
+    try:
+        yield
+    except Exception as error:  # whatever torch makes of bytes that are none of its own
+        raise ValueError(
+            f"the checkpoint {path} of an unfinished run is damaged ({type(error).__name__}): remove it, and "
+            "the same command starts the run from its beginning"
+        ) from error
+
+
+def _completed(kind: type, found: dict[str, Any]) -> dict[str, Any]:
+    """What claims a folder, with the standard values of settings that the run in it is older than."""
+    if not isinstance(found.get("recipe"), dict):
+        raise ValueError(f"{RECIPE} holds no recipe")
+    return found | {"recipe": plain(recipe_from(kind, found["recipe"]))}
 
 
 @contextmanager
@@ -434,8 +467,8 @@ def _processes(devices: int) -> tuple[int, int]:
 def _step(line: str) -> float:
     """Of a line of the history; infinite if a stop left half of it."""
     try:
-        return json.loads(line)["step"]
-    except ValueError:
+        return float(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
         return math.inf
 
 

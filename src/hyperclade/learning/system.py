@@ -37,6 +37,10 @@ class System:
         Hyperparameters of checkpoints without which `restore` can do nothing.
     scratch : tuple of str
         Files that a finished run no longer needs.
+    passing : tuple of str
+        Settings of the source that say nothing of how later data are read: where files are, how fast.
+    labelling : tuple of str
+        Those that say where labels are, which samples to predict for do not have.
     """
 
     name: ClassVar[str]
@@ -46,6 +50,8 @@ class System:
     about: ClassVar[dict[str, str]] = {}
     saved: ClassVar[tuple[str, ...]] = ("recipe",)
     scratch: ClassVar[tuple[str, ...]] = ()
+    passing: ClassVar[tuple[str, ...]] = ()
+    labelling: ClassVar[tuple[str, ...]] = ()
 
     # ---- what a system says ----
 
@@ -210,6 +216,34 @@ class System:
 
         given = read_presets(self.package, [name]).get(self.source_name)
         return part_from(self.source(), given, self.source_name)
+
+    def kept(self, source: Any) -> dict[str, Any]:
+        """What a run keeps of how its samples were read, as checkpoints hold it."""
+        from hyperclade.learning.settings import plain
+
+        return {name: value for name, value in plain(source).items() if name not in self.passing}
+
+    def source_like(self, module: Any, changes: Any = None, *, labels: bool = True) -> Any:
+        """How to read samples as those of training were.
+
+        Parameters
+        ----------
+        module : Learner
+            Trained; one that does not say how its samples were read has the standard values.
+        changes : dict, optional
+            Settings that shall be otherwise.
+        labels : bool
+            Whether the samples have labels, as in training.
+        """
+        from dataclasses import fields
+
+        from hyperclade.learning.settings import part_from
+
+        kind, kept = self.source(), module.hparams.get("source") or {}
+        left_out = () if labels else self.labelling
+        known = {one.name for one in fields(kind)} - set(left_out)
+        given = {name: value for name, value in kept.items() if name in known} | dict(changes or {})
+        return part_from(kind, given, self.source_name)
 
     def preset_names(self) -> list[str]:
         """Names of all shipped presets, sorted."""

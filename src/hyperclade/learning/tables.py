@@ -198,7 +198,7 @@ def train_and_judge(system: "System", run: Run, folder: Path, device: str) -> di
         return samples, system.prepare(recipe, samples, folder, device=device)
 
     samples, prepared = read("train")
-    module = system.train(recipe, samples, folder / run.name, device=device, prepared=prepared)
+    module = system.train(recipe, samples, folder / run.name, device=device, prepared=prepared, source=source)
     judged = held_out(prepared, recipe.training.validation, recipe.seed)[1]
     if judged is None:
         judged = read("test")[1]

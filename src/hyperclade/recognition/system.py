@@ -33,6 +33,8 @@ class RecognitionSystem(System):
     title = "recognition"
     saved = ("recipe", "task")
     scratch = ("features*.npy",)
+    passing = ("masks",)
+    labelling = ("labels",)
     about: ClassVar[dict[str, str]] = {
         "train": "train a method on features, images or pixels labelled by a taxonomy",
         "evaluate": "judge a trained method on labelled samples",
@@ -59,9 +61,11 @@ class RecognitionSystem(System):
             imclef07a, imclef07d, cifar100, camvid, ARFF or feature file, folder of images, Parquet or CSV
             file that lists images.
         """
-        from hyperclade.recognition.sources import load_samples
+        from hyperclade.recognition.sources import NAMED, load_samples
 
         if like is not None:
+            if like.task.kind == "pixels" and source.masks is None and data not in NAMED:
+                raise ValueError(f"{data}: what learned from masks is judged by masks: --source.masks FOLDER")
             source = trained_source(like, source)
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits

@@ -21,6 +21,7 @@ class RetrievalSystem(System):
     seeds = (0, 1, 2)
     saved = ("recipe", "n_samples", "n_levels")
     scratch = ("features*",)
+    labelling = ("labels",)
     about: ClassVar[dict[str, str]] = {
         "train": "learn embeddings for retrieval from images without labels",
         "evaluate": "judge embeddings: recall, MAP@R, clusters and hierarchy against labels",

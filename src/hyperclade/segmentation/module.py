@@ -152,7 +152,10 @@ class Segmentation(Learner):
         known = torch.cat(codes)
         for level, buffer in enumerate(self.net.fitted):
             if len(buffer) > len(known):
-                raise ValueError(f"{len(known)} places cannot make {len(buffer)} clusters")
+                raise ValueError(
+                    f"{len(known)} places cannot make {len(buffer)} clusters: lower the "
+                    "option method.n_clusters"
+                )
             seed = self.recipe.seed + level
             buffer.copy_(spherical_kmeans(known, len(buffer), seed=seed, restarts=_RESTARTS)[0])
 

@@ -23,6 +23,7 @@ class SegmentationSystem(System):
     seeds = (0, 1, 2)
     saved = ("recipe", "blueprint")
     scratch = ("features-*",)
+    passing = ("masks",)
     about: ClassVar[dict[str, str]] = {
         "train": "find segments in images without labels, and their hierarchy",
         "evaluate": "judge the segments that were found by masks",

@@ -79,7 +79,10 @@ class SelfLabelling(Learner):
         system = recipe.system
         if pairs is not None:
             if system.labeller != "none" and len(pairs) < system.n_clusters:
-                raise ValueError(f"{len(pairs)} pairs cannot make {system.n_clusters} clusters")
+                raise ValueError(
+                    f"{len(pairs)} pairs cannot make {system.n_clusters} clusters: lower the option "
+                    "system.n_clusters"
+                )
             shapes = {
                 "frame_channels": pairs.frames.shape[2],
                 "n_pairs": len(pairs),

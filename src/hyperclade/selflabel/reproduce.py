@@ -157,7 +157,10 @@ def check(
         system = run.recipe.system
         if system.labeller != "none" and len(known) < system.n_clusters:
             name = run.about["system"]
-            raise ValueError(f"{len(known)} pairs cannot make the {system.n_clusters} clusters of {name}")
+            raise ValueError(
+                f"{len(known)} pairs cannot make the {system.n_clusters} clusters of {name}: lower "
+                "system.n_clusters by the option settings"
+            )
     needed = [(source, judged)]
     if comparison.fractions or comparison.tune_fraction is not None:
         needed.append((comparison.data, known))
@@ -180,7 +183,14 @@ def run_system(
         module = SelfLabelling(recipe, train_pairs)
     else:
         start = None if system == "l3" else folder / f"l3-{seed}"
-        module = selflabel.train(recipe, train_pairs, folder / run.name, device=device, warm_start=start)
+        module = selflabel.train(
+            recipe,
+            train_pairs,
+            folder / run.name,
+            device=device,
+            warm_start=start,
+            source=comparison.options.get("media"),
+        )
     seconds = time.perf_counter() - began
     judged = judge(module.to(pick_device(device)).eval(), comparison, train_pairs, test_pairs, seed)
     return {"seconds": seconds} | judged

@@ -1,6 +1,7 @@
 """Where pairs come from: AV digits by name, or a table or folder of clips, decoded once into a cache."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,12 @@ from hyperclade.data.opening import existing
 from hyperclade.data.paired import PairedSet
 
 AVDIGITS = "avdigits"
+_KEEPING = (
+    "cache",
+    "rebuild",
+    "retry_skipped",
+    "n_workers",
+)  # change nothing about what is kept
 
 
 @dataclass
@@ -73,9 +80,11 @@ def load_pairs(
     Parameters
     ----------
     data : path
-        "avdigits", a CSV file of clips (path, start, end, label), or a folder of media files.
+        "avdigits", a CSV file of clips (path, start, end, label), the list of VGGSound or AudioSet as
+        published, or a folder of media files.
     split : str
-        "train" or "test" of AV digits. Clips have no splits: give each a table or folder of its own.
+        "train" or "test" of AV digits and VGGSound. Other clips have no splits: give each a table or folder
+        of its own.
     n_pairs : int, optional
         So many, drawn at random; None for all.
     wrong_pairs, noisy, noise : float or {"vision", "audio"} or None
@@ -116,8 +125,8 @@ def load_pairs(
 
     media = media or Media()
     options = {name: value for name, value in asdict(media).items() if name not in ("every", "cache")}
-    table = read_clip_table(data, every=media.every)
-    pairs = cache_clips(table, cache_folder(data, media), progress=progress, **options)
+    table = read_clip_table(data, every=media.every, split=split)
+    pairs = cache_clips(table, cache_folder(data, media, split), progress=progress, **options)
     pairs = with_classes(pairs, class_names)
     if n_pairs is None:
         return pairs
@@ -127,22 +136,53 @@ def load_pairs(
     return pairs.subset(np.sort(chosen))
 
 
-def cache_folder(data: str | os.PathLike, media: Media) -> Path:
+def has_splits(data: str | os.PathLike) -> bool:
+    """Whether training and test pairs are told apart by name.
+
+    >>> has_splits("avdigits"), has_splits("nowhere.csv")
+    (True, False)
+    """
+    from hyperclade.data.video_lists import form_of
+
+    return str(data) == AVDIGITS or (Path(data).is_file() and form_of(Path(data)) == "vggsound")
+
+
+def cache_folder(data: str | os.PathLike, media: Media, split: str | None = None) -> Path:
     """Where the clips of `data` are kept: beside it, or in the folder that `media` names.
 
-    There with a hash of the path of `data`, as tables in several folders may have one name.
+    There with a hash of the path of `data`, as tables in several folders may have one name. What is decoded
+    otherwise than by the standard settings is kept apart, under a hash of the settings, and so are splits.
 
     >>> cache_folder("clips/train.csv", Media()).as_posix()
     'clips/train.csv.cache'
     >>> cache_folder("/clips/train.csv", Media(cache="/scratch")).as_posix()
     '/scratch/train.csv-ea7a4710.cache'
+    >>> cache_folder("clips/train.csv", Media(frame_size=64)).as_posix()
+    'clips/train.csv-24603287.cache'
     """
     whole = Path(os.path.abspath(data))
     path = whole if Path(data).name in ("", "..") else Path(data)
-    if media.cache is None:
-        return path.parent / f"{path.name}.cache"
-    digest = hashlib.sha256(whole.as_posix().encode()).hexdigest()[:8]
-    return Path(media.cache) / f"{path.name}-{digest}.cache"
+    name, settings = path.name, _decoding(media)
+    if split is not None and has_splits(data):
+        name += f"-{split}"
+    if media.cache is not None:
+        name += f"-{_digest(whole.as_posix())}"
+    if settings != _decoding(Media()):
+        name += f"-{_digest(json.dumps(settings, sort_keys=True))}"
+    return (path.parent if media.cache is None else Path(media.cache)) / f"{name}.cache"
+
+
+def _decoding(media: Media) -> dict[str, float | None]:
+    """The settings that decide what is decoded, all of which are numbers."""
+    return {
+        name: None if value is None else float(value)
+        for name, value in asdict(media).items()
+        if name not in _KEEPING
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def with_classes(pairs: PairedSet, class_names: Sequence[str]) -> PairedSet:

@@ -35,6 +35,7 @@ class SelfLabelSystem(System):
     source_name = "media"
     seeds = (0, 1, 2)
     saved = ("recipe", "frame_channels", "n_pairs")
+    passing = ("rebuild", "retry_skipped", "n_workers")
     about: ClassVar[dict[str, str]] = {
         "train": "train on sound and vision by labels they give each other",
         "evaluate": "judge a trained system's clusters, features and hierarchies",
@@ -67,7 +68,8 @@ class SelfLabelSystem(System):
         Parameters
         ----------
         data : str
-            "avdigits", CSV file of clips (path, start, end, label), or folder of media files.
+            "avdigits", CSV file of clips (path, start, end, label), list of VGGSound or AudioSet as
+            published, or folder of media files.
         source : Media
             Decoding of clips.
         n_pairs : int, optional
@@ -79,9 +81,11 @@ class SelfLabelSystem(System):
         noise : float
             AV digits: noise over signal in the degraded modality.
         """
-        from hyperclade.data.clip_cache import skipped_clips
+        from hyperclade.data.clip_cache import noted_clips, skipped_clips
         from hyperclade.selflabel.sources import AVDIGITS, cache_folder, load_pairs
 
+        if like is not None and data != AVDIGITS:
+            _check_media(like, source)
         pairs = load_pairs(
             data,
             split or "train",
@@ -95,9 +99,11 @@ class SelfLabelSystem(System):
             progress=progress,
         )
         if data != AVDIGITS:
-            cache = cache_folder(data, source)
+            cache = cache_folder(data, source, split or "train")
             lines = [f"{clip.path}: {clip.reason}" for clip in skipped_clips(cache).itertuples()]
             say_list(say, f"{len(lines)} clips skipped, listed in {cache / 'skipped.csv'}:", lines)
+            odd = [f"{clip.path}: {clip.reason}" for clip in noted_clips(cache).itertuples()]
+            say_list(say, f"{len(odd)} clips kept that are silent or still, in {cache / 'noted.csv'}:", odd)
         if like is not None:
             _check_fit(like, pairs)
         return pairs
@@ -180,7 +186,7 @@ class SelfLabelSystem(System):
         source : Media
             Decoding of clips.
         test_data : str, optional
-            Pairs to judge; default: the test split of avdigits, or DATA, then without probes.
+            Pairs to judge; default: the test split of avdigits or VGGSound, or DATA, then without probes.
         merge_to : list of int
             Numbers of clusters to merge to by the tree, `--merge_to 60 34`.
         probe : list of float
@@ -193,15 +199,16 @@ class SelfLabelSystem(System):
         seed : int
             Seed of the draws of labels and pairs.
         """
+        from hyperclade.data.store import check_writable
         from hyperclade.selflabel import evaluation
         from hyperclade.selflabel.export import export_found
-        from hyperclade.selflabel.sources import AVDIGITS
+        from hyperclade.selflabel.sources import has_splits
 
-        if export is not None and Path(export).exists() and not Path(export).is_dir():
-            raise ValueError(f"{export} is a file, cannot export there")
+        if export is not None:
+            check_writable(export, folder=True)
         known: PairedSet | None = None
         names: tuple[str, ...] = ()
-        if test_data is not None or data == AVDIGITS:
+        if test_data is not None or has_splits(data):
             known = self.read(data, "train", source, like=module, seed=seed, progress=progress, say=say)
             names = known.class_names
         tested = data if test_data is None else test_data
@@ -276,7 +283,7 @@ class SelfLabelSystem(System):
         data : str
             "avdigits", CSV file or folder of clips; labels are used to judge alone.
         test_data : str, optional
-            Clips to judge by; needed unless DATA is avdigits.
+            Clips to judge by; needed unless DATA is avdigits or VGGSound.
         overlays : list of str, optional
             Presets laid over each system's; default: avdigits for the data of that name.
         merge_to : list of int, optional
@@ -298,10 +305,10 @@ class SelfLabelSystem(System):
             by the classes.
         """
         from hyperclade.selflabel.reproduce import Comparison, check, plan
-        from hyperclade.selflabel.sources import AVDIGITS, Media
+        from hyperclade.selflabel.sources import AVDIGITS, Media, has_splits
 
         digits, media = data == AVDIGITS, media or Media()
-        if not digits and test_data is None:
+        if test_data is None and not has_splits(data):
             raise ValueError("clips have no test split: give --test_data")
         options: dict[str, Any] = {"n_pairs": n_pairs}
         if digits:
@@ -324,13 +331,25 @@ class SelfLabelSystem(System):
         return made
 
 
+def _check_media(module: "SelfLabelling", asked: "Media") -> None:
+    trained = module.hparams.get("source") or {}  # runs of older versions say nothing of it
+    for name in ("frame_size", "window", "sample_rate", "n_bins"):
+        if name in trained and trained[name] != getattr(asked, name):
+            raise ValueError(
+                f"the system was trained with the media option {name} {trained[name]}, and "
+                f"{getattr(asked, name)} is asked: leave the option out to read clips as in training"
+            )
+
+
 def _check_fit(module: "SelfLabelling", pairs: "PairedSet") -> None:
     channels, wanted = pairs.frames.shape[2], module.hparams["frame_channels"]
     if channels != wanted:
         raise ValueError(f"the system was trained on frames of {wanted} channels; these have {channels}")
     for what, media in (("frame", pairs.frames), ("sound", pairs.sounds)):
         trained = module.hparams.get(f"{what}_shape")  # checkpoints of older versions name none
-        if trained is not None and list(trained) != list(media.shape[1:]):
+        # Features of frames are their mean, however many.
+        first = 2 if what == "frame" else 1
+        if trained is not None and list(trained)[first - 1 :] != list(media.shape[first:]):
             there, here = (" × ".join(map(str, shape)) for shape in (trained, media.shape[1:]))
             raise ValueError(
                 f"the system was trained on {what}s of {there}; these are {here}: give the --media options "
