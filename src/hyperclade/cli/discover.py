@@ -183,7 +183,7 @@ def discover(
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
                     SavedDiscovery(model, scaling, titles).write(folder)
-            summary = outcome.write(folder, progress)
+            summary = outcome.write(folder, progress, say)
             (folder / _SCALED).unlink(missing_ok=True)
             for name in _EMBEDDED if embedded is not None else ():
                 path = target.with_name(f"{target.name}.{name}")

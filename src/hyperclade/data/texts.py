@@ -37,11 +37,10 @@ def listed_words(given: str) -> list[str]:
     >>> listed_words("photo, scan")
     ['photo', 'scan']
     """
-    path = Path(given)
-    is_file = "," not in given and (path.is_file() or path.suffix != "" or path.name != given)
-    if is_file and not path.exists():
+    is_file = given != "none" and os.path.isfile(given)
+    if not is_file and "," not in given and (given.endswith(".txt") or "/" in given):
         raise ValueError(f"{given}: no such file; give words with commas between them, or a text file")
-    words = [word.strip() for word in (read_text(path).splitlines() if is_file else given.split(","))]
+    words = [word.strip() for word in (read_text(given).splitlines() if is_file else given.split(","))]
     if not any(words):
         raise ValueError(f"{given if is_file else repr(given)} holds no word")
     return [word for word in words if word]

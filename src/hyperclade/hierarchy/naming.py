@@ -17,6 +17,7 @@ _MOST_CANDIDATES = 2048  # members of a node among which the typical ones are lo
 _LEAST_SHARE = 0.25  # of the samples under a node that a word must name to stand for all of them
 _MOST_ELSEWHERE = 0.5  # of all other samples that may hold it too
 _LEAST_EVIDENCE = 2.71  # G² that a word sets a node apart within another; of chance 10 % have more
+_UNSEEN = {"Cc": " ", "Cf": "", "Cs": "\N{REPLACEMENT CHARACTER}"}
 _LONGEST_NAME = 40  # columns of a sample's name (a text, perhaps) that fit into a node's name
 
 
@@ -281,9 +282,9 @@ def shortened(name: str, most: int = _LONGEST_NAME) -> str:
     ('barn owl…', '红色的苹…')
     """
     name = plain(name)
-    if len(name) <= most and (name.isascii() or sum(map(_columns, name)) <= most):
+    if len(name) <= most and columns(name) <= most:
         return name
-    room = accumulate(map(_columns, name[:most]))
+    room = accumulate(map(columns, name[:most]))
     return name[: sum(end < most for end in room)].rstrip() + "…"
 
 
@@ -299,8 +300,8 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-_UNSEEN = {"Cc": " ", "Cf": "", "Cs": "\N{REPLACEMENT CHARACTER}"}
-
-
-def _columns(letter: str) -> int:
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+def columns(text: str) -> int:
+    """Columns that a text takes where letters are equally wide; wide ones, as of Chinese, take two."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)

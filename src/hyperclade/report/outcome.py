@@ -26,7 +26,7 @@ from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import name_nodes, nearest_above, typical_leaves
 from hyperclade.hierarchy.traits import label_mix, name_by_features
-from hyperclade.progress import Progress, timed
+from hyperclade.progress import Progress, Say, timed
 from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
 from hyperclade.report.picture import draw_hierarchy, named_nodes
@@ -307,8 +307,12 @@ class Outcome:
             **self.settings,
         }
 
-    def write(self, folder: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+    def write(
+        self, folder: str | Path, progress: Progress | None = None, say: Say | None = None
+    ) -> dict[str, Any]:
         """Write `FILES` into a folder, which is made if it is not there.
+
+        What the picture lacks is said, and listed in the summary as "remarks".
 
         Returns
         -------
@@ -319,6 +323,7 @@ class Outcome:
         folder.mkdir(parents=True, exist_ok=True)
         with timed(self.seconds, "writing", progress):
             tree = self.tree
+            remarks: list[str] = []
             if self.names is not None:
                 tree = Tree(tree.parent, tree.height, self.names)
             titles: list[str | None] = [*(tree.names or map(str, range(tree.n_leaves)))]
@@ -327,8 +332,14 @@ class Outcome:
             (folder / "tree.nwk").write_text(tree.to_newick(titles) + "\n", encoding="utf-8")
             np.save(folder / "linkage.npy", tree.to_linkage(), allow_pickle=False)
             pq.write_table(self._table(), folder / "assignments.parquet")
-            draw_hierarchy(tree, folder / "hierarchy.png", node_names=self._captions(), title=self.title)
+            picture = folder / "hierarchy.png"
+            draw_hierarchy(tree, picture, node_names=self._captions(), title=self.title, say=remarks.append)
+        if say is not None:
+            for remark in remarks:
+                say(remark)
         summary = self.summary()
+        if remarks:
+            summary["remarks"] = remarks
         write_json(folder / "summary.json", summary, allow_nan=False, ensure_ascii=False)
         return summary
 
