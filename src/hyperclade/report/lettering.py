@@ -124,7 +124,7 @@ def _families() -> dict[str, str]:
         if font.style == "normal" and font.name != _BASE and not _NO_LETTERS.match(font.name):
             weight = font.weight
             if isinstance(weight, str):
-                weight = font_manager.weight_dict[weight]
+                weight = font_manager.weight_dict.get(weight, 400)
             found[font.name] = min(found.get(font.name, (1e9, "")), (abs(weight - 400), str(font.fname)))
     return {family: file for family, (_, file) in sorted(found.items())}
 
