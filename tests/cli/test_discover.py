@@ -259,6 +259,57 @@ def test_names_of_features_may_be_given(irises, capsys):
     assert "no such file" in fails(capsys, irises / "iris.npy", *out, "--columns", "absent.txt")
 
 
+@pytest.fixture
+def scans(tmp_path):
+    """Three kinds of images in two pairs of shots, by names with extensions, ids and function words."""
+    rng = np.random.default_rng(0)
+    kinds = [
+        ("IMG_{:04} scan der zebra.png", 0),
+        ("scan_the_zander_{:04}.jpg", 9),
+        ("柴犬の写真{:04}.jpg", 90),
+    ]
+    X = np.concatenate([rng.normal(centre, 1, (20, 4)) for _, centre in kinds])
+    names = [kind.format(k) for kind, _ in kinds for k in range(20)]
+    write_features(tmp_path / "scans.npz", X.astype(np.float32), names=names)
+    return tmp_path
+
+
+def words_of(folder):
+    """The words that name three clusters."""
+    return {cluster["name"].split(" (")[0] for cluster in summary_of(folder)["cuts"][0]["listed"]}
+
+
+def test_nodes_are_named_by_words_that_mean_something(scans, capsys):
+    def found(*arguments):
+        assert discovered(scans, "scans.npz", "--cut", 3, "--overwrite", *arguments)
+        return words_of(scans)
+
+    assert found() == {"zebra", "zander", "柴犬の写真"}
+    printed = capsys.readouterr().out
+    assert not re.search(r"\b(png|jpg|the|der|img) \(", printed, re.IGNORECASE)
+    assert found("--stop-words", "Zebra,zander") == {"scan", "柴犬の写真"}
+    assert found("--stop-words", "none") == {"der", "the", "柴犬の写真"}
+    (scans / "words.txt").write_text("zebra\nscan\n", encoding="utf-8")
+    assert found("--stop-words", scans / "words.txt") >= {"zander", "柴犬の写真"}
+    absent = scans / "absent.txt"
+    assert "absent.txt: no such file" in fails(capsys, scans / "scans.npz", "--stop-words", absent)
+
+
+def test_stop_words_that_change_nothing_are_told(irises, capsys):
+    for options in ((), ("--columns", "none")):
+        assert discovered(irises, "iris.csv", "--stop-words", "width", "--overwrite", *options)
+        assert "warning: --stop-words changes nothing" in capsys.readouterr().err
+
+
+def test_letters_that_no_font_has_are_told_once(scans, capsys, monkeypatch):
+    monkeypatch.setattr("hyperclade.report.lettering._families", dict)
+    assert discovered(scans, "scans.npz")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("warning: hierarchy.png: ")
+    assert "(Chinese, Japanese), drawn as □" in said
+    assert summary_of(scans)["remarks"] == [said.strip()]
+
+
 def test_partitions_asked_for_have_exactly_so_many_clusters(irises, capsys):
     asked = ["--cut", "3", "--levels", "20,5,5", "--height", "1.5"]
     assert discovered(irises, "iris.csv", *asked)

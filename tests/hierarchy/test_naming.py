@@ -1,5 +1,7 @@
 """Names of nodes against brute force: scipy's G² over all words, and cosines with the mean direction."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -31,7 +33,7 @@ def best_words(tree, names, node):
     for word in set(" ".join(names).split()):
         holders = {leaf for leaf in range(n) if word in names[leaf].split()}
         a, total = len(holders & inside), len(holders)
-        if a >= 2 and 4 * a >= size and a * n > total * size:
+        if a >= 2 and 4 * a >= size and a * n > total * size and 2 * (total - a) <= n - size:
             table = [[a, total - a], [size - a, n - total - size + a]]
             if total == n or size == n:
                 continue
@@ -47,7 +49,7 @@ def test_word_is_the_most_over_represented_one(n, seed):
     tree = random_tree(n, rng)
     names = [" ".join(rng.choice(WORDS, size=rng.integers(1, 4), replace=False)) for _ in range(n)]
     nodes = np.arange(n, 2 * n - 1)
-    titles = name_nodes(tree, names, rng.normal(size=(n, 3)), nodes)
+    titles = name_nodes(tree, names, rng.normal(size=(n, 3)), nodes, within=np.full(n - 1, tree.root))
     for node, title in zip(nodes.tolist(), titles, strict=True):
         words = best_words(tree, names, node)
         assert title.split(" (")[0] in words if words else "(" not in title
@@ -135,6 +137,132 @@ def test_words_of_one_node_do_not_name_the_root():
     assert "(" not in titles[2]
 
 
+def words_of(titles):
+    """The word of each title, None for titles of typical samples alone."""
+    return [title.split(" (")[0] if "(" in title else None for title in titles]
+
+
+def two_halves(first, second):
+    """A tree whose two children of the root hold so many names of one kind and of another, and its rows."""
+    names = [*first, *second]
+    n, half = len(names), len(first)
+    merges, alive = [], []
+    for rows in (range(half), range(half, n)):
+        top = rows[0]
+        for row in rows[1:]:
+            merges.append((top, row))
+            top = n + len(merges) - 1
+        alive.append(top)
+    X = np.eye(n) + np.repeat([[3.0], [-3.0]], [half, n - half], axis=0)
+    return Tree.from_merges([*merges, alive]), names, X, alive
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("zander {:04}.png", "zebra {:04}.jpg"),
+        ("IMG{:04} zander.JPG", "DSC{:04} zebra.wav"),
+        ("zander{:05}", "zebra{:05}"),
+        ("a_zander_{:x}.tar.gz", "b_zebra_{:x}.npy"),
+        ("le_zander_de_la_{}", "der_zebra_im_{}"),
+        ("el zander con su {}", "il zebra che non {}"),
+        ("o zander é uma {}", "de zebra en het {}"),
+        ("och zander är {}", "nie zebra się {}"),
+        ("и zander не {}", "the zebra of {}"),
+        ("l'zander d’{}", "zebra's {}"),
+    ],
+)
+def test_names_are_words_that_mean_something(first, second):
+    tree, names, X, halves = two_halves(*([kind.format(k) for k in range(9)] for kind in (first, second)))
+    assert words_of(name_nodes(tree, names, X, halves)) == ["zander", "zebra"]
+
+
+def test_extensions_and_ids_alone_name_no_node():
+    digests = [hashlib.sha1(bytes([k])).hexdigest() for k in range(12)]
+    first = [f"{digest}.png" for digest in digests] + [f"deadbeef{k % 2}.png" for k in range(4)]
+    second = [f"IMG_{k:04}.wav" for k in range(12)] + ["550e8400-e29b-41d4-a716-446655440000.wav"] * 4
+    tree, names, X, halves = two_halves(first, second)
+    assert words_of(name_nodes(tree, names, X, halves)) == [None, None]
+
+
+def test_words_that_are_common_elsewhere_name_no_node():
+    first = [f"photo cat{'' if k % 3 else ' red'} {k}" for k in range(8)]
+    second = [f"{'photo' if k < 9 else 'scan'} dog {k}" for k in range(12)]
+    tree, names, X, halves = two_halves(first, second)
+    assert words_of(name_nodes(tree, names, X, halves)) == ["cat", "dog"]
+    names = [name.replace("cat", "").replace("red", "") for name in names]
+    assert words_of(name_nodes(tree, names, X, halves)) == [None, "dog"]
+
+
+def test_a_word_of_most_samples_names_the_node_that_holds_them():
+    tree, names, X, halves = two_halves([f"cat {k}" for k in range(15)], ["an owl", "oak", "fir", "elm"])
+    assert words_of(name_nodes(tree, names, X, halves)) == ["cat", None]
+
+
+def test_children_do_not_repeat_the_word_of_their_parent_if_others_set_them_apart():
+    first = [f"snowy owl {k}" for k in range(5)] + [f"owl {'barn' if k % 2 else 'wood'}" for k in range(5)]
+    tree, names, X, halves = two_halves(first, [f"oak {k}" for k in range(10)])
+    owls = halves[0]
+    lower = owls
+    while tree.size[lower] > 5:
+        lower = int(tree.children(lower).max())
+    assert tree.size[lower] == 5
+    assert words_of(name_nodes(tree, names, X, [owls, lower])) == ["owl", "snowy"]
+    assert words_of(name_nodes(tree, names, X, [lower], within=[owls])) == ["snowy"]
+    plain = [name.replace("snowy", "") for name in names]
+    assert words_of(name_nodes(tree, plain, X, [owls, lower])) == ["owl", "owl"]  # nothing else is left
+
+
+def test_stop_words_may_be_given():
+    tree, names, X, halves = two_halves(
+        [f"scan cat {k}" for k in range(6)], [f"und dog {k}" for k in range(6)]
+    )
+
+    def found(*stop_words):
+        return words_of(name_nodes(tree, names, X, halves, stop_words=stop_words))
+
+    assert found() == ["cat", "dog"]
+    assert found("Cat") == ["scan", "dog"]
+    assert found("none", "dog") == ["cat", "und"]
+    with pytest.raises(ValueError, match="stop words must be a list of words, not one text"):
+        name_nodes(tree, names, X, halves, stop_words="cat,dog")
+
+
+def test_names_without_blanks_give_the_characters_that_they_share():
+    first = [f"{size}柴犬の写真{k:03}.jpg" for k, size in enumerate(["", "小さな", "大きな", "黒", "白い"])]
+    second = ["红苹果1", "青苹果2", "大的苹果3", "苹果4", "小苹果树5"]
+    tree, names, X, halves = two_halves(first, second)
+    assert words_of(name_nodes(tree, names, X, halves)) == ["柴犬の写真", "苹果"]
+    tree, names, X, halves = two_halves(["犬", "犬の絵", "犬 3"], ["ネコ", "ネコたち", "うちのネコ"])
+    assert words_of(name_nodes(tree, names, X, halves)) == ["犬", "ネコ"]
+
+
+@pytest.mark.parametrize("word", ["हिन्दी", "เชียงใหม่", "تفاحة", "사과", "яблоко", "μήλο"])
+def test_words_of_any_script_are_whole(word):
+    tree, names, X, halves = two_halves([f"{word}_{k:03}" for k in range(5)], [f"oak {k}" for k in range(5)])
+    assert words_of(name_nodes(tree, names, X, halves))[0] == word
+
+
+def test_composed_and_decomposed_letters_are_one_word():
+    names = ["caf\u00e9 1", "cafe\u0301 2", "ca\u00adf\u00e9 3", "CAFE\u0301 4"]
+    tree, names, X, halves = two_halves(names, ["oak 1", "oak 2", "fir 1", "fir 2"])
+    assert words_of(name_nodes(tree, names, X, halves))[0] == "caf\u00e9"
+
+
+def test_ties_are_broken_by_the_word_whatever_the_order_of_rows():
+    first, second = [f"zebra apple mango {k}" for k in range(4)], [f"oak {k}" for k in range(4)]
+    for turned in (first, first[::-1], [" ".join(name.split()[::-1]) for name in first]):
+        tree, names, X, halves = two_halves(turned, second)
+        assert words_of(name_nodes(tree, names, X, halves))[0] == "apple"
+
+
+def test_what_is_not_seen_is_in_no_name():
+    tree = Tree([4, 4, 5, 5, 6, 6, -1])
+    names = ["barn\n\x1b[31mowl\u202e\u200b", "\u200b", "名" * 10_000, "\udcff"]
+    titles = name_nodes(tree, names, np.eye(4), [0, 1, 2, 3])
+    assert titles == ["barn [31mowl", "", "名" * 19 + "…", "\N{REPLACEMENT CHARACTER}"]
+
+
 def test_what_does_not_match_is_refused():
     tree = Tree([2, 2, -1])
     with pytest.raises(ValueError, match="2 leaves, got 1 and 2"):
@@ -145,6 +273,9 @@ def test_what_does_not_match_is_refused():
         name_nodes(tree, ["a", "b"], np.eye(2), [3])
     with pytest.raises(ValueError, match="metric must be one of euclidean, cosine, got 'manhattan'"):
         name_nodes(tree, ["a", "b"], np.eye(2), [2], metric="manhattan")
+    for within in ([0], [3], [2, 2]):
+        with pytest.raises(ValueError, match="below its node of `within`"):
+            name_nodes(tree, ["a", "b"], np.eye(2), [2], within=within)
 
 
 # ---- by features ----

@@ -71,3 +71,9 @@ def test_what_is_left_out_is_counted():
 def test_odd_trees(n):
     lines = outline(Tree([-1]) if n == 1 else caterpillar(n), {})
     assert lines[0] == f"{n} row{'s' if n > 1 else ''}"
+
+
+def test_names_and_notes_stand_on_one_line_without_what_is_not_seen():
+    tree = Tree([4, 4, 5, 5, 6, 6, -1])
+    lines = outline(tree, {4: "pets\nand\x1b[2J birds\u202e", 5: "\u200b"}, {4: "50 % a\nb"})
+    assert lines[1:] == ["├─ pets and [2J birds  2  50 % a b", "└─ 2 rows"]

@@ -32,6 +32,7 @@ def discover(
     ids: str | None = None,
     features: list[str] | None = None,
     columns: str | Literal["auto"] | None = None,
+    stop_words: str | None = None,
     encoder: str | None = None,
     dim: int = 2,
     seed: int = 0,
@@ -83,6 +84,10 @@ def discover(
         Name nodes by the features that set them apart. Without a value by the names in the file (or f0, f1,
         …); with one by those in a text file, one per line; "none": never. Default: where features have names
         and rows have none.
+    stop_words : str, optional
+        Words in names of rows that name no node, beside the most frequent ones of large languages, which
+        never do: word,word or a text file with one per line; "none" (alone, or first among them): these
+        alone.
     encoder : str, optional
         For images and texts: efficientnet-lite0, all-minilm-l6-v2, or a transformers model by its Hugging
         Face name or local folder.
@@ -101,12 +106,13 @@ def discover(
 
     from hyperclade.cli.console import bar
     from hyperclade.data.atomic import atomic_directory
-    from hyperclade.data.columns import named_columns
+    from hyperclade.data.columns import named_columns, row_names
     from hyperclade.data.embedding import embed_beside
     from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over, what_is
     from hyperclade.data.samples import read_or_sample
     from hyperclade.data.scaling import remarks, scaling_of
-    from hyperclade.progress import say_skipped, timed
+    from hyperclade.data.texts import listed_words
+    from hyperclade.progress import say_all, say_skipped, timed
     from hyperclade.report.cuts import Cuts
 
     seconds: dict[str, float] = {}
@@ -114,6 +120,7 @@ def discover(
     source, target = None if data is None else Path(data), Path(out)
     asked = Cuts(cut, levels, height)
     asked.check()
+    stopped = None if stop_words is None else listed_words(stop_words)
     if recall is not None and not 0 < recall <= 1:
         raise ValueError(f"--recall must be above 0 and at most 1, got {recall:g}")
     _check_target(target, source)
@@ -135,8 +142,9 @@ def discover(
             with timed(seconds, "reading", progress):
                 table = read_or_sample(source, embedded, beside, features)
                 titles, named_by = named_columns(table, columns)
-            for line in table.remarks:
-                say(line)
+            say_all(say, table.remarks)
+            if stopped is not None and (named_by or row_names(table.names, table.ids) is None):
+                say("warning: --stop-words changes nothing: no node is named by names of rows")
             X, n = table.features, table.features.shape[0]
             asked.check(n)
             if isinstance(k := preclusters, int):
@@ -176,6 +184,7 @@ def discover(
                 table,
                 rows,
                 columns=named_by,
+                stop_words=stopped,
                 cuts=asked,
                 title="everyday nouns" if source is None else source.name,
                 facts={"input": "bundled nouns" if source is None else str(source)},
@@ -186,7 +195,7 @@ def discover(
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
                     SavedDiscovery(model, scaling, titles).write(folder)
-            summary = outcome.write(folder, progress)
+            summary = outcome.write(folder, progress, say)
             (folder / _SCALED).unlink(missing_ok=True)
             for name in _EMBEDDED if embedded is not None else ():
                 path = target.with_name(f"{target.name}.{name}")

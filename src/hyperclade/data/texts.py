@@ -29,6 +29,28 @@ def text_lines(path: str | os.PathLike) -> tuple[list[str], list[int]]:
     return [text for text, _ in kept], [number for _, number in kept]
 
 
+def listed_words(given: str) -> list[str]:
+    """Words between commas, or those in a text file with one on each line.
+
+    Raises
+    ------
+    ValueError
+        There is no such file, where the text is the name of one, or it holds no word.
+
+    Examples
+    --------
+    >>> listed_words("photo, scan")
+    ['photo', 'scan']
+    """
+    is_file = given != "none" and os.path.isfile(given)
+    if not is_file and "," not in given and (given.endswith(".txt") or "/" in given):
+        raise ValueError(f"{given}: no such file; give words with commas between them, or a text file")
+    words = [word.strip() for word in (read_text(given).splitlines() if is_file else given.split(","))]
+    if not any(words):
+        raise ValueError(f"{given if is_file else repr(given)} holds no word")
+    return [word for word in words if word]
+
+
 def read_text(path: str | os.PathLike) -> str:
     """All of a UTF-8 file; ValueError if it cannot be read as text."""
     try:

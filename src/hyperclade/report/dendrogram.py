@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 from hyperclade.data.atomic import atomic_write
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.report.branches import branch_colours, common_value
+from hyperclade.report.lettering import Lettering
 from hyperclade.trees.tree import Tree
 
 INK, QUIET = "#22222A", "#66666F"
@@ -132,12 +134,14 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
         file.write(buffer.getbuffer())
 
 
-def text_inches(texts: list[str], fontsize: float) -> float:
+def text_inches(texts: list[str], fontsize: float, letters: Lettering | None = None) -> float:
     """Width of the widest of some texts (lines of one text apart), 0 for none."""
+    letters = letters or Lettering(texts)
     figure = Figure(dpi=DPI)
     renderer = FigureCanvasAgg(figure).get_renderer()
+    how: dict[str, Any] = {"fontsize": fontsize, "fontfamily": letters.families, "parse_math": False}
     widths = [
-        figure.text(0, 0, text, fontsize=fontsize, parse_math=False).get_window_extent(renderer).width
+        figure.text(0, 0, letters.shown(text), **how).get_window_extent(renderer).width
         for text in texts
         if text
     ]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import matplotlib
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import shortened
+from hyperclade.progress import Say
 from hyperclade.report.branches import branch_colours, leaf_branches
 from hyperclade.report.dendrogram import (
     DPI,
@@ -26,6 +27,7 @@ from hyperclade.report.dendrogram import (
     save_figure,
     text_inches,
 )
+from hyperclade.report.lettering import Lettering
 from hyperclade.report.similarity import checked_clusters, checked_labels, cluster_centroids
 from hyperclade.trees.tree import Tree
 
@@ -89,6 +91,7 @@ def draw_hierarchies(
     *,
     same_clusters: bool = False,
     title: str | None = None,
+    say: Say | None = None,
 ) -> list[IntArray]:
     """Draw hierarchies side by side, with pictures and a caption at every leaf.
 
@@ -105,6 +108,8 @@ def draw_hierarchies(
         Leaf c of two panels is the same cluster: lines join them, the branches of the second tree are turned
         to follow the first, and have a colour of the first where all their leaves had it.
     title : str, optional
+    say : callable, optional
+        Told of texts with letters that no installed font has.
 
     Returns
     -------
@@ -142,11 +147,15 @@ def draw_hierarchies(
     row = float(np.clip(11.5 / max(sizes), 0.2, 0.55))  # inches
     text = min(_TEXT, 72 * row / 2.5)
     captions = [[_caption(line) for line in panel.captions] for panel in panels]
-    columns = [_columns(panel, lines, row, text) for panel, lines in zip(panels, captions, strict=True)]
+    title = title or ""
+    letters = Lettering([title, *(panel.title for panel in panels), *chain.from_iterable(captions)])
+    columns = [
+        _columns(panel, lines, row, text, letters) for panel, lines in zip(panels, captions, strict=True)
+    ]
     between = _LINKS if same_clusters else 0.5
     top = 1.05 if title else 0.7
     width = 2 * _EDGE + sum(column.width for column in columns) + between * (len(panels) - 1)
-    width = max(width, 2 * _EDGE + (text_inches([title], 13) if title else 0.0))
+    width = max(width, 2 * _EDGE + text_inches([title], 13, letters))
     height = row * max(sizes) + top + _EDGE
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -161,17 +170,18 @@ def draw_hierarchies(
         heights = np.empty(panel.tree.n_leaves)
         spare = row * (max(sizes) - panel.tree.n_leaves) / 2
         heights[orders[number]] = top + spare + row * (np.arange(panel.tree.n_leaves) + 0.5)
-        _draw_panel(axes, panel, place, column, heights, branches[number], captions[number], row, text)
+        lines = captions[number]
+        _draw_panel(axes, letters, panel, place, column, heights, branches[number], lines, row, text)
         inner.append((place.at(column.width + _GAP), heights))
         left += column.width + between
     if same_clusters:
         _draw_links(axes, inner, branches[0])
-    if title:
-        axes.text(_EDGE, 0.3, title, fontsize=13, color=INK, va="top", parse_math=False)
+    letters.write(axes, _EDGE, 0.3, title, fontsize=13, color=INK, va="top")
     axes.set_xlim(0, width)  # after the pictures, which set their own
     axes.set_ylim(height, 0)
     axes.set_aspect("auto")
     save_figure(figure, path)
+    letters.tell(say, path)
     return orders
 
 
@@ -332,11 +342,13 @@ class _Place:
         return self.origin + self.direction * along
 
 
-def _columns(panel: HierarchyPanel, captions: list[str], row: float, text: float) -> _Columns:
+def _columns(
+    panel: HierarchyPanel, captions: list[str], row: float, text: float, letters: Lettering
+) -> _Columns:
     shapes = [np.shape(images) for images in panel.exemplars]
     aspects = [shape[3] / shape[2] for shape in shapes if min(shape) > 0]
     picture = _fill(row) * float(np.clip(np.median(aspects), 0.6, 2.0)) + _space(row) if aspects else 0.0
-    return _Columns(picture, max(shape[0] for shape in shapes), text_inches(captions, text))
+    return _Columns(picture, max(shape[0] for shape in shapes), text_inches(captions, text, letters))
 
 
 def _fill(row: float) -> float:
@@ -350,6 +362,7 @@ def _space(row: float) -> float:
 
 def _draw_panel(
     axes: Axes,
+    letters: Lettering,
     panel: HierarchyPanel,
     place: _Place,
     column: _Columns,
@@ -363,9 +376,9 @@ def _draw_panel(
     edges[..., 0] = place.origin + place.direction * _TREE * edges[..., 0]
     draw_dendrogram(axes, panel.tree, edges, branches, 1.3)
     ends = place.direction > 0
-    axes.text(
-        place.origin, float(heights.min()) - row / 2 - 0.12, panel.title,
-        fontsize=11, fontweight="bold", color=INK, ha="left" if ends else "right", parse_math=False,
+    letters.write(
+        axes, place.origin, float(heights.min()) - row / 2 - 0.12, panel.title,
+        fontsize=11, fontweight="bold", color=INK, ha="left" if ends else "right",
     )  # fmt: skip
     for leaf, images in enumerate(panel.exemplars):
         y, half = float(heights[leaf]), _fill(row) / 2
@@ -378,9 +391,9 @@ def _draw_panel(
             )  # fmt: skip
             start += column.picture
         if captions:
-            axes.text(
-                place.at(column.width - column.caption), y, captions[leaf],
-                fontsize=text, color=INK, linespacing=1.05, parse_math=False,
+            letters.write(
+                axes, place.at(column.width - column.caption), y, captions[leaf],
+                fontsize=text, color=INK, linespacing=1.05,
                 ha="left" if ends else "right", va="center",
             )  # fmt: skip
 

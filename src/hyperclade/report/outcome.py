@@ -24,9 +24,9 @@ from hyperclade import metrics
 from hyperclade.data.columns import row_names
 from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
-from hyperclade.hierarchy.naming import name_nodes, typical_leaves
+from hyperclade.hierarchy.naming import name_nodes, nearest_above, typical_leaves
 from hyperclade.hierarchy.traits import label_mix, name_by_features
-from hyperclade.progress import Progress, timed
+from hyperclade.progress import Progress, Say, timed
 from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
 from hyperclade.report.picture import draw_hierarchy, named_nodes
@@ -162,6 +162,7 @@ class Outcome:
         rows: Any = None,
         *,
         columns: Sequence[str] | None = None,
+        stop_words: Sequence[str] | None = None,
         cuts: Cuts | None = None,
         exemplars: int = 0,
         title: str = "",
@@ -182,6 +183,9 @@ class Outcome:
             What the model was fitted to, where the features of the table have been scaled.
         columns : d str, optional
             Names of the features.
+        stop_words : sequence of str, optional
+            Words in names of rows that name no node, beside the built-in ones of large languages; with
+            "none" among them, instead of these.
         cuts : Cuts, optional
             Partitions asked for.
         exemplars : int
@@ -205,11 +209,15 @@ class Outcome:
             listed = [own.nodes for own in found + asked if len(own.nodes) <= _MOST_LISTED]
             wanted = np.unique(np.concatenate([shown, *listed]))
             titles: list[str] = []
+            named, above = np.r_[wanted, shown], _branch_above(tree, shown)
             if columns is not None:
-                within = np.r_[np.full(len(wanted), tree.root), _branch_above(tree, shown)]
-                titles = name_by_features(tree, features, np.r_[wanted, shown], columns, within=within)
+                within = np.r_[np.full(len(wanted), tree.root), above]
+                titles = name_by_features(tree, features, named, columns, within=within)
             elif (called := row_names(table.names, table.ids)) is not None:
-                titles = name_nodes(tree, called, X, np.r_[wanted, shown], metric=model.metric_)
+                within = np.r_[nearest_above(tree, wanted), above]
+                titles = name_nodes(
+                    tree, called, X, named, metric=model.metric_, within=within, stop_words=stop_words
+                )
             typical = {
                 node: typical_leaves(tree, X, node, model.metric_)[:exemplars]
                 for node in (wanted.tolist() if exemplars else [])
@@ -299,8 +307,12 @@ class Outcome:
             **self.settings,
         }
 
-    def write(self, folder: str | Path, progress: Progress | None = None) -> dict[str, Any]:
+    def write(
+        self, folder: str | Path, progress: Progress | None = None, say: Say | None = None
+    ) -> dict[str, Any]:
         """Write `FILES` into a folder, which is made if it is not there.
+
+        What the picture lacks is said, and listed in the summary as "remarks".
 
         Returns
         -------
@@ -311,6 +323,7 @@ class Outcome:
         folder.mkdir(parents=True, exist_ok=True)
         with timed(self.seconds, "writing", progress):
             tree = self.tree
+            remarks: list[str] = []
             if self.names is not None:
                 tree = Tree(tree.parent, tree.height, self.names)
             titles: list[str | None] = [*(tree.names or map(str, range(tree.n_leaves)))]
@@ -319,8 +332,14 @@ class Outcome:
             (folder / "tree.nwk").write_text(tree.to_newick(titles) + "\n", encoding="utf-8")
             np.save(folder / "linkage.npy", tree.to_linkage(), allow_pickle=False)
             pq.write_table(self._table(), folder / "assignments.parquet")
-            draw_hierarchy(tree, folder / "hierarchy.png", node_names=self._captions(), title=self.title)
+            picture = folder / "hierarchy.png"
+            draw_hierarchy(tree, picture, node_names=self._captions(), title=self.title, say=remarks.append)
+        if say is not None:
+            for remark in remarks:
+                say(remark)
         summary = self.summary()
+        if remarks:
+            summary["remarks"] = remarks
         write_json(folder / "summary.json", summary, allow_nan=False, ensure_ascii=False)
         return summary
 

@@ -16,7 +16,8 @@ from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 
 from hyperclade.environment import FloatArray, IntArray
-from hyperclade.hierarchy.naming import shortened
+from hyperclade.hierarchy.naming import columns, shortened
+from hyperclade.progress import Say
 from hyperclade.report.branches import (
     branch_colours,
     common_value,
@@ -25,10 +26,12 @@ from hyperclade.report.branches import (
     main_branches,
 )
 from hyperclade.report.dendrogram import DPI, INK, check_format, save_figure
+from hyperclade.report.lettering import Lettering
 from hyperclade.trees.tree import Tree
 
 _MOST_NODES = 6000  # drawn; of larger trees only the top
 _POINTS_PER_EDGE = 17
+_LONGEST = 400  # columns of a name of which a part is drawn
 _MOST_AROUND = 100  # names around the disk
 _INCHES = 12.0
 _EXTENT = 1.52  # of the axes; the disk has radius 1
@@ -46,12 +49,14 @@ def draw_hierarchy(
     *,
     node_names: Mapping[int, str] | None = None,
     title: str | None = None,
+    say: Say | None = None,
 ) -> None:
     """Draw a tree in the Poincaré disk and save it as an image.
 
     Edges are geodesics. Each of the main branches (`main_branches`) has a colour of its own. Names of nodes
     stand around the disk, at the direction of the node, and those of the main branches inside; of names that
-    would overlap the one of the larger node stays. Of trees of more than some 3,000 leaves only the largest
+    would overlap the one of the larger node stays. Names are plain text in any script that an installed font
+    has, one line each, and shortened. Of trees of more than some 3,000 leaves only the largest
     nodes are drawn.
 
     Parameters
@@ -64,6 +69,8 @@ def draw_hierarchy(
     node_names : dict of int to str, optional
         Names of some nodes, upper ones as a rule.
     title : str, optional
+    say : callable, optional
+        Told of names with letters that no installed font has.
 
     Raises
     ------
@@ -116,12 +123,16 @@ def draw_hierarchy(
     )
     _draw_nodes(axes, tree, points, drawn, colour)
     _draw_ring(axes, tree, points, branches)
-    names = {int(node): name for node, name in (node_names or {}).items() if name}
-    inside = _name_branches(canvas, axes, tree, points, branches, names)
-    _name_around(axes, tree, points, colour, names, inside)
-    if title:
-        axes.text(-_EXTENT + 0.03, _EXTENT - 0.03, title, fontsize=13, color=INK, va="top", linespacing=1.5)
+    names = {int(node): shortened(name, _LONGEST) for node, name in (node_names or {}).items()}
+    names = {node: name for node, name in names.items() if name}
+    title = title or ""
+    letters = Lettering([*names.values(), title])
+    inside = _name_branches(canvas, axes, letters, tree, points, branches, names)
+    _name_around(axes, letters, tree, points, colour, names, inside)
+    letters.write(axes, -_EXTENT + 0.03, _EXTENT - 0.03, title, fontsize=13, color=INK, va="top",
+                  linespacing=1.5)  # fmt: skip
     save_figure(figure, path)
+    letters.tell(say, path)
 
 
 def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
@@ -219,7 +230,13 @@ def _draw_ring(axes: Axes, tree: Tree, points: FloatArray, branches: IntArray) -
 
 
 def _name_around(
-    axes: Axes, tree: Tree, points: FloatArray, colour: NDArray, names: Mapping[int, str], inside: list[int]
+    axes: Axes,
+    letters: Lettering,
+    tree: Tree,
+    points: FloatArray,
+    colour: NDArray,
+    names: Mapping[int, str],
+    inside: list[int],
 ) -> None:
     """Names of the lowest named nodes, along the radius outside the disk, larger nodes first.
 
@@ -244,8 +261,8 @@ def _name_around(
             continue
         placed.append(angle)
         left = abs(angle) > np.pi / 2
-        axes.text(
-            _TEXT_RADIUS * np.cos(angle), _TEXT_RADIUS * np.sin(angle),
+        letters.write(
+            axes, _TEXT_RADIUS * np.cos(angle), _TEXT_RADIUS * np.sin(angle),
             _fit(names[node], int(30 * _SMALL / size)),
             fontsize=size, color=INK, rotation=np.degrees(angle) + (180 if left else 0),
             rotation_mode="anchor", ha="right" if left else "left", va="center_baseline",
@@ -255,6 +272,7 @@ def _name_around(
 def _name_branches(
     canvas: FigureCanvasAgg,
     axes: Axes,
+    letters: Lettering,
     tree: Tree,
     points: FloatArray,
     branches: IntArray,
@@ -272,8 +290,8 @@ def _name_branches(
         node = int(branches[k])
         if node not in names or node < tree.n_leaves:
             continue
-        text = axes.text(0, 0, _lines(names[node]), fontsize=11, fontweight="bold", ha="center", va="center",
-                         color=INK, path_effects=halo, zorder=6)  # fmt: skip
+        text = letters.write(axes, 0, 0, _lines(names[node]), fontsize=11, fontweight="bold", ha="center",
+                             va="center", color=INK, path_effects=halo, zorder=6)  # fmt: skip
         for position in _places(points[node]):
             text.set_position(position)
             box = text.get_window_extent(renderer).padded(4)
@@ -296,11 +314,12 @@ def _places(point: FloatArray) -> FloatArray:
 def _lines(name: str) -> str:
     """A name on lines of some 20 characters; "62 % oak" stays together."""
     name = re.sub(r" % (?=\S)", "\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}", _fit(name, 44))
-    return "\n".join(wrap(name, 20, break_long_words=False))
+    wide = columns(name) > len(name)
+    return "\n".join(wrap(name, 12 if wide else 20, break_long_words=wide))
 
 
 def _fit(name: str, length: int) -> str:
     """A name of at most so many characters, without its last samples rather than cut."""
-    while len(name) > length and ", " in name:
+    while columns(name) > length and ", " in name:
         name = name.rpartition(", ")[0] + (")" if name.endswith(")") else "")
-    return shortened(name, length).replace("$", r"\$")  # a dollar sign would start mathematics
+    return shortened(name, length)

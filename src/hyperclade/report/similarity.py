@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.naming import shortened
 from hyperclade.metrics.blocks import block_score, block_score_spread
+from hyperclade.progress import Say
 from hyperclade.report.branches import branch_colours, leaf_branches
 from hyperclade.report.dendrogram import (
     DPI,
@@ -26,6 +27,7 @@ from hyperclade.report.dendrogram import (
     save_figure,
     text_inches,
 )
+from hyperclade.report.lettering import Lettering
 from hyperclade.trees.tree import Tree
 
 SIMILARITY_COLOURS = LinearSegmentedColormap.from_list(
@@ -55,6 +57,7 @@ def draw_cluster_similarity(
     names: Sequence[str] | None = None,
     title: str | None = None,
     random_state: int = 0,
+    say: Say | None = None,
 ) -> BlockScores:
     """Draw the similarity matrix of clusters in the order of their tree, beside an arbitrary order.
 
@@ -76,6 +79,8 @@ def draw_cluster_similarity(
     title : str, optional
     random_state : int
         Seed of the arbitrary order.
+    say : callable, optional
+        Told of texts with letters that no installed font has.
 
     Returns
     -------
@@ -110,7 +115,9 @@ def draw_cluster_similarity(
         [shortened(str(name), _LONGEST) for name in names] if names is not None and k <= _MOST_NAMED else []
     )
     size = float(np.clip(0.8 * 72 * _SIDE / k, 4.0, 8.0))
-    room = text_inches(shown, size) + 0.1 if shown else 0.0
+    title = title or ""
+    letters = Lettering([title, *shown])
+    room = text_inches(shown, size, letters) + 0.1 if shown else 0.0
     top = 0.95 if title else 0.6
     panel = _STRIP + _GAP + _SIDE + room
     width = 2 * _EDGE + _TREE + 2 * panel + 0.45 + 0.75
@@ -129,9 +136,9 @@ def draw_cluster_similarity(
         image = _draw_matrix(axes, similarity[np.ix_(order, order)], limits)
         axes.set_title(heading, fontsize=11, color=INK, pad=7)
         for row, cluster in enumerate(order.tolist() if shown else []):
-            axes.text(
-                k - 0.5 + k * 0.05 / _SIDE, row, shown[cluster],
-                fontsize=size, color=INK, va="center", parse_math=False,
+            letters.write(
+                axes, k - 0.5 + k * 0.05 / _SIDE, row, shown[cluster],
+                fontsize=size, color=INK, va="center",
             )  # fmt: skip
         axes.text(
             0.5, -0.28 / _SIDE, _score_text(score, scores.spread),
@@ -139,12 +146,10 @@ def draw_cluster_similarity(
         )  # fmt: skip
         left += panel + 0.45
     _draw_scale(_axes(figure, left - 0.2, _BELOW, 0.14, _SIDE), image)
-    if title:
-        figure.text(
-            _EDGE / width, 1 - 0.22 / figure.get_figheight(), title,
-            fontsize=13, color=INK, va="top", parse_math=False,
-        )  # fmt: skip
+    height = 1 - 0.22 / figure.get_figheight()
+    letters.write(figure, _EDGE / width, height, title, fontsize=13, color=INK, va="top")
     save_figure(figure, path)
+    letters.tell(say, path)
     return scores
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hyperclade.hierarchy.naming import plain
 from hyperclade.report.branches import main_branches
 from hyperclade.trees.tree import Tree
 
@@ -36,7 +37,8 @@ def outline(tree: Tree, node_names: Mapping[int, str], notes: Mapping[int, str] 
 
     def text(node: int) -> str:
         size = int(tree.size[node])
-        about = [f"{node_names[node]}  {size:,}" if node in node_names else _rows(size), notes.get(node, "")]
+        name = plain(node_names.get(node, ""))
+        about = [f"{name}  {size:,}" if name else _rows(size), plain(notes.get(node, ""))]
         return "  ".join(filter(None, about))
 
     lines = [_rows(tree.n_leaves)]

@@ -222,7 +222,7 @@ class SegmentationSystem(System):
         if not hierarchy:
             return lines
         outcome = written_hierarchy(module, written, samples, title=inputs)
-        outcome.write(tree, progress)
+        outcome.write(tree, progress, say)
         lines += [f"{len(outcome.tree):,} segments in {tree}:", *outcome.outline()]
         return lines
 

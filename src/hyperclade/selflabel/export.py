@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.features import write_features
 from hyperclade.data.paired import PairedSet
+from hyperclade.progress import Say
 from hyperclade.report import (
     HierarchyPanel,
     describe_clusters,
@@ -28,7 +29,9 @@ _SHOWN_CLUSTERS = 40  # in the picture of the hierarchies
 _EXEMPLARS = 5  # pictures per cluster
 
 
-def export_found(module: SelfLabelling, pairs: PairedSet, folder: str | os.PathLike) -> list[str]:
+def export_found(
+    module: SelfLabelling, pairs: PairedSet, folder: str | os.PathLike, say: Say | None = None
+) -> list[str]:
     """Write features, clusters and pictures of pairs to a folder, for `discover` among others; gives names.
 
     There are `features.npy` of both modalities side by side, with ids and labels in `features.rows.parquet`;
@@ -61,12 +64,17 @@ def export_found(module: SelfLabelling, pairs: PairedSet, folder: str | os.PathL
             with atomic_write(folder / f"tree-{view}.json", "w") as file:
                 file.write(tree.to_json())
             written.append(f"tree-{view}.json")
-        written += _draw(folder, rows, clusters["joint"], trees, pairs)
+        written += _draw(folder, rows, clusters["joint"], trees, pairs, say)
     return written
 
 
 def _draw(
-    folder: Path, rows: dict[str, Any], clusters: Any, trees: dict[str, Any], pairs: PairedSet
+    folder: Path,
+    rows: dict[str, Any],
+    clusters: Any,
+    trees: dict[str, Any],
+    pairs: PairedSet,
+    say: Say | None,
 ) -> list[str]:
     """Figures 3 and 4 in kind, and their names. Clusters that none of the pairs is in are left out."""
     found, clusters = np.unique(clusters, return_inverse=True)
@@ -78,11 +86,11 @@ def _draw(
         described = describe_clusters(clusters, pairs.labels, pairs.class_names, len(found), most=1)
         names = [text.rpartition(" (")[0] or name for text, name in zip(described, names, strict=True)]
     draw_cluster_similarity(
-        trees["joint"], folder / "cluster-similarity.png", rows["features"], clusters, names=names
+        trees["joint"], folder / "cluster-similarity.png", rows["features"], clusters, names=names, say=say
     )
     panels = [_panel(view, trees[view], rows[view], clusters, pairs) for view in ("audio", "vision")]
     same = all(panel.tree.n_leaves == len(found) for panel in panels)
-    draw_hierarchies(panels, folder / "hierarchies.png", same_clusters=same)
+    draw_hierarchies(panels, folder / "hierarchies.png", same_clusters=same, say=say)
     return ["cluster-similarity.png", "hierarchies.png"]
 
 

@@ -247,7 +247,7 @@ class SelfLabelSystem(System):
                     ]
                     shown.append(_accuracies("Fine-tuning", figures["fine_tune"]))
         if export is not None:
-            written = export_found(module, judged, Path(export))
+            written = export_found(module, judged, Path(export), say)
             shown.append(Shown([f"Written to {export}: {', '.join(written)}"]))
         return Judgement(figures, shown)
 
