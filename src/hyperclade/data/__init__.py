@@ -12,6 +12,7 @@ _NAMES = {
     "features": ("FeatureTable", "read_features", "validate_features", "write_features"),
     "arff": ("read_arff_features", "read_hierarchical_arff"),
     "image_rows": ("VOID", "ImageRows", "MaskRows", "Pictures", "open_images", "open_masks", "open_pictures"),
+    "image_set": ("ImageSet",),
     "images": ("ImageItem", "decode_images", "image_folder", "image_parquet"),
     "labelled": ("LabelledSet",),
     "labelled_files": ("labelled_features", "labelled_images"),

@@ -128,6 +128,8 @@ def listed_images(
     suffix = source.suffix.lower()
     if suffix == ".parquet":
         items = [item for batch in image_parquet(source) for item in batch]
+        if not items:
+            raise ValueError(f"{source}: no rows")
         have = pq.read_schema(source).names
     elif suffix == ".csv":
         frame = read_text_table(source)

@@ -87,17 +87,22 @@ def files_under(folder: str | os.PathLike, suffixes: Collection[str], what: str)
 
     Raises ValueError where it is no folder, or has no such file; an error calls them `what`.
     """
+    (found,) = kinds_under(folder, suffixes)
+    if not found:
+        raise ValueError(f"no {what} under {folder}: no file ends in {', '.join(sorted(suffixes))}")
+    return found
+
+
+def kinds_under(folder: str | os.PathLike, *kinds: Collection[str]) -> list[list[Path]]:
+    """Files as in `files_under`, those of each kind, which is told by suffixes; a kind may have none."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    found = []
+    found: list[list[Path]] = [[] for _ in kinds]
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(parent, name)
-            for name in names
-            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
-        ]
-    if not found:
-        raise ValueError(f"no {what} under {folder}: no file ends in {', '.join(sorted(suffixes))}")
-    return sorted(found, key=Path.as_posix)
+        for name in names:
+            for of_kind, suffixes in zip(found, kinds, strict=True):
+                if Path(name).suffix.lower() in suffixes and not name.startswith("."):
+                    of_kind.append(Path(parent, name))
+    return [sorted(of_kind, key=Path.as_posix) for of_kind in found]

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "fine_tune": "evaluation",
         "linear_probe": "evaluation",
         "load": "system",
+        "load_images": "sources",
         "load_pairs": "sources",
         "preset": "system",
         "preset_names": "system",
