@@ -25,7 +25,7 @@ COLOURS = {"moss": (60, 150, 70), "rust": (190, 80, 50), "slate": (70, 90, 170)}
 MEDIA = ("--media.frame_size", "16")
 SIZES = (
     *(*MEDIA, "--encoders.channels", "[8,16]", "--system.n_clusters", "3", "--system.hidden", "16"),
-    *("--system.n_relabellings", "10", "--training.batch_size", "30", "--training.epochs", "12"),
+    *("--system.n_relabellings", "10", "--training.batch_size", "15", "--training.epochs", "20"),
     *("--training.learning_rate", "0.01", "--device", "cpu", "--no-progress"),
 )
 
@@ -74,7 +74,10 @@ def one_line(capsys):
 @pytest.mark.parametrize("config", ["sela-images", "deepcluster-images", "selavi+images", "shhc+images"])
 def test_clusters_find_the_classes(config, photos, tmp_path, capsys):
     heads = ("--system.n_heads", "2", "--system.dim", "4")
-    assert run(config, photos / "train", tmp_path / "run", *heads) == 0
+    # k-means is on whitened features, where noise counts as much as classes: few for so few clusters.
+    width = 6 if config == "deepcluster-images" else 16
+    options = (*heads, "--encoders.channels", f"[8,{width}]")
+    assert run(config, photos / "train", tmp_path / "run", *options) == 0
     done = capsys.readouterr()
     assert "90 images: 16 × 16 pixels\n" in done.out
     assert "2 images skipped" in done.err and "moss/broken.jpg" in done.err and "rust/empty.png" in done.err
@@ -93,7 +96,7 @@ def test_clusters_find_the_classes(config, photos, tmp_path, capsys):
         assert figures[task][0]["accuracy"] > 0.9
     found = pq.read_table(tmp_path / "found" / "assignments.parquet")
     assert found.column_names == ["id", "label", "vision"] and found["id"][0].as_py() == "moss/0.png"
-    assert np.load(tmp_path / "found" / "features.npy").shape == (60, 16)
+    assert np.load(tmp_path / "found" / "features.npy").shape == (60, width)
     files = {path.name for path in (tmp_path / "found").iterdir()}
     trees = {"tree-vision.json", "cluster-similarity.png", "hierarchies.png"}
     assert files & trees == (trees if has_trees else set()) and "audio.npy" not in files
