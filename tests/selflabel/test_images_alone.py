@@ -321,3 +321,7 @@ def test_images_too_many_to_keep_are_read_when_needed(photos, monkeypatch):
     assert kept.in_memory and not read.in_memory and kept.fingerprint() == read.fingerprint()
     for name, values in kept.batch([5, 2]).items():
         np.testing.assert_array_equal(values, read.batch([5, 2])[name])
+    own = small("sela", n_clusters=3)
+    own.training.epochs = 1.0
+    workers = replace(own, training=replace(own.training, n_workers=1))
+    assert_same_state(train(own, kept, device="cpu"), train(workers, read, device="cpu"))

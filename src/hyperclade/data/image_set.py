@@ -123,4 +123,5 @@ class Frames:
         return (len(self.images), 1, 3, *self.images.size)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        return self.images.read(rows)[:, None]
+        # Decoded anew, images have another layout than kept ones, which would change roundings.
+        return np.ascontiguousarray(self.images.read(rows))[:, None]
