@@ -10,9 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from hyperclade.data.paired import PairedSet
 from hyperclade.selflabel import train
-from hyperclade.selflabel.config import MODALITIES
+from hyperclade.selflabel.config import MODALITIES, VIEWS
 from hyperclade.selflabel.evaluation import (
-    VIEWS,
     cluster_labels,
     equal_clusters_ceiling,
     evaluate_clusters,

@@ -110,6 +110,7 @@ def _train(system: System) -> Callable[..., None]:
         check_writable(out, folder=True)
         recipe = system.recipe()(**{part: given[part] for part in parts}, seed=seed)
         source = given[system.source_name]
+        system.check(recipe, data)
         with console.bar(progress) as (report, say):
             asked = {name: given[name] for name in reading}
             samples = system.read(data, "train", source, seed=seed, progress=report, say=say, **asked)

@@ -15,6 +15,7 @@ _NAMES = {
         "read_arff_features", "read_arff_table", "read_hierarchical_arff",
     ),
     "image_rows": ("VOID", "ImageRows", "MaskRows", "Pictures", "open_images", "open_masks", "open_pictures"),
+    "image_set": ("ImageSet",),
     "images": ("ImageItem", "decode_images", "image_folder", "image_parquet"),
     "labelled": ("LabelledSet",),
     "labelled_files": ("labelled_features", "labelled_images"),

@@ -140,6 +140,8 @@ def listed_images(
     kind = what_is(source, otherwise="texts")
     if kind == "image table" or source.suffix.lower() == ".parquet":
         items = [item for batch in image_parquet(source) for item in batch]
+        if not items:
+            raise ValueError(f"{source}: no rows")
         have = columns_of(source)
     elif suffix_of(source) in LIST_SUFFIXES:
         frame = read_text_table(source)

@@ -101,17 +101,27 @@ def files_under(folder: str | os.PathLike, suffixes: Collection[str], what: str)
     files like others, which cannot be read. Hidden files and folders are passed over. Raises ValueError where
     it is no folder, or has no such file; an error calls them `what`.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder")
-    found = [path for path in _walk(folder) if path.suffix.lower() in suffixes]
+    (found,) = kinds_under(folder, suffixes)
     if not found:
         others = passed_over(folder, suffixes)
         raise ValueError(
             f"no {what} under {folder}: no file ends in {', '.join(sorted(suffixes))}"
             + (f" ({others})" if others else "")
         )
-    return sorted(found, key=Path.as_posix)
+    return found
+
+
+def kinds_under(folder: str | os.PathLike, *kinds: Collection[str]) -> list[list[Path]]:
+    """Files as in `files_under`, those of each kind, which is told by suffixes; a kind may have none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    found: list[list[Path]] = [[] for _ in kinds]
+    for path in _walk(folder):
+        for of_kind, suffixes in zip(found, kinds, strict=True):
+            if path.suffix.lower() in suffixes:
+                of_kind.append(path)
+    return [sorted(of_kind, key=Path.as_posix) for of_kind in found]
 
 
 def passed_over(folder: str | os.PathLike, suffixes: Collection[str]) -> str | None:

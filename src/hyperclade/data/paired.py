@@ -46,6 +46,7 @@ class PairedSet:
     """
 
     word: ClassVar[str] = "pairs"
+    modalities: ClassVar[tuple[str, ...]] = ("vision", "audio")
 
     frames: np.ndarray
     sounds: np.ndarray
@@ -77,7 +78,7 @@ class PairedSet:
                 f"{n} frame_rows for {len(self.sound_rows)} sound_rows: give one of each per pair"
             )
         if self.labels is not None:
-            object.__setattr__(self, "labels", _checked_labels(self.labels, n, len(self.class_names)))
+            object.__setattr__(self, "labels", checked_labels(self.labels, n, len(self.class_names)))
         if self.ids and len(self.ids) != n:
             raise ValueError(f"{len(self.ids)} ids for {n} pairs: give one per pair, or none")
 
@@ -150,7 +151,8 @@ def _checked_rows(name: str, rows: Any, n_media: int) -> np.ndarray:
     return rows.astype(np.int64, copy=False)
 
 
-def _checked_labels(labels: Any, n: int, n_classes: int) -> np.ndarray:
+def checked_labels(labels: Any, n: int, n_classes: int) -> np.ndarray:
+    """Labels `(n,) int64`, −1 where unknown; ValueError for others, or one without a class name."""
     labels = np.asarray(labels)
     if labels.shape != (n,) or (n and labels.dtype.kind not in "iu"):
         raise ValueError(f"labels must be {n} integers, got {labels.dtype} of shape {labels.shape}")

@@ -93,6 +93,9 @@ class System:
         """
         raise NotImplementedError
 
+    def check(self, recipe: Any, data: str) -> None:
+        """Raise ValueError, before samples are read, for data that the recipe cannot learn from."""
+
     def learner(self, recipe: Any, samples: Any) -> Any:
         """A module that learns from samples by a recipe."""
         raise NotImplementedError

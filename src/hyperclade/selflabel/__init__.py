@@ -1,4 +1,4 @@
-"""Self-labelling of sound and vision: DeepCluster, XDC, SeLa, SeLaVi, L3 and sHHC as presets of one loop."""
+"""Self-labelling of sound and vision, or of images: L3, DeepCluster, XDC, SeLa, SeLaVi, sHHC as presets."""
 
 from hyperclade._lazy import lazy_exports
 
@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "fine_tune": "evaluation",
         "linear_probe": "evaluation",
         "load": "system",
+        "load_images": "sources",
         "load_pairs": "sources",
         "preset": "system",
         "preset_names": "system",

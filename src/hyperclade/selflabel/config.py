@@ -10,6 +10,7 @@ from hyperclade.learning.settings import check_choices, check_numbers
 Modality = Literal["vision", "audio"]
 LabelSet = Literal["vision", "audio", "joint"]
 MODALITIES: tuple[Modality, Modality] = ("vision", "audio")
+VIEWS = (*MODALITIES, "joint")
 _MAX_RADIUS = 8.0  # where heads in the ball are clipped
 
 
@@ -19,6 +20,8 @@ class System:
 
     Attributes
     ----------
+    inputs : {"pairs", "images"}
+        What it learns from: "pairs" of frames and sounds, or "images" without sound, which have vision alone.
     labeller : {"none", "kmeans", "sinkhorn", "hierarchy"}
         "none" (correspondence alone, L3), "kmeans", "sinkhorn", or "hierarchy": a tree over all samples cut
         into clusters.
@@ -59,6 +62,7 @@ class System:
         Exponent of the relabelling schedule; larger is denser at the start.
     """
 
+    inputs: Literal["pairs", "images"] = "pairs"
     labeller: Literal["none", "kmeans", "sinkhorn", "hierarchy"] = "sinkhorn"
     teacher: Literal["own", "other", "joint"] = "joint"
     hierarchy: bool = False
@@ -79,6 +83,8 @@ class System:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        if self.inputs == "images" and self.needs_pairs:
+            raise ValueError(f'inputs "images" have no sound, and {self.needs_pairs}')
         if self.hierarchy and self.geometry == "simplex":
             raise ValueError(
                 'hierarchy: true needs geometry "ball" or "euclidean", where trees have positions'
@@ -106,11 +112,30 @@ class System:
             )
 
     @property
+    def needs_pairs(self) -> str | None:
+        """Why images alone will not do; None where they will."""
+        if self.labeller == "none":
+            return 'labeller "none" (L3) learns which sound belongs to which frame'
+        if self.teacher == "other":
+            return 'teacher "other" (XDC) has vision and sound learn the labels of each other'
+        return None
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What there are towers for."""
+        return MODALITIES if self.inputs == "pairs" else ("vision",)
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What clusters, trees and features are by: each modality and, if there are two, both ("joint")."""
+        return VIEWS if self.inputs == "pairs" else self.modalities
+
+    @property
     def label_sets(self) -> tuple[LabelSet, ...]:
         """Names of the label sets: one per modality, or "joint"."""
         if self.labeller == "none":
             return ()
-        return ("joint",) if self.teacher == "joint" else MODALITIES
+        return ("joint",) if self.teacher == "joint" else self.modalities
 
     @property
     def lessons(self) -> tuple[tuple[Modality, str], ...]:
@@ -119,10 +144,10 @@ class System:
             return ()
         other: dict[Modality, Modality] = {"vision": "audio", "audio": "vision"}
         if self.hierarchy:
-            return tuple((student, tree) for student in MODALITIES for tree in MODALITIES)
+            return tuple((student, tree) for student in self.modalities for tree in self.modalities)
         if self.teacher == "joint":
-            return tuple((student, "joint") for student in MODALITIES)
-        return tuple((m, m if self.teacher == "own" else other[m]) for m in MODALITIES)
+            return tuple((student, "joint") for student in self.modalities)
+        return tuple((m, m if self.teacher == "own" else other[m]) for m in self.modalities)
 
 
 @dataclass
@@ -188,3 +213,17 @@ class Recipe:
                 f"epochs must be positive with labeller {self.system.labeller!r}, which needs them to label; "
                 'labeller "none" learns correspondence alone'
             )
+        if self.system.inputs == "images":
+            self._check_images()
+
+    def _check_images(self) -> None:
+        if self.training.warmup_epochs:
+            raise ValueError(
+                f"warmup_epochs must be 0 for images, got {self.training.warmup_epochs:g}: warming up learns "
+                "which sound belongs to which frame (the preset images has 0)"
+            )
+        usual = Training()
+        given = [name for name in ("volume", "shift") if getattr(self.training, name) != getattr(usual, name)]
+        if given or self.encoders.audio is not None:
+            what = f"training.{given[0]}" if given else "encoders.audio"
+            raise ValueError(f"{what} is a setting of sound, which images have not")

@@ -10,19 +10,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
-from hyperclade.data.paired import PairedSet
 from hyperclade.learning.labelling import kmeans_labels
 from hyperclade.learning.module import tensors
 from hyperclade.learning.schedule import StepBatches, cosine_rate, seed_step
 from hyperclade.metrics.partitions import nmi, partition_report
 from hyperclade.selflabel.config import MODALITIES, Modality
 from hyperclade.selflabel.module import SelfLabelling, both_features
-
-VIEWS = (*MODALITIES, "joint")
+from hyperclade.selflabel.sources import Seen
 
 
 def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> dict[str, np.ndarray]:
-    """Clusters `(H, n) int64` of samples by vision, by audio and, where labels are joint, by both.
+    """Clusters `(H, n) int64` of samples by vision and, of pairs, by audio and by both.
 
     Features are from `module.extract`. Clusters are the likeliest by the heads. Where labels are those of
     k-means (DeepCluster, XDC), or none are (L3), they are k-means on the features, and so are joint clusters
@@ -33,49 +31,49 @@ def cluster_labels(module: SelfLabelling, features: dict[Modality, Tensor]) -> d
     n_means = min(system.n_clusters, n)
     found: dict[str, np.ndarray]
     if system.labeller in ("none", "kmeans"):
-        found = {m: kmeans_labels(features[m].cpu().numpy(), n_means)[None] for m in MODALITIES}
+        found = {m: kmeans_labels(features[m].cpu().numpy(), n_means)[None] for m in features}
     else:
-        views = VIEWS if system.teacher == "joint" else MODALITIES
+        views = system.views if system.teacher == "joint" else system.modalities
         found = {view: np.empty((system.n_heads, n), dtype=np.int64) for view in views}
         for head in range(system.n_heads):  # scores (n, K) of one head at a time
             scores: dict[str, Tensor] = {
-                m: module.net.head_log_posterior(m, features[m], head) for m in MODALITIES
+                m: module.net.head_log_posterior(m, features[m], head) for m in system.modalities
             }
-            if system.teacher == "joint":
+            if "joint" in views:
                 scores["joint"] = scores["vision"] + scores["audio"]
             for view in views:
                 found[view][head] = scores[view].argmax(1).cpu().numpy()
-    if "joint" not in found:
+    if "joint" in system.views and "joint" not in found:
         found["joint"] = kmeans_labels(both_features(features), n_means)[None]
     return found
 
 
 def evaluate_clusters(
-    module: SelfLabelling, pairs: PairedSet, *, merge_to: Sequence[int] = ()
+    module: SelfLabelling, samples: Seen, *, merge_to: Sequence[int] = ()
 ) -> list[dict[str, Any]]:
     """Clusters against true classes (sHHC Table 2): one row per view, number of clusters and choice of head.
 
-    Pairs without a known label are left out. `merge_to` names numbers of clusters to merge to by the tree of
-    each view, besides K. Rows have `view`, `clusters`, `head` ("mean" over heads, "chosen" by the least
+    Samples without a known label are left out. `merge_to` names numbers of clusters to merge to by the tree
+    of each view, besides K. Rows have `view`, `clusters`, `head` ("mean" over heads, "chosen" by the least
     training loss, "oracle": the best by the true classes), `nmi_ceiling` of so many clusters of equal size,
     and the measures of `partition_report`. Raises ValueError for no labels, or a number to merge to beyond K.
     """
-    pairs = labelled(pairs)
-    assert pairs.labels is not None
+    samples = labelled(samples)
+    assert samples.labels is not None
     system = module.recipe.system
     wrong = [k for k in merge_to if not 1 <= k <= system.n_clusters]
     if wrong:
         raise ValueError(f"can merge to 1 … {system.n_clusters} clusters, not to {wrong[0]}")
-    found = cluster_labels(module, module.extract(pairs))
+    found = cluster_labels(module, module.extract(samples))
     has_trees = system.label_sets == ("joint",)
     rows = []
-    for view in VIEWS:
+    for view in system.views:
         for k in (system.n_clusters, *(k for k in merge_to if has_trees and k != system.n_clusters)):
             merged = found[view]
             if k != system.n_clusters:
                 merged = np.stack([module.tree(view, h).cut(k)[labels] for h, labels in enumerate(merged)])
-            reports = [partition_report(pairs.labels, labels) for labels in merged]
-            ceiling = equal_clusters_ceiling(pairs.labels, k)
+            reports = [partition_report(samples.labels, labels) for labels in merged]
+            ceiling = equal_clusters_ceiling(samples.labels, k)
             for head, report in _by_head(reports, module.head_loss.cpu().numpy()):
                 rows.append({"view": view, "clusters": k, "head": head, "nmi_ceiling": ceiling, **report})
     return rows
@@ -97,8 +95,8 @@ def equal_clusters_ceiling(labels: np.ndarray, n_clusters: int) -> float:
 
 def linear_probe(
     module: SelfLabelling,
-    train: PairedSet,
-    test: PairedSet,
+    train: Seen,
+    test: Seen,
     *,
     fractions: Sequence[float] = (0.01, 0.1),
     random_state: int = 0,
@@ -106,7 +104,7 @@ def linear_probe(
     """Accuracy of logistic regression on frozen features from few labels (sHHC Table 4), by view and share.
 
     The module is trained, or fresh for the comparison with a random encoder; `fractions` are those of the
-    training pairs whose labels are used, drawn evenly by class. Raises ValueError for no labels, a fraction
+    training samples whose labels are used, drawn evenly by class. Raises ValueError for no labels, a fraction
     outside (0, 1], or labels of one class only.
     """
     train, test = labelled(train), labelled(test)
@@ -115,7 +113,7 @@ def linear_probe(
     rows = []
     for fraction in fractions:
         chosen = few_labels(train.labels, fraction, random_state)
-        for view in VIEWS:
+        for view in module.recipe.system.views:
             x, x_test = (_view(features, view) for features in (known, unseen))
             probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
             probe.fit(x[chosen], train.labels[chosen])
@@ -126,8 +124,8 @@ def linear_probe(
 
 def fine_tune(
     module: SelfLabelling,
-    train: PairedSet,
-    test: PairedSet,
+    train: Seen,
+    test: Seen,
     *,
     fraction: float = 0.1,
     steps: int = 100,
@@ -148,7 +146,7 @@ def fine_tune(
     assert few.labels is not None
     classes, targets = np.unique(few.labels, return_inverse=True)
     rows = []
-    for view in VIEWS:
+    for view in module.recipe.system.views:
         # The media are shared, and the trainer's state is left out.
         tuned = copy.deepcopy(module, {id(module.samples): module.samples, id(module._trainer): None})
         seed_step(random_state, 0)
@@ -199,12 +197,12 @@ def few_labels(labels: np.ndarray, fraction: float, random_state: int = 0) -> np
     return np.sort(np.concatenate(parts))
 
 
-def labelled(pairs: PairedSet) -> PairedSet:
-    """The pairs whose class is known. Raises ValueError where none is."""
-    if pairs.labels is None or not (pairs.labels >= 0).any():
-        raise ValueError("evaluation needs labels, and these pairs have none")
-    known = pairs.labels >= 0
-    return pairs if known.all() else pairs.subset(np.flatnonzero(known))
+def labelled(samples: Seen) -> Seen:
+    """The samples whose class is known. Raises ValueError where none is."""
+    if samples.labels is None or not (samples.labels >= 0).any():
+        raise ValueError(f"evaluation needs labels, and these {samples.word} have none")
+    known = samples.labels >= 0
+    return samples if known.all() else samples.subset(np.flatnonzero(known))
 
 
 def _modalities(view: str) -> tuple[Modality, ...]:

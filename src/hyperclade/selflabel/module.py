@@ -1,4 +1,4 @@
-"""The loop of all systems as a Lightning module: features of all pairs → labels → train on them."""
+"""The loop of all systems as a Lightning module: features of all samples → labels → train on them."""
 
 import hashlib
 import time
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hyperclade.data.image_set import Frames, ImageSet
 from hyperclade.data.paired import PairedSet
 from hyperclade.learning.alignment import matching_columns
 from hyperclade.learning.augment import augment_frames, augment_sounds, plain_frames
@@ -28,8 +29,9 @@ from hyperclade.learning.labelling import (
 from hyperclade.learning.module import Learner, evaluating, tensors
 from hyperclade.learning.schedule import relabelling_steps, seed_step
 from hyperclade.learning.settings import plain
-from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe
+from hyperclade.selflabel.config import MODALITIES, LabelSet, Modality, Recipe, System
 from hyperclade.selflabel.network import CrossModalNet
+from hyperclade.selflabel.sources import Seen
 from hyperclade.transport.shards import gather_rows, own_rows, world
 from hyperclade.trees.tree import Tree
 
@@ -42,8 +44,9 @@ _LOSS_MEMORY = 0.02  # share of the newest step in the running loss of a head
 class SelfLabelling(Learner):
     """Trains towers and heads on labels that it renews by the recipe's labeller and schedule.
 
-    Without pairs it is there to load a trained one, from their `shapes`: `frame_channels`, `n_pairs`,
-    `frame_shape` (f, c, h, w), `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers.
+    Samples are pairs of frames and sounds or, where the recipe's inputs are, images alone. Without any it is
+    there to load a trained one, from their `shapes`: `frame_channels`, `n_pairs` (or images), `frame_shape`
+    (f, c, h, w), `sound_shape` (bins, steps) or None, and `blueprints` of pretrained towers.
     With `warm_start`, the state dict of another run and its file, to name in an error, it starts from those
     towers.
 
@@ -53,11 +56,11 @@ class SelfLabelling(Learner):
     labels_joint, labels_vision, labels_audio : (H, n) int32
         −1 before the first labelling; the first, or the other two.
     merges_vision, merges_audio, merges_joint : (H, K−1, 2) int64
-        Trees over the clusters by vision, by audio and by both (joint).
+        Trees over the clusters by vision, by audio and by both (joint); of images by vision alone.
     head_loss : (H,) Tensor
         Running training loss; its least names a head without looking at true classes.
     sound_scale : Tensor
-        Mean and standard deviation of the log-mel values.
+        Mean and standard deviation of the log-mel values, where there are sounds.
     """
 
     net: CrossModalNet
@@ -69,7 +72,7 @@ class SelfLabelling(Learner):
     def __init__(
         self,
         recipe: Recipe,
-        pairs: PairedSet | None = None,
+        samples: Seen | None = None,
         *,
         warm_start: tuple[dict[str, Tensor], Path] | None = None,
         **shapes: Any,
@@ -77,17 +80,18 @@ class SelfLabelling(Learner):
         super().__init__(recipe)
         self.labelling_report: dict[str, float] = {}
         system = recipe.system
-        if pairs is not None:
-            if system.labeller != "none" and len(pairs) < system.n_clusters:
+        if samples is not None:
+            check_inputs(system, images=isinstance(samples, ImageSet))
+            if system.labeller != "none" and len(samples) < system.n_clusters:
+                n, k = len(samples), system.n_clusters
                 raise ValueError(
-                    f"{len(pairs)} pairs cannot make {system.n_clusters} clusters: lower the option "
-                    "system.n_clusters"
+                    f"{n} {samples.word} cannot make {k} clusters: lower the option system.n_clusters"
                 )
             shapes = {
-                "frame_channels": pairs.frames.shape[2],
-                "n_pairs": len(pairs),
-                "frame_shape": list(pairs.frames.shape[1:]),
-                "sound_shape": list(pairs.sounds.shape[1:]),
+                "frame_channels": samples.frames.shape[2],
+                "n_pairs": len(samples),
+                "frame_shape": list(samples.frames.shape[1:]),
+                "sound_shape": list(samples.sounds.shape[1:]) if isinstance(samples, PairedSet) else None,
             }
         n_pairs = shapes.get("n_pairs", 0)
         torch.manual_seed(recipe.seed)
@@ -102,24 +106,26 @@ class SelfLabelling(Learner):
                 f"dual_{name}", torch.zeros(system.n_heads, system.n_clusters, dtype=torch.float64)
             )
         if system.label_sets == ("joint",):
-            for name in (*MODALITIES, "joint"):
+            for view in system.views:
                 shape = (system.n_heads, system.n_clusters - 1, 2)
-                self.register_buffer(f"merges_{name}", torch.zeros(shape, dtype=torch.int64))
-                self.register_buffer(f"heights_{name}", torch.zeros(shape[:2], dtype=torch.float64))
+                self.register_buffer(f"merges_{view}", torch.zeros(shape, dtype=torch.int64))
+                self.register_buffer(f"heights_{view}", torch.zeros(shape[:2], dtype=torch.float64))
         self.register_buffer("head_loss", torch.zeros(system.n_heads))
-        self.register_buffer("sound_scale", torch.tensor([0.0, 1.0]))
+        if "audio" in system.modalities:
+            self.register_buffer("sound_scale", torch.tensor([0.0, 1.0]))
         self.origin = {"warm_start": None}
-        if pairs is not None:
-            self.prepare(pairs)
+        if samples is not None:
+            self.prepare(samples)
         if warm_start is not None:
             self.origin["warm_start"] = self._adopt_towers(*warm_start)
 
     def prepare(self, samples: Any) -> None:
         super().prepare(samples)
         recipe, system = self.recipe, self.recipe.system
-        used = np.unique(samples.sound_rows)
-        some = samples.sounds[used[:: max(1, len(used) // 1000)]].astype(np.float64)
-        self.sound_scale.copy_(torch.tensor([some.mean(), max(float(some.std()), 1e-6)]))
+        if "audio" in system.modalities:
+            used = np.unique(samples.sound_rows)
+            some = samples.sounds[used[:: max(1, len(used) // 1000)]].astype(np.float64)
+            self.sound_scale.copy_(torch.tensor([some.mean(), max(float(some.std()), 1e-6)]))
         self.warmup_steps = self.steps_of(recipe.training.warmup_epochs)
         label_steps = self.n_steps
         if system.labeller == "none":
@@ -168,17 +174,19 @@ class SelfLabelling(Learner):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         inputs = self.augmented(batch)
-        features = {modality: self.net.features(modality, inputs[modality]) for modality in MODALITIES}
+        features = {modality: self.net.features(modality, values) for modality, values in inputs.items()}
         if self.trainer.global_step < self.warmup_steps:
             return self._correspondence_loss(features["vision"], features["audio"])
         return self._lesson_loss(features, batch["rows"])
 
     def augmented(self, batch: dict[str, Tensor]) -> dict[Modality, Tensor]:
-        """What the towers see of a batch of pairs in training."""
+        """What the towers see of a batch in training."""
         training, frames = self.recipe.training, batch["frames"].to(self.device)
         frames = augment_frames(
             frames, crop=training.crop, flip=training.flip, colour=training.colour, area=training.area
         )
+        if "sounds" not in batch:
+            return {"vision": frames}
         sounds = batch["sounds"].to(self.device)
         sounds = augment_sounds(sounds, volume=training.volume, shift=training.shift)
         return {"vision": frames, "audio": self.scaled(sounds)}
@@ -190,7 +198,7 @@ class SelfLabelling(Learner):
 
     @torch.no_grad()
     def relabel(self, step: int) -> None:
-        """Renew the labels of all pairs, the trees over the clusters, and the class positions."""
+        """Renew the labels of all samples, the trees over the clusters, and the class positions."""
         system = self.recipe.system
         own = own_rows(len(self.samples))
         self._share_normalisation()
@@ -214,16 +222,15 @@ class SelfLabelling(Learner):
         }
 
     @torch.no_grad()
-    def extract(self, pairs: PairedSet, rows: np.ndarray | None = None) -> dict[Modality, Tensor]:
-        """Features `(n, d) float32` by modality, of all pairs or some, in evaluation mode, not augmented."""
-        rows = np.arange(len(pairs)) if rows is None else rows
+    def extract(self, samples: Seen, rows: np.ndarray | None = None) -> dict[Modality, Tensor]:
+        """Features `(n, d) float32` by modality, of all or some, in evaluation mode, not augmented."""
+        rows = np.arange(len(samples)) if rows is None else rows
         size = min(256, 4 * self.recipe.training.batch_size)  # a GPU that can train has room for it
         found: dict[Modality, Tensor] = {}
         with evaluating(self.net):
-            for modality in MODALITIES:
-                media = pairs.frames if modality == "vision" else pairs.sounds
-                index = (pairs.frame_rows if modality == "vision" else pairs.sound_rows)[rows]
-                used, place = np.unique(index, return_inverse=True)
+            for modality in self.recipe.system.modalities:
+                media, of_samples = media_of(samples, modality)
+                used, place = np.unique(of_samples[rows], return_inverse=True)
                 parts = []
                 for start in range(0, len(used), size):
                     block = torch.from_numpy(np.ascontiguousarray(media[used[start : start + size]])).to(
@@ -269,14 +276,14 @@ class SelfLabelling(Learner):
     ) -> np.ndarray:
         system = self.recipe.system
         modalities: tuple[Modality, ...] = (
-            MODALITIES if name == "joint" else tuple(m for m in MODALITIES if m == name)
+            system.modalities if name == "joint" else tuple(m for m in MODALITIES if m == name)
         )
         n = len(features["vision"])
 
         def posteriors(rows: slice) -> list[Tensor]:
             return [self.net.head_log_posterior(m, features[m][rows], head) for m in modalities]
 
-        if first and name == "joint":
+        if first and len(modalities) == 2:
             blocks = (posteriors(slice(start, start + _BLOCK_ROWS)) for start in range(0, n, _BLOCK_ROWS))
             self.net.permute_clusters("audio", "joint", head, matching_columns(blocks))
         dual = getattr(self, f"dual_{name}")
@@ -297,11 +304,15 @@ class SelfLabelling(Learner):
         return labels
 
     def _grow_trees(self, head: int, features: dict[Modality, Tensor], labels: np.ndarray) -> None:
-        """Trees over the clusters by vision, by audio and by both."""
-        k = self.recipe.system.n_clusters
-        similarity = {m: centroid_similarity(features[m].cpu().numpy(), labels, k) for m in MODALITIES}
-        both = (similarity["vision"] + similarity["audio"]) / 2
-        for name, values in (*similarity.items(), ("joint", both)):
+        """Trees over the clusters by each view."""
+        system = self.recipe.system
+        k = system.n_clusters
+        similarity: dict[str, np.ndarray] = {
+            m: centroid_similarity(features[m].cpu().numpy(), labels, k) for m in system.modalities
+        }
+        if "joint" in system.views:
+            similarity["joint"] = (similarity["vision"] + similarity["audio"]) / 2
+        for name, values in similarity.items():
             tree = class_tree(values)
             getattr(self, f"merges_{name}")[head] = torch.from_numpy(tree.merges.copy())
             getattr(self, f"heights_{name}")[head] = torch.from_numpy(tree.height[k:].copy())
@@ -310,14 +321,14 @@ class SelfLabelling(Learner):
         """Positions ψ of the classes by the tree of each modality."""
         system = self.recipe.system
         geometry: Literal["ball", "euclidean"] = "ball" if system.geometry == "ball" else "euclidean"
-        for modality in MODALITIES:
+        for modality in system.modalities:
             tree = self.tree(modality, head)
             places = class_positions(tree, system.dim, geometry=geometry, radius=system.radius)
             stored = getattr(self.net, f"positions_{modality}")
             stored[head] = torch.from_numpy(places).to(stored.device)
 
     def tree(self, view: str, head: int) -> Tree:
-        """Tree over the clusters of a head, of systems with joint labels, by "vision", "audio" or "joint"."""
+        """Tree over the clusters of a head, of systems with joint labels, by one of its views."""
         merges, heights = getattr(self, f"merges_{view}")[head], getattr(self, f"heights_{view}")[head]
         return Tree.from_merges(merges.cpu().numpy(), heights.cpu().numpy())
 
@@ -369,10 +380,11 @@ class SelfLabelling(Learner):
         for _ in range(_BN_BATCHES):
             size = min(self.recipe.training.batch_size, len(self.samples))
             batch = tensors(self.samples.batch(rng.choice(len(self.samples), size, replace=False)))
-            vision = self.net.features("vision", plain_frames(batch["frames"].to(self.device)))
-            audio = self.net.features("audio", self.scaled(batch["sounds"].to(self.device)))
+            features = {"vision": self.net.features("vision", plain_frames(batch["frames"].to(self.device)))}
+            if "sounds" in batch:
+                features["audio"] = self.net.features("audio", self.scaled(batch["sounds"].to(self.device)))
             for student, lesson in self.recipe.system.lessons:
-                self.net.head(student, lesson)(vision if student == "vision" else audio)
+                self.net.head(student, lesson)(features[student])
 
     def scaled(self, sounds: Tensor) -> Tensor:
         if self.recipe.encoders.audio is not None:  # a pretrained network scales its input itself
@@ -383,11 +395,37 @@ class SelfLabelling(Learner):
 def both_features(features: dict[Modality, Tensor], own: np.ndarray | None = None) -> np.ndarray:
     """Features of both modalities side by side `(n, d_v + d_a)`, centred and scaled to weigh the same.
 
+    Of images they are those of vision, `(n, d_v)`.
+
     Where `own` names the rows of this process, which the features are of, all processes share one centre.
     """
     parts = []
-    for modality in MODALITIES:
+    for modality in (m for m in MODALITIES if m in features):
         rows = features[modality].cpu()
         centre = (rows if own is None else gather_rows(rows)).mean(0, dtype=torch.float64)
         parts.append(torch.nn.functional.normalize(rows - centre.float(), dim=1))
     return torch.cat(parts, dim=1).numpy()
+
+
+def media_of(samples: Seen, modality: Modality) -> tuple[np.ndarray | Frames, np.ndarray]:
+    """Frames or sounds, and the row `(n,) int64` of each sample among them."""
+    if modality == "vision":
+        return samples.frames, samples.frame_rows
+    assert isinstance(samples, PairedSet)
+    return samples.sounds, samples.sound_rows
+
+
+def check_inputs(system: System, *, images: bool) -> None:
+    """Raise ValueError where a system learns from pairs and is given images alone, or the other way round."""
+    if images and system.needs_pairs:
+        raise ValueError(f"these are images without sound, and {system.needs_pairs}")
+    if images and system.inputs == "pairs":
+        raise ValueError(
+            'these are images without sound, and the system has inputs "pairs": inputs "images" learn from '
+            "images alone (presets sela-images and deepcluster-images, or images laid over another)"
+        )
+    if not images and system.inputs == "images":
+        raise ValueError(
+            'these are pairs of sound and vision, and the system has inputs "images": give images, or a '
+            'system of inputs "pairs" (preset sela, for instance)'
+        )

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from hyperclade.encoders.backbone import Backbone, backbone_from, load_backbone
 from hyperclade.encoders.heads import MultiHead, ball_log_posterior, euclidean_log_posterior
 from hyperclade.encoders.l3net import L3Net
-from hyperclade.selflabel.config import MODALITIES, Encoders, Modality, System
+from hyperclade.selflabel.config import Encoders, Modality, System
 
 _BLOCK_ROWS = 4096
 
 
 class CrossModalNet(nn.Module):
-    """Towers for frames and sounds, and the heads that the system's lessons need.
+    """Towers for frames and, if there are any, sounds, and the heads that the system's lessons need.
 
     Shapes of features are `(b, d)`; a log-posterior is `(H, b, K)`, of one head `(b, K)`. Towers of which
     there are blueprints come without weights.
@@ -27,7 +27,7 @@ class CrossModalNet(nn.Module):
     towers
         Networks by modality, `(b, c, h, w) float` → features `(b, d)`.
     correspondence
-        Concatenated features → 128 → 2 (L3).
+        Concatenated features → 128 → 2 (L3); only with both modalities.
     heads
         Networks by "student_lesson", features → `(H, b, out)`.
     positions : (H, K, dim) float64
@@ -44,14 +44,20 @@ class CrossModalNet(nn.Module):
         super().__init__()
         self.system = system
         known = blueprints or {}
+        given: dict[Modality, tuple[str | None, int]] = {
+            "vision": (encoders.vision, frame_channels),
+            "audio": (encoders.audio, 1),
+        }
         towers: dict[str, nn.Module] = {
-            "vision": _tower("vision", encoders.vision, frame_channels, encoders, known.get("vision")),
-            "audio": _tower("audio", encoders.audio, 1, encoders, known.get("audio")),
+            m: _tower(m, *given[m], encoders, known.get(m)) for m in system.modalities
         }
         self.towers = nn.ModuleDict(towers)
         self.blueprints = {m: tower.blueprint for m, tower in towers.items() if isinstance(tower, Backbone)}
-        width = {modality: self.width(modality) for modality in MODALITIES}
-        self.correspondence = nn.Sequential(nn.Linear(sum(width.values()), 128), nn.ReLU(), nn.Linear(128, 2))
+        width = {modality: self.width(modality) for modality in system.modalities}
+        if len(width) == 2:
+            self.correspondence = nn.Sequential(
+                nn.Linear(sum(width.values()), 128), nn.ReLU(), nn.Linear(128, 2)
+            )
         out = system.n_clusters if system.geometry == "simplex" else system.dim
         self.heads = nn.ModuleDict(
             {
@@ -63,7 +69,7 @@ class CrossModalNet(nn.Module):
         )
         shape = (system.n_heads, system.n_clusters, system.dim)
         if system.hierarchy:
-            for modality in MODALITIES:
+            for modality in system.modalities:
                 self.register_buffer(f"positions_{modality}", torch.zeros(shape, dtype=torch.float64))
         elif system.geometry != "simplex":
             for student, lesson in system.lessons:

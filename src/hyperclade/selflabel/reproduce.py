@@ -18,7 +18,7 @@ from hyperclade.progress import Progress, Say
 from hyperclade.selflabel.config import Recipe
 from hyperclade.selflabel.evaluation import evaluate_clusters, fine_tune, labelled, linear_probe
 from hyperclade.selflabel.module import SelfLabelling
-from hyperclade.selflabel.sources import Media, load_pairs
+from hyperclade.selflabel.sources import Media, holds_images, load_pairs
 
 if TYPE_CHECKING:
     from hyperclade.selflabel.system import SelfLabelSystem
@@ -150,8 +150,11 @@ def check(
             raise ValueError(f"can merge to 1 … {run.recipe.system.n_clusters} clusters, not to {wrong[0]}")
     options = {name: value for name, value in comparison.options.items() if name != "media"}
     told: dict[str, Any] = {"seed": made.runs[0].recipe.seed, "progress": progress, "say": say}
-    known = selflabel.read(comparison.data, "train", media, **told, **options)
     source = comparison.test_data or comparison.data
+    for data in (comparison.data, source):
+        if holds_images(data):
+            raise ValueError(f"{data} has images without sound; the systems compared need both, as L3 does")
+    known = selflabel.read(comparison.data, "train", media, **told, **options)
     judged = selflabel.read(source, "test", media, **told, class_names=known.class_names)
     for run in made.runs:
         system = run.recipe.system

@@ -1,4 +1,4 @@
-"""What self-labelling of sound and vision says of itself as a system that learns."""
+"""What self-labelling, of sound and vision or of images, says of itself as a system that learns."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning.shown import Judgement, Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Progress, Say, say_list
+from hyperclade.progress import Progress, Say, say_list, say_skipped
 
 if TYPE_CHECKING:
-    from hyperclade.data.paired import PairedSet
     from hyperclade.learning.comparison import Asked, Plan
     from hyperclade.selflabel.config import Recipe
     from hyperclade.selflabel.module import SelfLabelling
     from hyperclade.selflabel.reproduce import Comparison
-    from hyperclade.selflabel.sources import Media
+    from hyperclade.selflabel.sources import Media, Seen
 
 _MEASURES = {
     "nmi": "NMI",
@@ -28,7 +27,7 @@ _MEASURES = {
 
 
 class SelfLabelSystem(System):
-    """L3, DeepCluster, XDC, SeLa, SeLaVi and sHHC: labels that sound and vision give each other."""
+    """L3, DeepCluster, XDC, SeLa, SeLaVi and sHHC: labels of sound and vision, or of images."""
 
     name = "selflabel"
     title = "self-labelling"
@@ -37,7 +36,7 @@ class SelfLabelSystem(System):
     saved = ("recipe", "frame_channels", "n_pairs")
     passing = ("rebuild", "retry_skipped", "n_workers")
     about: ClassVar[dict[str, str]] = {
-        "train": "train on sound and vision by labels they give each other",
+        "train": "train on sound and vision, or on images, by labels they give themselves",
         "evaluate": "judge a trained system's clusters, features and hierarchies",
         "reproduce": "compare the published systems on sound and vision",
     }
@@ -62,18 +61,19 @@ class SelfLabelSystem(System):
         wrong_pairs: float = 0.0,
         noisy: Literal["vision", "audio"] | None = None,
         noise: float = 1.0,
-    ) -> "PairedSet":
-        """Pairs of frames and sounds.
+    ) -> "Seen":
+        """Pairs of frames and sounds, or images without sound.
 
         Parameters
         ----------
         data : str
-            "avdigits", CSV file of clips (path, start, end, label), list of VGGSound or AudioSet as
-            published, or folder of media files.
+            "avdigits"; CSV file of clips (path, start, end, label), list of VGGSound or AudioSet as
+            published, or folder of media files; or images without sound: folder (its folders are classes),
+            Parquet (image, label) or CSV file (path, label).
         source : Media
-            Decoding of clips.
+            Decoding of clips; of images the frame_size alone counts.
         n_pairs : int, optional
-            Learn from so many pairs, drawn at random.
+            Learn from so many pairs or images, drawn at random.
         wrong_pairs : float
             AV digits: fraction of the pairs whose sound is another digit.
         noisy : str, optional
@@ -82,10 +82,22 @@ class SelfLabelSystem(System):
             AV digits: noise over signal in the degraded modality.
         """
         from hyperclade.data.clip_cache import noted_clips, skipped_clips
-        from hyperclade.selflabel.sources import AVDIGITS, cache_folder, load_pairs
+        from hyperclade.selflabel.sources import AVDIGITS, cache_folder, holds_images, load_images, load_pairs
 
-        if like is not None and data != AVDIGITS:
-            _check_media(like, source)
+        if like is not None:
+            self.check(like.recipe, data)
+            if data != AVDIGITS:
+                _check_media(like, source)
+        if holds_images(data):
+            if wrong_pairs or noisy is not None:
+                raise ValueError('wrong_pairs and noisy are options of the data "avdigits"')
+            images = load_images(
+                data, n_pairs=n_pairs, random_state=seed, media=source, class_names=class_names
+            )
+            say_skipped(say, images.skipped, "images")
+            if like is not None:
+                _check_fit(like, images)
+            return images
         pairs = load_pairs(
             data,
             split or "train",
@@ -108,15 +120,26 @@ class SelfLabelSystem(System):
             _check_fit(like, pairs)
         return pairs
 
+    def check(self, recipe: "Recipe", data: str) -> None:
+        from hyperclade.selflabel.module import check_inputs
+        from hyperclade.selflabel.sources import holds_images
+
+        try:
+            check_inputs(recipe.system, images=holds_images(data))
+        except ValueError as error:
+            raise ValueError(f"{data}: {error}") from error
+
     def passed_over(self, data: str) -> str | None:
-        from hyperclade.data.opening import MEDIA_SUFFIXES, passed_over
+        from hyperclade.data.opening import IMAGE_SUFFIXES, MEDIA_SUFFIXES, passed_over
+        from hyperclade.selflabel.sources import holds_images
 
-        return passed_over(data, MEDIA_SUFFIXES)
+        return passed_over(data, IMAGE_SUFFIXES if holds_images(data) else MEDIA_SUFFIXES)
 
-    def learner(
-        self, recipe: "Recipe", samples: "PairedSet", *, warm_start: str | None = None
-    ) -> "SelfLabelling":
+    def learner(self, recipe: "Recipe", samples: "Seen", *, warm_start: str | None = None) -> "SelfLabelling":
         """Train a system that labels sound and vision itself: L3, DeepCluster, XDC, SeLa, SeLaVi, sHHC.
+
+        DeepCluster, SeLa, SeLaVi and sHHC also learn from images without sound: presets sela-images and
+        deepcluster-images, or images laid over the others.
 
         Parameters
         ----------
@@ -139,26 +162,28 @@ class SelfLabelSystem(System):
         return SelfLabelling(recipe, **{name: settings.get(name) for name in shapes})
 
     def report(
-        self, module: "SelfLabelling", samples: "PairedSet", *, progress: Progress | None = None
+        self, module: "SelfLabelling", samples: "Seen", *, progress: Progress | None = None
     ) -> dict[str, Any]:
         from hyperclade.selflabel.evaluation import evaluate_clusters
 
         return {"clusters": evaluate_clusters(module, samples)}
 
-    def describe(self, recipe: "Recipe", samples: "PairedSet") -> str:
+    def describe(self, recipe: "Recipe", samples: "Seen") -> str:
         system, training = recipe.system, recipe.training
         if system.labeller == "none":
             what = "correspondence alone"
         else:
             tree = f", hierarchies in the {system.geometry} of dimension {system.dim}"
             heads = f"{system.n_heads} heads" if system.n_heads > 1 else "1 head"
+            teacher = f" ({system.teacher})" if system.inputs == "pairs" else ""
             what = (
-                f"{system.labeller} labels ({system.teacher}), {system.n_clusters} clusters, {heads}"
+                f"{system.labeller} labels{teacher}, {system.n_clusters} clusters, {heads}"
                 f"{tree if system.hierarchy else ''}"
             )
+        warmup = f"{training.warmup_epochs:g} + " if system.inputs == "pairs" else ""
         return (
-            f"{len(samples):,} pairs: {samples.describe()}\n"
-            f"{what}; {training.warmup_epochs:g} + {training.epochs:g} epochs, seed {recipe.seed}"
+            f"{len(samples):,} {samples.word}: {samples.describe()}\n"
+            f"{what}; {warmup}{training.epochs:g} epochs, seed {recipe.seed}"
         )
 
     def evaluate(
@@ -181,12 +206,13 @@ class SelfLabelSystem(System):
         Parameters
         ----------
         data : str
-            "avdigits", CSV file or folder of clips: labelled pairs for probes and fine-tuning, and those
-            judged if there are no test data.
+            As for training: labelled pairs or images for probes and fine-tuning, and those judged if there
+            are no test data.
         source : Media
-            Decoding of clips.
+            Decoding of clips; of images the frame_size alone counts.
         test_data : str, optional
-            Pairs to judge; default: the test split of avdigits or VGGSound, or DATA, then without probes.
+            Pairs or images to judge; default: the test split of avdigits or VGGSound, or DATA, then without
+            probes.
         merge_to : list of int
             Numbers of clusters to merge to by the tree, `--merge_to 60 34`.
         probe : list of float
@@ -195,7 +221,7 @@ class SelfLabelSystem(System):
             Fractions of labels for fine-tuning, none by default.
         export : str, optional
             Folder for features.npy, assignments.parquet, tree-vision.json, tree-audio.json, tree-joint.json,
-            cluster-similarity.png and hierarchies.png of the pairs judged.
+            cluster-similarity.png and hierarchies.png of what is judged.
         seed : int
             Seed of the draws of labels and pairs.
         """
@@ -206,7 +232,7 @@ class SelfLabelSystem(System):
 
         if export is not None:
             check_writable(export, folder=True)
-        known: PairedSet | None = None
+        known: Seen | None = None
         names: tuple[str, ...] = ()
         if test_data is not None or has_splits(data):
             known = self.read(data, "train", source, like=module, seed=seed, progress=progress, say=say)
@@ -218,19 +244,20 @@ class SelfLabelSystem(System):
         labelled = judged.labels is not None and bool((judged.labels >= 0).any())
         if not labelled and export is None:
             raise ValueError(
-                f"the pairs of {tested} have no labels to judge by; --export writes features, clusters and "
-                "pictures without"
+                f"the {judged.word} of {tested} have no labels to judge by; --export writes features, "
+                "clusters and pictures without"
             )
-        figures: dict[str, Any] = {"data": data, "pairs": len(judged)}
+        figures: dict[str, Any] = {"data": data, judged.word: len(judged)}
         shown: list[Shown] = []
         if labelled:
             assert judged.labels is not None
             figures["clusters"] = evaluation.evaluate_clusters(module, judged, merge_to=merge_to)
             n_classes = len(set(judged.labels[judged.labels >= 0].tolist()))
-            title = f"Clusters of {len(judged):,} pairs against {n_classes} classes"
+            title = f"Clusters of {len(judged):,} {judged.word} against {n_classes} classes"
             shown += _clusters(title, figures["clusters"])
             if known is None:
-                shown.append(Shown(["Without --test_data no pairs are left over for probes and fine-tuning"]))
+                left = f"Without --test_data no {judged.word} are left over for probes and fine-tuning"
+                shown.append(Shown([left]))
             else:
                 if probe:
                     figures["probe"] = evaluation.linear_probe(
@@ -341,11 +368,14 @@ def _check_media(module: "SelfLabelling", asked: "Media") -> None:
             )
 
 
-def _check_fit(module: "SelfLabelling", pairs: "PairedSet") -> None:
-    channels, wanted = pairs.frames.shape[2], module.hparams["frame_channels"]
+def _check_fit(module: "SelfLabelling", samples: "Seen") -> None:
+    from hyperclade.selflabel.module import media_of
+
+    channels, wanted = samples.frames.shape[2], module.hparams["frame_channels"]
     if channels != wanted:
         raise ValueError(f"the system was trained on frames of {wanted} channels; these have {channels}")
-    for what, media in (("frame", pairs.frames), ("sound", pairs.sounds)):
+    for modality in module.recipe.system.modalities:
+        what, media = "frame" if modality == "vision" else "sound", media_of(samples, modality)[0]
         trained = module.hparams.get(f"{what}_shape")  # checkpoints of older versions name none
         # Features of frames are their mean, however many.
         first = 2 if what == "frame" else 1
