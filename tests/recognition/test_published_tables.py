@@ -58,7 +58,7 @@ def planted(monkeypatch):
     sets = {"train": planted_features(), "test": planted_features(n=40, seed=1)}
     monkeypatch.setattr(
         "hyperclade.recognition.sources.load_samples",
-        lambda data, split, *, taxonomy, source, columns: sets[split or "train"],
+        lambda data, split, *, taxonomy, source, columns, means, purpose: sets[split or "train"],
     )
     monkeypatch.setattr(comparison, "all_or_none", ThreadPoolExecutor)
     return sets

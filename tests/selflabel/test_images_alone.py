@@ -236,7 +236,7 @@ def test_tables_that_are_not_of_images_are_one_line(tmp_path, capsys):
         ("both.csv", "1 images (a.png) and 1 clips (b.mp4)"),
         ("features.parquet", "no column 'image'"),
         ("none.parquet", "none.parquet: no rows"),
-        ("latin.csv", "not a readable CSV file"),
+        ("latin.csv", "not UTF-8 text"),
         ("nowhere", "no data"),
     ):
         assert run("sela-images", tmp_path / name, tmp_path / "run") == 2

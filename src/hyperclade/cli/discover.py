@@ -176,7 +176,7 @@ def discover(
                 progress=progress,
                 **({} if recall is None else {"recall": recall}),
             ).fit(rows)
-            if (equal := n - model.n_distinct_) > 0:
+            if 2 * (equal := n - model.n_distinct_) > n:
                 what = "all rows are equal" if equal == n - 1 else f"{equal:,} of {n:,} rows equal others"
                 say(f"{what}; no layer tells equal rows apart")
             outcome = Outcome.of(

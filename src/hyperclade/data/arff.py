@@ -113,7 +113,11 @@ def labelled_arff(
     table = _table(path, attributes, rows, means)
     table = table._replace(remarks=table.remarks + remark)
     incomplete = count_incomplete(labels, taxonomy)
-    return LabelledSet(table.features, labels, taxonomy, table.ids, incomplete), table
+    samples = LabelledSet(
+        table.features, labels, taxonomy, table.ids, incomplete,
+        columns=table.columns, means=table.means, remarks=table.remarks,
+    )  # fmt: skip
+    return samples, table
 
 
 def read_arff_features(

@@ -1,6 +1,6 @@
 """Samples labelled with nodes of a taxonomy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -33,6 +33,8 @@ class LabelledSet(FeaturesOrImages):
         Images left out because they do not decode.
     columns : tuple of str, optional
         Names of the d features.
+    means : mapping of str to float, optional
+        What missing values of each column became, or would have.
     remarks : tuple of str
         What was assumed of the files or left out of them, a sentence each.
 
@@ -60,6 +62,7 @@ class LabelledSet(FeaturesOrImages):
     completed: int = 0
     skipped: Skipped = ()
     columns: tuple[str, ...] | None = None
+    means: Mapping[str, float] | None = None
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ def labelled_features(
     features, ids = table.dense()
     titles = None if table.columns is None else tuple(table.columns)
     completed = count_incomplete(nodes, taxonomy)
-    return LabelledSet(features, nodes, taxonomy, ids, completed, (), titles, table.remarks)
+    return LabelledSet(features, nodes, taxonomy, ids, completed, columns=titles, remarks=table.remarks)
 
 
 def labelled_images(

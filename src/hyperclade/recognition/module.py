@@ -46,6 +46,8 @@ class Task:
         Size of the images to learn from.
     columns : tuple of str, optional
         Names of the features.
+    means : dict of str to float, optional
+        What missing values of each become.
     """
 
     taxonomy: Taxonomy
@@ -54,6 +56,7 @@ class Task:
     class_nodes: tuple[int, ...] = ()
     size: tuple[int, int] | None = None
     columns: tuple[str, ...] | None = None
+    means: dict[str, float] | None = None
 
     @classmethod
     def of(cls, samples: LabelledSet | MaskedSet) -> "Task":
@@ -63,8 +66,14 @@ class Task:
             return cls(samples.taxonomy, "pixels", class_nodes=nodes, size=samples.images.size)
         if isinstance(samples.inputs, ImageRows):
             return cls(samples.taxonomy, "images", size=samples.inputs.size)
-        n, columns = samples.inputs.shape[1], samples.columns
-        return cls(samples.taxonomy, "features", n_features=n, columns=columns)
+        n, means = samples.inputs.shape[1], samples.means
+        return cls(
+            samples.taxonomy,
+            "features",
+            n_features=n,
+            columns=samples.columns,
+            means=dict(means) if means else None,
+        )
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "Task":
@@ -78,6 +87,7 @@ class Task:
             settings["size"] and tuple(settings["size"]),
             # Runs of version 0.1 know none.
             tuple(columns) if (columns := settings.get("columns")) else None,
+            settings.get("means"),
         )
 
     def settings(self) -> dict[str, Any]:
@@ -93,6 +103,7 @@ class Task:
             "class_nodes": list(self.class_nodes),
             "size": self.size and list(self.size),
             "columns": self.columns and list(self.columns),
+            "means": self.means,
         }
 
 

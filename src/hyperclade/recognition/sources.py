@@ -1,14 +1,14 @@
 """Where samples come from: data sets by name, or files and folders of features, images and masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hyperclade.data.arff import read_arff_features, read_hierarchical_arff
+from hyperclade.data.arff import labelled_arff, read_arff_table
 from hyperclade.data.columns import in_order
 from hyperclade.data.features import read_features
 from hyperclade.data.formats.rows import quoted
@@ -50,6 +50,7 @@ def load_samples(
     taxonomy: Taxonomy | None = None,
     source: Source | None = None,
     columns: Sequence[str] | None = None,
+    means: Mapping[str, float] | None = None,
     purpose: Purpose = "learning",
 ) -> LabelledSet | MaskedSet:
     """Labelled samples to learn from or to judge by.
@@ -65,6 +66,8 @@ def load_samples(
         Taxonomy of the labels, such as that of the samples learned from.
     columns : sequence of str, optional
         Names of the features of the samples learned from: those of tables with names come in that order.
+    means : mapping of str to float, optional
+        What missing values became in the samples learned from.
     purpose : {"learning", "judging", "known"}
         What masks in folders are for, which is "known" where their values mean what they did in training: see
         `MaskListing.masked`.
@@ -110,7 +113,8 @@ def load_samples(
             **source.reading(),
         )
     if kind == "arff":
-        return read_hierarchical_arff(path, taxonomy)
+        found, _ = labelled_arff(path, taxonomy, means=means)
+        return replace(found, inputs=_in_order(path, found.inputs, found.columns, columns))
     if kind in LISTS_IMAGES:
         return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
     samples = labelled_features(path, taxonomy, labels=_label_column(path, source), columns=source.features)
@@ -124,12 +128,13 @@ def load_inputs(
     source: Source | None = None,
     own_sizes: bool = False,
     columns: Sequence[str] | None = None,
+    means: Mapping[str, float] | None = None,
 ) -> Inputs:
     """Samples to predict labels of; labels that they have are passed over.
 
     Data are what `load_samples` takes, the test split of data sets by name, or one image. Features whose
-    columns have names come in the order of `columns`, if these are known. Raises ValueError as
-    `load_samples` does.
+    columns have names come in the order of `columns`, if these are known, and missing values become `means`.
+    Raises ValueError as `load_samples` does.
     """
     source = source or Source()
     if own_sizes:
@@ -139,7 +144,8 @@ def load_inputs(
         return Inputs(samples.inputs, samples.ids, samples.skipped)
     kind, path = what_is(data, give=_GIVE), Path(data)
     if kind == "arff":
-        return Inputs(*read_arff_features(path))
+        arff = read_arff_table(path, means=means)
+        return Inputs(_in_order(path, arff.features, arff.columns, columns), arff.ids, remarks=arff.remarks)
     if kind == "image":
         items = [ImageItem(path.name, None, path.stem, path)]
     elif kind == "folder":

@@ -69,10 +69,10 @@ class RecognitionSystem(System):
             source = trained_source(like, source)
         taxonomy = None if like is None else like.task.taxonomy
         split = None if split == "train" else split  # files have no splits
-        columns = None if like is None else like.task.columns
+        columns, means = (None, None) if like is None else (like.task.columns, like.task.means)
         purpose: Literal["learning", "known"] = "learning" if like is None else "known"
         samples = load_samples(
-            data, split, taxonomy=taxonomy, source=source, columns=columns, purpose=purpose
+            data, split, taxonomy=taxonomy, source=source, columns=columns, means=means, purpose=purpose
         )
         say_skipped(say, samples.skipped, "images")
         say_all(say, samples.remarks)
@@ -254,6 +254,7 @@ class RecognitionSystem(System):
             source=trained_source(module, source),
             own_sizes=own_sizes,
             columns=module.task.columns,
+            means=module.task.means,
         )
         rows: Any = given.rows
         say_skipped(say, given.skipped, "images")

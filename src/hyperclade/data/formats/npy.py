@@ -1,6 +1,7 @@
 """Features as `.npy` arrays, memory-mapped; their ids, labels and names lie in a Parquet file beside."""
 
 import os
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,20 @@ from hyperclade.data.formats.arrow import column_values, to_arrow
 from hyperclade.data.formats.parquet import open_parquet
 from hyperclade.data.formats.rows import Asked, Read, pick_columns
 
+#: what NumPy raises for files that are no arrays; headers are read as Python text
+BROKEN = (
+    ValueError, EOFError, OSError, KeyError, TypeError, MemoryError, OverflowError, RecursionError,
+    SyntaxError, tokenize.TokenError,
+)  # fmt: skip
+
 
 def read(path: Path, asked: Asked) -> Read:
     try:
         features = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path}: not a readable .npy array of numbers ({error})") from error
+    if not isinstance(features, np.ndarray):
+        raise ValueError(f"{path}: it holds several arrays; call it .npz")
     if asked.features:
         raise ValueError(f"{path}: its columns have no names to choose the features by")
     rows = rows_file(path)

@@ -1,6 +1,7 @@
 """Features as arrays or CSR matrices in `.npz` archives."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from hyperclade.data.atomic import atomic_write
+from hyperclade.data.formats.npy import BROKEN
 from hyperclade.data.formats.rows import Asked, Read, pick_columns
 
 
@@ -17,7 +19,7 @@ def read(path: Path, asked: Asked) -> Read:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
             arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+    except (*BROKEN, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ValueError(f"{path}: not a readable .npz archive of numbers and text ({error})") from error
     if {"format", "shape", "data"} <= arrays.keys() and not asked.features:
         features = sp.load_npz(path).tocsr()

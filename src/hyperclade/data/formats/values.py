@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperclade.data.formats.arrow import column_values
+from hyperclade.data.formats.npy import BROKEN
 from hyperclade.data.formats.parquet import open_parquet
 from hyperclade.data.formats.rows import integers_if_all
 from hyperclade.data.texts import read_text
@@ -20,7 +21,7 @@ def read_values(path: Path, n: int, role: str, features: Path) -> np.ndarray:
     if suffix == ".npy":
         try:
             return np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+        except BROKEN as error:
             raise ValueError(f"{path}: not a readable .npy array of numbers or text ({error})") from error
     if suffix == ".parquet":
         table = open_parquet(path).read()
