@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hyperclade.data.image_rows import image_size
-from hyperclade.data.images import decode_images, image_folder, image_parquet
+from hyperclade.data.images import decode_images, image_folder, image_parquet, on_background
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -266,3 +266,16 @@ def test_what_reads_a_kind_of_photos_is_said(tmp_path, monkeypatch):
     broken = dict(decode_images(image_folder(tmp_path))[2])
     assert broken["a.jxl"] == ".jxl is not read by this Pillow; convert it"
     assert "pip install 'hyperclade[heif]'" in broken["b.heic"]
+
+
+def test_transparent_parts_are_laid_on_the_background_asked_for(tmp_path):
+    hidden = np.zeros((2, 2, 4), np.uint8)
+    hidden[..., :3] = (9, 8, 7)
+    hidden[0, :, 3] = 255
+    Image.fromarray(hidden).save(tmp_path / "a.png")
+    items = image_folder(tmp_path)
+    for colour, ground in (("white", (255, 255, 255)), ("#ff8800", (255, 136, 0)), ("black", (0, 0, 0))):
+        (image,), _, _ = decode_images(on_background(items, colour))
+        assert image.getpixel((0, 0)) == (9, 8, 7) and image.getpixel((0, 1)) == ground
+    with pytest.raises(ValueError, match="must be a colour such as white or #ff8800, got 'sky'"):
+        on_background(items, "sky")

@@ -34,6 +34,7 @@ def discover(
     columns: str | Literal["auto"] | None = None,
     stop_words: str | None = None,
     encoder: str | None = None,
+    background: str = "white",
     dim: int = 2,
     seed: int = 0,
     device: str = "auto",
@@ -91,6 +92,8 @@ def discover(
     encoder : str, optional
         For images and texts: efficientnet-lite0, all-minilm-l6-v2, or a transformers model by its Hugging
         Face name or local folder.
+    background : str
+        Colour that transparent parts of images are laid on, as CSS names it.
     dim : int
         Dimension of the Poincaré ball that the rows are placed in.
     seed : int
@@ -133,8 +136,10 @@ def discover(
                     uses = f"`hyperclade discover {embedded}` uses it, --overwrite replaces it"
                     raise ValueError(f"{embedded} is left from an earlier run; {uses}")
                 with bar() as (progress, say):
-                    options = {"device": device, "overwrite": overwrite, "progress": progress}
-                    found = embed_beside(source, embedded, encoder, beside, **options)
+                    found = embed_beside(
+                        source, embedded, encoder, beside,
+                        background=background, device=device, overwrite=overwrite, progress=progress,
+                    )  # fmt: skip
                     say_skipped(say, found.skipped, "inputs")
                     if others := passed_over(source, IMAGE_SUFFIXES):
                         say(others)

@@ -12,6 +12,7 @@ def embed(
     label_column: str | None = None,
     name_column: str | None = None,
     id_column: str | None = None,
+    background: str = "white",
     device: str = "auto",
     overwrite: bool = False,
 ) -> None:
@@ -40,6 +41,8 @@ def embed(
         Column of a Parquet input with names (default: "name" if there).
     id_column : str, optional
         Column of a Parquet input with ids (default: "id" if there, else the row number).
+    background : str
+        Colour that transparent parts of images are laid on, as CSS names it.
     device : str
         auto, cpu, cuda or cuda:N.
     overwrite : bool
@@ -56,7 +59,7 @@ def embed(
             summary = embed_to_file(
                 input, out, encoder, batch_size=batch_size, image_column=image_column,
                 label_column=label_column, name_column=name_column, id_column=id_column,
-                device=device, overwrite=overwrite, progress=progress,
+                background=background, device=device, overwrite=overwrite, progress=progress,
             )  # fmt: skip
     except KeyboardInterrupt:
         partial = partial_folder(Path(out))

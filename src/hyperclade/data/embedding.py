@@ -14,7 +14,7 @@ import numpy as np
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.features import files_beside, write_features, written_suffix
 from hyperclade.data.formats.parquet import n_rows, parts_of
-from hyperclade.data.images import decode_images, image_folder, image_parquet
+from hyperclade.data.images import decode_images, image_folder, image_parquet, on_background
 from hyperclade.data.opening import what_is
 from hyperclade.data.store import claim, fingerprint, folder_fingerprint
 from hyperclade.data.texts import text_lines
@@ -65,6 +65,7 @@ def embed_to_file(
     label_column: str | None = None,
     name_column: str | None = None,
     id_column: str | None = None,
+    background: str = "white",
     device: str = "auto",
     overwrite: bool = False,
     only: Collection[str] | None = None,
@@ -88,6 +89,8 @@ def embed_to_file(
         Images or texts at a time.
     image_column, label_column, name_column, id_column : str, optional
         Of a Parquet file. Labels, names and ids are by default those in the columns called so, if any.
+    background : str
+        Colour that transparent parts of images are laid on.
     device : str
         "auto", "cpu", "cuda" or "cuda:N".
     overwrite : bool
@@ -111,7 +114,7 @@ def embed_to_file(
     if out.exists() and not overwrite and not partial.exists():
         raise ValueError(f"{out} exists already; choose another name or pass overwrite")
     columns = {"image": image_column, "label": label_column, "name": name_column, "id": id_column}
-    source = _Source(input, batch_size, columns, only)
+    source = _Source(input, batch_size, columns, only, background)
     if encoder is None:
         encoder = "efficientnet-lite0" if source.kind == "image" else "all-minilm-l6-v2"
     if isinstance(encoder, str):
@@ -124,6 +127,7 @@ def embed_to_file(
         "encoder": encoder if isinstance(encoder, str) else encoder.name,
         "encoder files": folder_fingerprint(Path(str(encoder))) if local else None,
         "batch_size": batch_size,
+        "background": background,
     }
     # An unwritable folder shows here, before a model is loaded.
     claim(
@@ -172,9 +176,14 @@ class _Source:
     """Batches of an input, the same ones in the same order every time."""
 
     def __init__(
-        self, path: Path, batch_size: int, columns: dict[str, Any], only: Collection[str] | None = None
+        self,
+        path: Path,
+        batch_size: int,
+        columns: dict[str, Any],
+        only: Collection[str] | None = None,
+        background: str = "white",
     ) -> None:
-        self.path, self.batch_size, self.columns = path, batch_size, columns
+        self.path, self.batch_size, self.columns, self.background = path, batch_size, columns, background
         self.kind: Literal["image", "text"] = "image"
         self.items: list[Any] | None = None  # None: streamed from a Parquet file
         kind = what_is(
@@ -185,7 +194,8 @@ class _Source:
         )
         files = [(path.name, path)]
         if kind == "folder":
-            self.items = [item for item in image_folder(path) if only is None or item.id in only]
+            items = (item for item in image_folder(path) if only is None or item.id in only)
+            self.items = on_background(items, background)
             files = [(item.id, path / item.id) for item in self.items]
         elif kind == "image table":
             files = [(part.name, part) for part in parts_of(path)]
@@ -202,7 +212,8 @@ class _Source:
 
     def batches(self) -> Iterator[list[Any]]:
         if self.items is None:
-            return image_parquet(self.path, **self.columns, batch_size=self.batch_size)
+            found = image_parquet(self.path, **self.columns, batch_size=self.batch_size)
+            return (on_background(items, self.background) for items in found)
         starts = range(0, len(self.items), self.batch_size)
         return (self.items[start : start + self.batch_size] for start in starts)
 

@@ -3,8 +3,8 @@
 import functools
 import io
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -44,6 +44,8 @@ class ImageItem:
         Path of the file, or the encoded bytes (None if missing).
     box : (left, top, right, bottom), optional
         The part of the upright image, in pixels, that it is; what lies outside counts for nothing.
+    background : str
+        Colour that its transparent parts are laid on, as CSS names it.
     """
 
     id: str
@@ -51,6 +53,7 @@ class ImageItem:
     name: str
     source: Path | bytes | None = field(repr=False)
     box: tuple[float, float, float, float] | None = field(default=None, repr=False)
+    background: str = field(default="white", repr=False)
 
 
 def image_folder(folder: str | os.PathLike, suffixes: Collection[str] = IMAGE_SUFFIXES) -> list[ImageItem]:
@@ -72,6 +75,24 @@ def image_folder(folder: str | os.PathLike, suffixes: Collection[str] = IMAGE_SU
     return [
         ImageItem(path.as_posix(), path.parent.name or None, path.stem, Path(folder, path)) for path in paths
     ]
+
+
+def on_background(items: Iterable[ImageItem], colour: str) -> list[ImageItem]:
+    """The images with transparent parts laid on a colour; ValueError for a word that is none.
+
+    >>> on_background([ImageItem("7", None, "seven", b"")], "#f80")[0].background
+    '#f80'
+    """
+    require("reading images", "PIL")
+    from PIL import ImageColor
+
+    try:
+        ImageColor.getrgb(colour)
+    except ValueError:
+        raise ValueError(
+            f"the background must be a colour such as white or #ff8800, got {colour!r}"
+        ) from None
+    return [replace(item, background=colour) for item in items]
 
 
 def image_parquet(
@@ -127,9 +148,10 @@ def decode_images(
 ) -> tuple[list["Image"], list[ImageItem], list[tuple[str, str]]]:
     """Decode a batch as 8-bit RGB, turned upright by its EXIF tag (of animations the first frame).
 
-    Transparent parts are laid on white. Grey images of 16 bits are scaled from 0…65535, those of
-    floating-point numbers from 0…1; numbers beyond have no known scale, so the image is left out. Gives PIL
-    images of the items that could be decoded, these items, and (id, reason) of the others.
+    Transparent parts are laid on the item's background, white by default. Grey images of 16 bits are scaled
+    from 0…65535, those of floating-point numbers from 0…1; numbers beyond have no known scale, so the image
+    is left out. Gives PIL images of the items that could be decoded, these items, and (id, reason) of the
+    others.
 
     Examples
     --------
@@ -139,13 +161,13 @@ def decode_images(
     require("reading images", "PIL")
     from PIL import ImageOps
 
-    def upright(image: "Image") -> "Image":
+    def upright(image: "Image", item: ImageItem) -> "Image":
         image.load()
-        return _as_rgb(ImageOps.exif_transpose(image))
+        return _as_rgb(ImageOps.exif_transpose(image), item.background)
 
     images, good, broken = [], [], []
     for item in items:
-        image = opened(item, upright)
+        image = opened(item, functools.partial(upright, item=item))
         if item.box is not None and not isinstance(image, str):
             image = _within(image, item.box)
         if isinstance(image, str):
@@ -203,7 +225,7 @@ def _within(image: "Image", box: tuple[float, float, float, float]) -> "Image | 
     return image.crop((left, top, right, bottom))
 
 
-def _as_rgb(image: "Image") -> "Image":
+def _as_rgb(image: "Image", background: str) -> "Image":
     """The image in 8 bits a colour; ValueError for grey values that have no known range."""
     from PIL import Image
 
@@ -212,8 +234,8 @@ def _as_rgb(image: "Image") -> "Image":
     if image.mode not in _TRANSPARENT and "transparency" not in image.info:
         return image.convert("RGB")
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
+    ground = Image.new("RGBA", image.size, background)
+    return Image.alpha_composite(ground, image).convert("RGB")
 
 
 def _in_8_bits(values: np.ndarray) -> np.ndarray:

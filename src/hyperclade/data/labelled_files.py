@@ -11,7 +11,7 @@ from hyperclade.data.features import read_features, suffix_of
 from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.formats.parquet import columns_of, parts_of
 from hyperclade.data.image_rows import common_size, open_images
-from hyperclade.data.images import ImageItem, image_folder, image_parquet
+from hyperclade.data.images import ImageItem, image_folder, image_parquet, on_background
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
 from hyperclade.data.opening import LIST_SUFFIXES, what_is
 from hyperclade.trees.taxonomy import Taxonomy
@@ -71,6 +71,7 @@ def labelled_images(
     *,
     labels: str | Sequence[str] = "label",
     size: tuple[int, int] | None = None,
+    background: str = "white",
 ) -> LabelledSet:
     """Read images with labels; those that do not decode are left out and named in `skipped`.
 
@@ -87,6 +88,8 @@ def labelled_images(
         of the taxonomy, or else each names a node; empty cells say nothing.
     size : (h, w), optional
         What to bring the images to; default: the size that all have, or one that is told.
+    background : str
+        Colour that transparent parts are laid on.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def labelled_images(
         names = _paths_or(cells, cells, taxonomy)
         nodes, taxonomy = _nodes(names, taxonomy, f"{source}: row {{}} (counted from 0)".format)
     found, remark = common_size(items) if size is None else (size, None)
-    images, good, skipped = open_images(items, found)
+    images, good, skipped = open_images(on_background(items, background), found)
     nodes = nodes[good]
     ids = tuple(items[k].id for k in good)
     remarks = () if remark is None else (remark,)

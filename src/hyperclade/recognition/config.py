@@ -186,12 +186,15 @@ class Source(MaskSource):
     size : int, (int, int) or None
         Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
         256.
+    background : str
+        Colour that transparent parts of images with labels are laid on.
     """
 
     taxonomy: str | None = None
     labels: list[str] | None = None
     features: list[str] | None = None
     size: tuple[int, int] | Size | None = None
+    background: str = "white"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from hyperclade.data.columns import in_order
 from hyperclade.data.features import read_features
 from hyperclade.data.formats.rows import quoted
 from hyperclade.data.image_rows import ImageRows, Pictures, Skipped, open_images, open_pictures
-from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.images import ImageItem, image_folder, on_background
 from hyperclade.data.labelled import LabelledSet
 from hyperclade.data.labelled_files import labelled_features, labelled_images, listed_images
 from hyperclade.data.masks import MaskedSet, Purpose, masked_folder
@@ -116,7 +116,9 @@ def load_samples(
         found, _ = labelled_arff(path, taxonomy, means=means)
         return replace(found, inputs=_in_order(path, found.inputs, found.columns, columns))
     if kind in LISTS_IMAGES:
-        return labelled_images(path, taxonomy, labels=source.labels or "label", size=source.size)
+        return labelled_images(
+            path, taxonomy, labels=source.labels or "label", size=source.size, background=source.background
+        )
     samples = labelled_features(path, taxonomy, labels=_label_column(path, source), columns=source.features)
     ordered = _in_order(path, samples.inputs, samples.columns, columns)
     return replace(samples, inputs=ordered)
@@ -157,6 +159,7 @@ def load_inputs(
         features, ids = table.dense()
         ordered = _in_order(path, features, table.columns, columns)
         return Inputs(ordered, ids, remarks=table.remarks)
+    items = on_background(items, source.background)
     images: ImageRows | Pictures
     if own_sizes:
         images, good, skipped = open_pictures(items)

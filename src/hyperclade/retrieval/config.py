@@ -297,6 +297,8 @@ class Source:
     size : int, (int, int) or None
         Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
         256.
+    background : str
+        Colour that transparent parts of images in files and folders are laid on.
     root : str or None
         Folder of a data set by name; default: within the data folder.
     boxes : bool
@@ -306,5 +308,6 @@ class Source:
     labels: list[str] | None = None
     features: list[str] | None = None
     size: tuple[int, int] | Size | None = None
+    background: str = "white"
     root: str | None = None
     boxes: bool = False

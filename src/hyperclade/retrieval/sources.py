@@ -21,7 +21,7 @@ from hyperclade.data.image_rows import (
     open_images,
     read_rows,
 )
-from hyperclade.data.images import ImageItem, image_folder
+from hyperclade.data.images import ImageItem, image_folder, on_background
 from hyperclade.data.labelled_files import listed_images
 from hyperclade.data.opening import LISTS_IMAGES, what_is
 from hyperclade.data.retrieval_sets import cars196, cub200, sop
@@ -161,12 +161,13 @@ def load_samples(data: str | os.PathLike, split: str | None, source: Source | No
         items = [ImageItem(path.name, None, path.stem, path)]
         return _opened(items, None, source.size)
     if kind == "folder":
-        items = image_folder(path)
+        items = on_background(image_folder(path), source.background)
         folders = [item.id.rpartition("/")[0] for item in items]
         return _opened(items, folders if all(folders) else None, source.size, learning=learning)
     if kind in LISTS_IMAGES:
         columns = _label_columns(path, source)
         items, cells = _listed(path, columns)
+        items = on_background(items, source.background)
         return _opened(items, cells if columns else None, source.size, learning=learning)
     if source.labels is not None and len(source.labels) > 1:
         raise ValueError(f"{path}: features have one column of labels, got {', '.join(source.labels)}")
