@@ -1,5 +1,6 @@
 """`hyperclade assign`: labels of new rows by a hierarchy that `hyperclade discover --save-model` has kept."""
 
+import sys
 from pathlib import Path
 
 _SUFFIXES = (".parquet", ".csv")
@@ -64,9 +65,8 @@ def assign(
     saved = SavedDiscovery.read(folder)
     asked.check(saved.model.tree_.n_leaves)
     table = read_features(source, labels=labels, names=names, ids=ids, features=features)
-    on = console()
     for line in table.remarks:
-        on.print(line)
+        print(line, file=sys.stderr)
     found = saved.assign(table, asked, name=str(source))
     write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
     with atomic_write(target) as file:
@@ -75,7 +75,7 @@ def assign(
     rows, clusters = _count(len(found), "row"), _count(len(found[column].unique()), "cluster")
     outliers = _count(int(found["outlier"].to_numpy().sum()), "outlier")
     sure = f"mean confidence {found['confidence'].to_numpy().mean():.2f}"
-    on.print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
+    console().print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
 
 
 def _check_target(target: Path, overwrite: bool) -> None:

@@ -127,8 +127,9 @@ def embed_to_file(
         "encoder": encoder if isinstance(encoder, str) else encoder.name,
         "encoder files": folder_fingerprint(Path(str(encoder))) if local else None,
         "batch_size": batch_size,
-        "background": background,
     }
+    if background != "white":  # as in version 0.1, which knew no other
+        manifest["background"] = background
     # An unwritable folder shows here, before a model is loaded.
     claim(
         partial,

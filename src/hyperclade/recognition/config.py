@@ -33,8 +33,8 @@ class Method:
 
     Attributes
     ----------
-    name : {<ast.Name object at 0x7f55169854e0>}
-        Name of the method.
+    name : str
+        Name of the method, one of `METHODS`.
     settings : dict
         Keyword arguments of its class, by name.
     """

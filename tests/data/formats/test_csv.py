@@ -40,6 +40,9 @@ def test_csv_columns_by_role(tmp_path):
         ("name\ncat\n", "no column of numbers.*'name'"),
         ("a,kind\n1,2\n2,3\n5,cat\n", "line 4, column 'kind' is 'cat'.*option `features`.*`labels`"),
         ("cat,1,2\ndog,3,4\n", "the first line may be names of columns or a row"),
+        ("1990,1991\n3,4\n", "the first line may be names of columns or a row"),
+        ("a,b\nTrue,1\n,2\n", "line 3, column 'a' is empty"),
+        ("x,y\n٣,2\n1,2\n", "line 2, column 'x' is '٣', not a finite number"),
         ("land,1990,2000\nFrance,3,4\n", "the first line may be names of columns or a row"),
         ('v\n"[1, 2]"\n"[1]"\n', "row 1 .* of column 'v' has 1 numbers, the first 2"),
         ('v\n"[1, 2]"\n"[1, e]"\n', "row 1 .* of column 'v' has 'e', which is no number"),
@@ -70,6 +73,8 @@ def test_numeric_names_of_columns_are_names(tmp_path):
     assert (table.features.tolist(), table.names.tolist()) == ([[5, 6], [7, 8]], ["a", "b"])
     # A row that occurs again is a row, and 1 0 counts nothing.
     assert read(tmp_path, "0,1\n1,0\n0,1\n").features.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert read(tmp_path, "cat,0,1\ncat,1,2\ndog,3,4\n", names="0").names.tolist() == ["cat", "cat", "dog"]
+    assert read(tmp_path, "0\n5\n").remarks == ("the first line of x.csv, 0, is read as a row",)
     assert read(tmp_path, "1,0\n0,1\n").features.tolist() == [[1, 0], [0, 1]]
 
 

@@ -5,7 +5,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice, pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
@@ -75,7 +75,8 @@ def read(path: Path, asked: Asked) -> Read:
     columns = [frame[k] for k in chosen.columns]
     numeric = [] if chosen.is_list else chosen.columns
     if any(frame[k].dtype.kind not in "fiub" for k in numeric) or frame.isna().to_numpy().any():
-        _raise_first_fault(path, found, numeric)
+        truths = [k for k in numeric if _are_truths(frame[k].dropna().astype(str))]
+        _raise_first_fault(path, found, numeric, truths)
     if chosen.is_list:
         cells = columns[0].fillna("").to_numpy(dtype=object)
         features = vectors.of_texts(
@@ -190,23 +191,26 @@ def _header(path: Path, rows: list[list[str]], decimal: str) -> tuple[list[str] 
     first = [cell.strip() for cell in rows[0]]
     numeric = [_is_number(cell, decimal) for cell in first]
     counted = f"the first line of {path.name} counts 0, 1, …, so it is read as names of columns"
-    if all(numeric):
-        return (first, (counted,)) if len(first) > 1 and first == _counted(len(first)) else (None, ())
     if not any(numeric):
         return first, ()
+    if all(numeric) and first == ["0"]:
+        return None, (f"the first line of {path.name}, 0, is read as a row",)
+    if all(numeric) and first == _counted(len(first)):
+        return first, (counted,)
     words = [k for k, is_number in enumerate(numeric) if not is_number]
     numbers = [cell for cell, is_number in zip(first, numeric, strict=True) if is_number]
-    if numbers == _counted(len(numbers)) and len(numbers) > 1:
+    below = {k: [row[k] for row in rows[1:] if k < len(row)] for k in words if first[k]}
+    if any(first[k] in cells for k, cells in below.items()):
+        return None, ()  # a name comes once
+    if words and numbers == _counted(len(numbers)) and len(numbers) > 1:
         return first, (counted,)
     named = any(first[k].lower().removesuffix("s") in ROLES or is_index(first[k]) for k in words)
-    above = any(
-        first[k] and _mostly_numbers([row[k] for row in rows[1:] if k < len(row)], decimal) for k in words
-    )
-    if named or above or not first[0]:
+    if named or not first[0] or any(_mostly_numbers(cells, decimal) for cells in below.values()):
         return first, ()
     whole = [int(cell) for cell in numbers if cell.isdecimal()]
     rising = len(whole) > 1 and all(a < b for a, b in pairwise(whole))
-    if len(whole) == len(numbers) and (rising or all(year in _YEARS for year in whole)):
+    years = all(year in _YEARS for year in whole)
+    if len(whole) == len(numbers) and ((rising and years) or (words and (rising or years))):
         raise ValueError(
             f"{path}: the first line may be names of columns or a row ({', '.join(first[:6])}); put a line "
             "of names above it, or call the column of names 'name'"
@@ -292,13 +296,17 @@ def _kind(column: pd.Series, decimal: str) -> Kind:
     if cells.dtype.kind in "fiub":
         return "number"
     cells = cells.astype(str)
-    if _mostly_numbers(cells, decimal):
+    if _mostly_numbers(cells, decimal) or _are_truths(cells):
         return "number"  # its faults are named
     return "list" if vectors.are_texts(cells) else "text"
 
 
 def _values(column: pd.Series) -> np.ndarray:
     return column.to_numpy() if column.dtype.kind == "i" else integers_if_all(column.to_numpy(dtype=object))
+
+
+def _are_truths(cells: Iterable[str]) -> bool:
+    return all(cell.lower() in ("true", "false") for cell in cells)
 
 
 def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
@@ -322,11 +330,12 @@ def _is_number(text: str, decimal: str = ".") -> bool:
         float(text.replace(",", ".") if decimal == "," else text)
     except ValueError:
         return False
-    return "_" not in text  # Python reads 1_000 as a number, no other program does
+    # Python reads 1_000 and ٣ as numbers, other programs do not.
+    return "_" not in text and text.isascii()
 
 
-def _raise_first_fault(path: Path, found: Layout, numeric: Sequence[int]) -> None:
-    """Read again, slowly, for the line of the first ragged row or cell that is not a number."""
+def _raise_first_fault(path: Path, found: Layout, numeric: Sequence[int], truths: Sequence[int] = ()) -> None:
+    """Read again, slowly, for the line of the first ragged row, or cell that is no number (or truth)."""
     with open_text(path) as file:
         reader = csv.reader(file, delimiter=found.separator)
         skip_header = found.header is not None
@@ -341,6 +350,8 @@ def _raise_first_fault(path: Path, found: Layout, numeric: Sequence[int]) -> Non
                 skip_header = False
                 continue
             for k in numeric:
+                if k in truths and row[k]:
+                    continue
                 cell = row[k].replace(",", ".") if found.decimal == "," else row[k]
                 if not _is_number(cell) or not math.isfinite(float(cell)):
                     column = repr(found.header[k]) if found.header else k + 1

@@ -123,7 +123,7 @@ def pick_features(
         raise ValueError(f"{path}: {what} ({there}); say which has the features (option `features`)")
     numbers = [k for k in chosen if kinds[k] == "number"]
     if not lists and not numbers:
-        others = f"; there are {_told(names, kinds, range(len(names)))}" if len(names) else ""
+        others = f"; it has {_told(names, kinds, range(len(names)))}" if len(names) else ""
         raise ValueError(f"{path}: no column of numbers or lists to take the features from{others}")
     columns = lists or numbers
     unused = [k for k in free if k not in columns]
