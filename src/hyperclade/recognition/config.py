@@ -34,7 +34,7 @@ class Method:
     Attributes
     ----------
     name : str
-        Name of the method, one of `METHODS`.
+        Name of the method.
     settings : dict
         Keyword arguments of its class, by name.
     """

@@ -364,7 +364,7 @@ def _check_media(module: "SelfLabelling", asked: "Media") -> None:
         if name in trained and trained[name] != getattr(asked, name):
             raise ValueError(
                 f"the system was trained with the media option {name} {trained[name]}, and "
-                f"{getattr(asked, name)} is asked: leave the option out to read clips as in training"
+                f"{getattr(asked, name)} is asked: leave the option out to read as in training"
             )
 
 
