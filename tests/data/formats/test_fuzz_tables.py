@@ -105,5 +105,5 @@ def _number(word):
     try:
         float(word.replace(",", "."))
     except ValueError:
-        return word.startswith(("[", "("))
+        return word.startswith(("[", "(")) or word.lower() in ("true", "false")
     return True
