@@ -39,3 +39,17 @@ def test_npz_by_other_programs(tmp_path):
     for wrong in (["c"], ["a", "b"]):
         with pytest.raises(ValueError, match=r"one of its arrays, not .*; found a \(4, 3\)"):
             read_features(tmp_path / "unclear.npz", features=wrong)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        {"format": b"csr", "shape": [2, 2], "data": [1.0]},
+        {"format": b"no such", "shape": [2, 2], "data": [1.0]},
+        {"format": b"csr", "shape": [2, 2], "data": [1.0], "indices": [5], "indptr": [0, 1, 1]},
+    ],
+)
+def test_matrices_that_lack_something_are_refused(tmp_path, matrix):
+    np.savez(tmp_path / "x.npz", **matrix)
+    with pytest.raises(ValueError, match=r"x\.npz: not a readable \.npz archive"):
+        read_features(tmp_path / "x.npz")

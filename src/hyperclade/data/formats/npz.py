@@ -12,19 +12,23 @@ from hyperclade.data.atomic import atomic_write
 from hyperclade.data.formats.npy import BROKEN
 from hyperclade.data.formats.rows import Asked, Read, pick_columns
 
+#: what SciPy keeps its matrices in
+_OF_MATRICES = ("format", "shape", "data", "indices", "indptr", "row", "col", "offsets")
+
 
 def read(path: Path, asked: Asked) -> Read:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
-            arrays = {key: archive[key] for key in archive.files}
+            sparse = {"format", "shape", "data"} <= set(archive.files) and not asked.features
+            arrays = {key: archive[key] for key in archive.files if not (sparse and key in _OF_MATRICES)}
+        matrix = sp.load_npz(path).tocsr() if sparse else None
+        if matrix is not None:
+            matrix.check_format()  # indices that lie outside would be read all the same
     except (*BROKEN, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ValueError(f"{path}: not a readable .npz archive of numbers and text ({error})") from error
-    if {"format", "shape", "data"} <= arrays.keys() and not asked.features:
-        features = sp.load_npz(path).tocsr()
-    else:
-        features = _features_of_archive(path, arrays, asked.features)
+    features = _features_of_archive(path, arrays, asked.features) if matrix is None else matrix
     columns, inside = pick_columns([key for key, a in arrays.items() if a.ndim == 1], asked)
     return Read(features, {role: arrays[key] for role, key in columns.items()}, inside)
 
