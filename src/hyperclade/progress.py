@@ -45,6 +45,21 @@ def tracked(
         progress(stage, done / max(total, 1))
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "row"), counted(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def say_if(say: Say | None, line: str | None) -> None:
+    """Say a line, if there is one."""
+    if say is not None and line:
+        say(line)
+
+
 def say_all(say: Say | None, lines: Sequence[str]) -> None:
     """Say some lines.
 

@@ -1,5 +1,6 @@
 """The entry point: what it prints, its exit status, and what it does not import."""
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -75,6 +76,8 @@ def test_help_of_a_command_describes_every_option(command, capsys):
         n_positional = 1
     assert all(name in text for name in names[:n_positional])
     assert all(f"--{option}" in text for option in names[n_positional:])
+    bare = re.findall(r"^  --\S+(?: [A-Z]\S*)?(?:, --\S+ \S+)?\s+\(type", text, re.MULTILINE)
+    assert not bare  # inherited ones too
 
 
 def test_version(capsys):

@@ -115,7 +115,7 @@ def discover(
     from hyperclade.data.samples import read_or_sample
     from hyperclade.data.scaling import remarks, scaling_of
     from hyperclade.data.texts import listed_words
-    from hyperclade.progress import say_all, say_skipped, timed
+    from hyperclade.progress import say_all, say_if, say_skipped, timed
     from hyperclade.report.cuts import Cuts
 
     seconds: dict[str, float] = {}
@@ -141,8 +141,7 @@ def discover(
                         background=background, device=device, overwrite=overwrite, progress=progress,
                     )  # fmt: skip
                     say_skipped(say, found.skipped, "inputs")
-                    if others := passed_over(source, IMAGE_SUFFIXES):
-                        say(others)
+                    say_if(say, passed_over(source, IMAGE_SUFFIXES))
         with _kept(embedded), bar() as (progress, say):
             with timed(seconds, "reading", progress):
                 table = read_or_sample(source, embedded, beside, features)

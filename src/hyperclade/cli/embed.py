@@ -51,7 +51,7 @@ def embed(
     from hyperclade.cli.console import bar, console
     from hyperclade.data.embedding import embed_to_file, partial_folder
     from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over
-    from hyperclade.progress import say_list
+    from hyperclade.progress import say_if, say_list
 
     on = console()
     try:
@@ -67,7 +67,6 @@ def embed(
         raise
     resumed = f", {summary.n_resumed} of them from the interrupted run" if summary.n_resumed else ""
     on.print(f"{summary.n_rows} rows × {summary.dim} by {summary.encoder}{resumed} → {summary.out}")
-    if others := passed_over(input, IMAGE_SUFFIXES):
-        say(others)
+    say_if(say, passed_over(input, IMAGE_SUFFIXES))
     skipped = [f"{key}: {reason}" for key, reason in summary.skipped]
     say_list(say, f"{len(skipped)} skipped, listed in {summary.skipped_list}:", skipped, most=10)

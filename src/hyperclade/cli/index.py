@@ -53,7 +53,7 @@ def index(
     """
     from hyperclade.cli.console import bar, console
     from hyperclade.data.opening import IMAGE_SUFFIXES, passed_over
-    from hyperclade.progress import say_all, say_skipped
+    from hyperclade.progress import say_all, say_if, say_skipped
     from hyperclade.retrieval.index import Index
 
     with bar(progress) as (report, say):
@@ -63,7 +63,6 @@ def index(
         )  # fmt: skip
         say_all(say, update.remarks)
         say_skipped(say, update.skipped, "inputs")
-        if others := passed_over(source, IMAGE_SUFFIXES):
-            say(others)
+        say_if(say, passed_over(source, IMAGE_SUFFIXES))
     changes = f"{update.new:,} new, {update.changed:,} changed, {update.gone:,} gone"
     console().print(f"{len(made):,} items in {out}: {changes}, {len(update.skipped):,} skipped")

@@ -12,7 +12,7 @@ from typing import Any
 from hyperclade.cli import console
 from hyperclade.learning.shown import Shown
 from hyperclade.learning.system import System
-from hyperclade.progress import Say
+from hyperclade.progress import say_if
 
 # word on the command line: module whose SYSTEM it is
 SYSTEMS = {
@@ -114,7 +114,7 @@ def _train(system: System) -> Callable[..., None]:
         with console.bar(progress) as (report, say):
             asked = {name: given[name] for name in reading}
             samples = system.read(data, "train", source, seed=seed, progress=report, say=say, **asked)
-            _say_passed_over(system, data, say)
+            say_if(say, system.passed_over(data))
         on = console.console()
         on.print(system.describe(recipe, samples))
         warn, judge = partial(print, file=sys.stderr), f"hyperclade evaluate {system.name}"
@@ -139,7 +139,7 @@ def _evaluate(system: System) -> Callable[..., None]:
         source = system.source_like(module, _given(given.pop(system.source_name)))
         with console.bar(progress) as (report, say):
             judgement = system.evaluate(module, data, source, progress=report, say=say, **given)
-            _say_passed_over(system, data, say)
+            say_if(say, system.passed_over(data))
         _show(judgement.shown)
         if out is not None:
             write_json(Path(out), {"checkpoint": str(checkpoint)} | judgement.figures, allow_nan=False)
@@ -161,7 +161,7 @@ def _predict(system: System) -> Callable[..., None]:
         source = system.source_like(module, _given(given.pop(system.source_name)), labels=False)
         with console.bar(progress) as (report, say):
             lines = can.predict(module, inputs, out, source, progress=report, say=say, **given)
-            _say_passed_over(system, inputs, say)
+            say_if(say, system.passed_over(inputs))
         _show([Shown(lines)])
 
     needed = {
@@ -244,16 +244,18 @@ def _made(
     return function
 
 
-def _say_passed_over(system: System, data: str, say: Say) -> None:
-    if others := system.passed_over(data):
-        say(others)
-
-
 def _as_in_training(source: type) -> type:
     """The dataclass with None for each setting, which `_given` leaves out."""
+    import docstring_parser
+
     settings: list[Any] = [(one.name, one.type, field(default=None)) for one in fields(source)]
-    first, *rest = (inspect.getdoc(source) or "").splitlines()
-    about = "\n".join([f"{first.removesuffix('.')}; null: as in training.", *rest])
+    told = [docstring_parser.parse(inspect.getdoc(one) or "") for one in source.__mro__ if is_dataclass(one)]
+    lines = [f"{(told[0].short_description or '').removesuffix('.')}; null: as in training."]
+    lines += ["", "Attributes", "----------"]
+    for parameter in (own for of_class in told for own in of_class.params):
+        lines += [f"{parameter.arg_name} : {parameter.type_name}"]
+        lines += [f"    {line}" for line in (parameter.description or "").splitlines()]
+    about = "\n".join(lines)
     return make_dataclass(source.__name__, settings, namespace={"__doc__": about})
 
 

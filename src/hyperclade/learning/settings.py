@@ -151,6 +151,29 @@ class Size(tuple[int, int]):
         return super().__new__(cls, (height, width))
 
 
+@dataclass
+class FileSource:
+    """How tables and images are read.
+
+    Attributes
+    ----------
+    labels : list of str or None
+        Column of the labels or, for tables of images, columns from coarse to fine; default: "label".
+    features : list of str or None
+        Columns of tables that are features, by names or patterns; default: all of numbers.
+    size : int, (int, int) or None
+        Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
+        256.
+    background : str
+        Colour that transparent parts are laid on, of images in files and folders.
+    """
+
+    labels: list[str] | None = None
+    features: list[str] | None = None
+    size: tuple[int, int] | Size | None = None
+    background: str = "white"
+
+
 def check_range(name: str, values: tuple[float, float], *, most: float = math.inf) -> None:
     """Raise ValueError for what is no rising range above 0 and up to `most`."""
     low, high = values

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from hyperclade.data.mask_values import MaskSource
 from hyperclade.learning import settings
 from hyperclade.learning.schedule import cosine_rate
-from hyperclade.learning.settings import Size, check_choices
+from hyperclade.learning.settings import FileSource, check_choices
 
 # name: module and class
 METHODS = {
@@ -171,7 +171,7 @@ class Training(settings.Training):
 
 
 @dataclass
-class Source(MaskSource):
+class Source(FileSource, MaskSource):
     """How files and folders are read.
 
     Attributes
@@ -179,22 +179,9 @@ class Source(MaskSource):
     taxonomy : str or None
         CSV of edges (child,parent) or of paths, JSON, or a bundled one by its name; default: folders or label
         columns are paths.
-    labels : list of str or None
-        Column of the labels or, for images, columns from coarse to fine; default: "label".
-    features : list of str or None
-        Columns of tables that are features, by names or patterns; default: all of numbers.
-    size : int, (int, int) or None
-        Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
-        256.
-    background : str
-        Colour that transparent parts of images with labels are laid on.
     """
 
     taxonomy: str | None = None
-    labels: list[str] | None = None
-    features: list[str] | None = None
-    size: tuple[int, int] | Size | None = None
-    background: str = "white"
 
 
 @dataclass

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hyperclade.learning import settings
-from hyperclade.learning.settings import Size, check_choices, check_numbers
+from hyperclade.learning.settings import FileSource, check_choices, check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -285,29 +285,16 @@ class Recipe:
 
 
 @dataclass
-class Source:
+class Source(FileSource):
     """How files and folders are read.
 
     Attributes
     ----------
-    labels : list of str or None
-        Column of the labels or, for tables of images, columns from coarse to fine; default: "label", if any.
-    features : list of str or None
-        Columns of tables that are features, by names or patterns; default: all of numbers.
-    size : int, (int, int) or None
-        Height and width in pixels to bring images to, 224 or 224x160; default: the size that all have, else
-        256.
-    background : str
-        Colour that transparent parts of images in files and folders are laid on.
     root : str or None
         Folder of a data set by name; default: within the data folder.
     boxes : bool
         Of cub200 and cars196 only what lies in the bounding boxes.
     """
 
-    labels: list[str] | None = None
-    features: list[str] | None = None
-    size: tuple[int, int] | Size | None = None
-    background: str = "white"
     root: str | None = None
     boxes: bool = False

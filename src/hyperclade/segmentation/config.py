@@ -60,8 +60,10 @@ class Hierarchy:
     plan : {"columns", "literal"}
         Scale of the plan in the matching loss: columns that sum to 1, or the paper's, whose columns sum to
         one over the number of clusters.
-    sparsity, structure : float
-        Weights of the clustering losses and of the matching losses.
+    sparsity : float
+        Weight of the clustering losses.
+    structure : float
+        Weight of the matching losses.
     first : {"random", "kmeans"}
         Centres to begin with: random directions, or those of k-means on the codes of the first step.
     start : float
