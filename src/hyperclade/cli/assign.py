@@ -1,6 +1,7 @@
 """`hyperclade assign`: labels of new rows by a hierarchy that `hyperclade discover --save-model` has kept."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 _SUFFIXES = (".parquet", ".csv")
@@ -56,6 +57,7 @@ def assign(
     from hyperclade.cli.console import console
     from hyperclade.data.atomic import atomic_write
     from hyperclade.data.features import read_features
+    from hyperclade.progress import counted, say_all
     from hyperclade.report.cuts import Cuts
     from hyperclade.report.saved import SavedDiscovery
 
@@ -65,15 +67,14 @@ def assign(
     saved = SavedDiscovery.read(folder)
     asked.check(saved.model.tree_.n_leaves)
     table = read_features(source, labels=labels, names=names, ids=ids, features=features)
-    for line in table.remarks:
-        print(line, file=sys.stderr)
+    say_all(partial(print, file=sys.stderr), table.remarks)
     found = saved.assign(table, asked, name=str(source))
     write = pyarrow.csv.write_csv if target.suffix.lower() == ".csv" else pyarrow.parquet.write_table
     with atomic_write(target) as file:
         write(found, file)
     column = "cluster" if cut is None else f"cut_{cut}"
-    rows, clusters = _count(len(found), "row"), _count(len(found[column].unique()), "cluster")
-    outliers = _count(int(found["outlier"].to_numpy().sum()), "outlier")
+    rows, clusters = counted(len(found), "row"), counted(len(found[column].unique()), "cluster")
+    outliers = counted(int(found["outlier"].to_numpy().sum()), "outlier")
     sure = f"mean confidence {found['confidence'].to_numpy().mean():.2f}"
     console().print(f"{rows} in {clusters} ({column}), {sure}, {outliers} → {target}")
 
@@ -87,7 +88,3 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise ValueError(f"{target} exists already; choose another --out, or --overwrite it")
     if not target.parent.is_dir():
         raise ValueError(f"there is no folder {target.parent} to write {target.name} to")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

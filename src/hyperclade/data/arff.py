@@ -20,7 +20,7 @@ import numpy as np
 
 from hyperclade.data.formats.arff import Attribute, Row, parse
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
-from hyperclade.progress import Say
+from hyperclade.progress import Say, counted, say_all
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -92,7 +92,7 @@ def read_hierarchical_arff(
     (('1', '1/2', '1/3'), [[True, True, False]])
     """
     samples, table = labelled_arff(path, taxonomy, means=means)
-    _tell(table, say)
+    say_all(say, table.remarks)
     return samples
 
 
@@ -136,7 +136,7 @@ def read_arff_features(
     (array([[0.5]], dtype=float32), ('line 3',))
     """
     table = read_arff_table(path, means=means)
-    _tell(table, say)
+    say_all(say, table.remarks)
     return table.features, table.ids
 
 
@@ -159,12 +159,6 @@ def read_arff_table(path: str | os.PathLike, *, means: Mapping[str, float] | Non
     """
     attributes, rows = parse(path)
     return _table(path, attributes, rows, means)
-
-
-def _tell(table: ArffTable, say: Say | None) -> None:
-    if say is not None:
-        for remark in table.remarks:
-            say(remark)
 
 
 def _table(
@@ -192,8 +186,8 @@ def _table(
     unknown = [_mark(path, rows, k, attributes[k], features[:, start[k] :]) for k in nominal]
     remarks = [*told, *_told_of_names(path, attributes, names)]
     if any(unknown):
-        among = _count(len(unknown) - unknown.count(0), "nominal attribute")
-        remarks.append(f"{path}: {_count(sum(unknown), 'missing value')} of {among} became 0 in all columns")
+        among = counted(len(unknown) - unknown.count(0), "nominal attribute")
+        remarks.append(f"{path}: {counted(sum(unknown), 'missing value')} of {among} became 0 in all columns")
     ids = tuple(f"line {row.line}" for row in rows)
     return ArffTable(features, ids, tuple(columns), filled, tuple(remarks))
 
@@ -237,8 +231,8 @@ def _filled(
         (~is_given & (known > 0), "the means of the file's own known values"),
     ):
         if total := int(holes[columns].sum()):
-            among = _count(int((holes[columns] > 0).sum()), "numeric attribute")
-            remarks.append(f"{path}: {_count(total, 'missing value')} of {among} became {what}")
+            among = counted(int((holes[columns] > 0).sum()), "numeric attribute")
+            remarks.append(f"{path}: {counted(total, 'missing value')} of {among} became {what}")
     empty = [titles[k] for k in np.flatnonzero(~is_given & (known == 0))]
     if empty:
         remarks.append(f"{path}: no value is known of {_listed(empty)}, which became 0")
@@ -348,7 +342,3 @@ def _edges(entries: list[str], used: set[str]) -> list[tuple[str, str]] | None:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (", …" if len(names) > 5 else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -259,14 +259,19 @@ def image_size(item: ImageItem) -> tuple[int, int] | None:
     return None if isinstance(size, str) else size
 
 
-def common_size(items: Sequence[ImageItem]) -> tuple[tuple[int, int], str | None]:
-    """The size (h, w) of images that all have one, else `SIZE`, and a remark that says so."""
+def common_size(
+    items: Sequence[ImageItem], asked: tuple[int, int] | None
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """The size (h, w) asked for, else that which all images have, else `SIZE`, and a remark that says so."""
+    if asked is not None:
+        return asked, ()
     sizes = {image_size(item) for item in items} - {None}
     if len(sizes) == 1 and (only := sizes.pop()) is not None:
-        return only, None
+        return only, ()
     if not sizes:
-        return SIZE, None
-    return SIZE, f"images of {len(sizes)} sizes are brought to {SIZE[0]} × {SIZE[1]} pixels (option `size`)"
+        return SIZE, ()
+    h, w = SIZE
+    return SIZE, (f"images of {len(sizes)} sizes are brought to {h} × {w} pixels (option `size`)",)
 
 
 def _decode_all(

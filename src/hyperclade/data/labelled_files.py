@@ -120,11 +120,10 @@ def labelled_images(
         items, cells = listed_images(source, [labels] if isinstance(labels, str) else list(labels))
         names = _paths_or(cells, cells, taxonomy)
         nodes, taxonomy = _nodes(names, taxonomy, f"{source}: row {{}} (counted from 0)".format)
-    found, remark = common_size(items) if size is None else (size, None)
+    found, remarks = common_size(items, size)
     images, good, skipped = open_images(on_background(items, background), found)
     nodes = nodes[good]
     ids = tuple(items[k].id for k in good)
-    remarks = () if remark is None else (remark,)
     completed = count_incomplete(nodes, taxonomy)
     return LabelledSet(images, nodes, taxonomy, ids, completed, skipped, remarks=remarks)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from hyperclade.data.features import SUFFIXES, suffix_of
 from hyperclade.data.formats import csv, parquet, vectors
+from hyperclade.progress import counted
 
 ARFF_SUFFIXES = (".arff", ".arff.gz")
 #: of images that Pillow reads, some with a plugin or where it was built with their libraries
@@ -148,7 +149,7 @@ def passed_over(folder: str | os.PathLike, suffixes: Collection[str]) -> str | N
     ]
     more = f" and {len(told) - _MOST_SUFFIXES} more kinds" if len(told) > _MOST_SUFFIXES else ""
     n = sum(count for count, _ in others)
-    return f"{n:,} file{'s' if n > 1 else ''} passed over: {', '.join(told[:_MOST_SUFFIXES])}{more}"
+    return f"{counted(n, 'file')} passed over: {', '.join(told[:_MOST_SUFFIXES])}{more}"
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -173,5 +174,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _holds_tables(folder: Path) -> bool:
     """Whether there are Parquet files, and no images."""
-    suffixes = {path.suffix.lower() for path in _walk(folder)}
-    return ".parquet" in suffixes and not suffixes & IMAGE_SUFFIXES
+    found = False
+    for path in _walk(folder):
+        suffix = path.suffix.lower()
+        if suffix in IMAGE_SUFFIXES:
+            return False
+        found |= suffix == ".parquet"
+    return found

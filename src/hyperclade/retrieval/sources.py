@@ -251,8 +251,8 @@ def _opened(
     *,
     learning: bool = False,
 ) -> RetrievalSet:
-    found, remark = common_size(items) if size is None else (size, None)
+    found, remarks = common_size(items, size)
     images, good, skipped = open_images(items, found)
     paths = None if labels is None else tuple(labels[k] for k in good)
     ids = tuple(items[k].id for k in good)
-    return RetrievalSet(images, paths, ids, skipped, learning, () if remark is None else (remark,))
+    return RetrievalSet(images, paths, ids, skipped, learning, remarks)

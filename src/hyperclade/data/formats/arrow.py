@@ -45,7 +45,7 @@ def read_batches(path: Path, table: Batches, asked: Asked) -> Read:
         kind = table.schema.field(name).type
         if is_index(name) and pa.types.is_floating(kind):
             continue  # measurements, whatever their name
-        if "id" not in roles and table.column(name).combine_chunks().value_counts().__len__() == table.n_rows:
+        if "id" not in roles and len(table.column(name).unique()) == table.n_rows:
             roles["id"] = name
             remarks.append(f"column {name!r} is taken for ids")
         else:

@@ -193,16 +193,16 @@ def _header(path: Path, rows: list[list[str]], decimal: str) -> tuple[list[str] 
     counted = f"the first line of {path.name} counts 0, 1, …, so it is read as names of columns"
     if not any(numeric):
         return first, ()
-    if all(numeric) and first == ["0"]:
+    if first == ["0"]:
         return None, (f"the first line of {path.name}, 0, is read as a row",)
-    if all(numeric) and first == _counted(len(first)):
+    if first == _counted(len(first)):
         return first, (counted,)
     words = [k for k, is_number in enumerate(numeric) if not is_number]
     numbers = [cell for cell, is_number in zip(first, numeric, strict=True) if is_number]
     below = {k: [row[k] for row in rows[1:] if k < len(row)] for k in words if first[k]}
     if any(first[k] in cells for k, cells in below.items()):
         return None, ()  # a name comes once
-    if words and numbers == _counted(len(numbers)) and len(numbers) > 1:
+    if numbers == _counted(len(numbers)) and len(numbers) > 1:
         return first, (counted,)
     named = any(first[k].lower().removesuffix("s") in ROLES or is_index(first[k]) for k in words)
     if named or not first[0] or any(_mostly_numbers(cells, decimal) for cells in below.values()):

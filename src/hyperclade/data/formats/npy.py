@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from hyperclade.data.atomic import atomic_write
 from hyperclade.data.formats.arrow import column_values, to_arrow
 from hyperclade.data.formats.parquet import open_parquet
-from hyperclade.data.formats.rows import Asked, Read, pick_columns
+from hyperclade.data.formats.rows import Asked, Read, pick_columns, refuse_choice
 
 #: what NumPy raises for files that are no arrays; headers are read as Python text
 BROKEN = (
@@ -27,8 +27,7 @@ def read(path: Path, asked: Asked) -> Read:
         raise ValueError(f"{path}: not a readable .npy array of numbers ({error})") from error
     if not isinstance(features, np.ndarray):
         raise ValueError(f"{path}: it holds several arrays; call it .npz")
-    if asked.features:
-        raise ValueError(f"{path}: its columns have no names to choose the features by")
+    refuse_choice(path, asked)
     rows = rows_file(path)
     if not rows.exists():
         return Read(features, {}, set())

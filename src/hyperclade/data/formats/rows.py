@@ -140,6 +140,12 @@ def quoted(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_MOST_NAMES])) + more
 
 
+def refuse_choice(path: Path, asked: Asked) -> None:
+    """Raise ValueError where features are chosen by names, which the columns of such a file have not."""
+    if asked.features:
+        raise ValueError(f"{path}: its columns have no names to choose the features by")
+
+
 def joined(blocks_of_rows: Sequence[np.ndarray]) -> np.ndarray:
     """Columns of numbers, `(n,)` each, as features `(n, d)` of the narrowest dtype that holds them all."""
     columns = [np.asarray(column) for column in blocks_of_rows]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperclade.data.formats.rows import Asked, Read
+from hyperclade.data.formats.rows import Asked, Read, refuse_choice
 from hyperclade.data.texts import open_text
 
 SUFFIXES = (".vec", ".vec.gz", ".txt")
@@ -24,6 +24,7 @@ def read(path: Path, asked: Asked) -> Read:
 
     The first line may say how many rows and numbers there are, as word2vec and fastText write it.
     """
+    refuse_choice(path, asked)
     with open_text(path) as file:
         lines = (line for line in file if line.strip())
         first, second = next(lines, ""), next(lines, "")
@@ -42,8 +43,6 @@ def read(path: Path, asked: Asked) -> Read:
             words += [row[0] for row in split] if not bare else []
             parts.append(_matrix([row if bare else row[1:] for row in split], d, f"{path}: row {{}}", start))
             start += len(block)
-    if any(asked.features):
-        raise ValueError(f"{path}: its columns have no names to choose the features by")
     features = np.concatenate(parts).astype(np.float32)
     if counts and features.shape != tuple(map(int, first.split())):
         raise ValueError(
