@@ -8,6 +8,7 @@ a tree a million levels deep costs no more than a balanced one.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable
 from functools import cached_property
@@ -309,6 +310,19 @@ class Tree:
             table[level] = table[level - 1]
             np.maximum(table[level - 1, :-half], table[level - 1, half:], out=table[level, :-half])
         return table
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that tell this tree from any other, whatever its names and the machine.
+
+        Equal for trees whose parents and heights are equal to the last bit.
+
+        >>> Tree([2, 2, -1]).fingerprint
+        '922a422138b222d617d29f5fb3112d65'
+        """
+        digest = hashlib.sha256(self.parent.astype("<i8").tobytes())
+        digest.update(self.height.astype("<f8").tobytes())
+        return digest.hexdigest()[:32]
 
     # Flat clusterings
 
