@@ -135,14 +135,13 @@ def draw_hierarchy(
     letters.tell(say, path)
 
 
-def sector_layout(tree: Tree, branches: ArrayLike | None = None, reach: float | None = None) -> FloatArray:
+def sector_layout(tree: Tree, branches: ArrayLike | None = None) -> FloatArray:
     """Points in the disk for the eye: sectors as wide as their share of the leaves, the root in the centre.
 
     A node lies in the middle of its sector, at a hyperbolic distance from the centre that grows with the
     logarithm of one over its share, as the room on a hyperbolic circle grows; all leaves lie on one circle.
     Unlike `hyperclade.trees.ball_layout` this cannot be decoded. There is a gap before each of the branches,
-    by default the main ones. `reach` is the distance of the leaves; by default they come near the rim.
-    `(m, 2) float64`.
+    by default the main ones. `(m, 2) float64`.
 
     Examples
     --------
@@ -158,7 +157,7 @@ def sector_layout(tree: Tree, branches: ArrayLike | None = None, reach: float | 
     start, stop = tree.leaf_interval.T
     angle = (angle_of_leaf[start] + angle_of_leaf[stop - 1]) / 2
     share = np.log(n / tree.size) / np.log(max(n, 2))
-    radius = np.tanh((np.arctanh(_LEAF_RADIUS) if reach is None else reach / 2) * share)
+    radius = np.tanh(np.arctanh(_LEAF_RADIUS) * share)
     return np.column_stack([np.cos(angle), np.sin(angle)]) * radius[:, None]
 
 

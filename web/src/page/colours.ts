@@ -1,0 +1,122 @@
+import type { Column } from "./data.ts";
+import type { Shown } from "./shown.ts";
+
+/** Paul Tol's "muted" scheme and four more of his colours, distinct with any kind of colour vision. */
+export const PALETTE = [
+  "#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933", "#6699CC", "#661100", "#BBBBBB",
+] as const;
+/** From low to high, as bright in the middle as at no end: legible in grey, too. */
+const SCALE = ["#352A87", "#2C5C94", "#2E8B9A", "#5BB27B", "#B8CC58", "#F3D94E"] as const;
+const SAMPLED = 256; // leaves of a node that its mix is judged by
+
+/** Colours of nodes by what the user has chosen to see. */
+export class Colours {
+  readonly #known = new Map<number, number>();
+  readonly #branchOf: Int32Array;
+  readonly #sums: Float64Array | null = null;
+  readonly #range: [number, number] = [0, 1];
+  readonly column: Column | null;
+  readonly #cut: Int32Array | null = null;
+
+  constructor(
+    readonly shown: Shown,
+    readonly by: string,
+    k: number,
+  ) {
+    const { tree } = shown;
+    const column = shown.page.columns.find(({ title }) => title === by) ?? null;
+    this.column = column;
+    this.#branchOf = Int32Array.from(shown.branches, (node) => tree.start[node]);
+    if (by === "layer") this.#cut = Int32Array.from(shown.cuts.nodes(k), (node) => tree.start[node]);
+    if (column?.kind === "number") {
+      const sums = new Float64Array(tree.n + 1);
+      const counts = new Float64Array(tree.n + 1);
+      let [low, high] = [Infinity, -Infinity];
+      for (let position = 0; position < tree.n; position++) {
+        const value = column.codes[shown.sample(tree.leafOrder[position])];
+        const known = Number.isFinite(value);
+        sums[position + 1] = sums[position] + (known ? value : 0);
+        counts[position + 1] = counts[position] + (known ? 1 : 0);
+        if (known) [low, high] = [Math.min(low, value), Math.max(high, value)];
+      }
+      this.#sums = new Float64Array([...sums, ...counts]);
+      this.#range = [low, high];
+    }
+  }
+
+  /** Number of a node's colour in `css`: 0 for nodes of no one colour. */
+  of(node: number): number {
+    let colour = this.#known.get(node);
+    if (colour === undefined) {
+      colour = this.#find(node);
+      this.#known.set(node, colour);
+    }
+    return colour;
+  }
+
+  /** CSS colours by number, with that of the trunk (for 0) first. */
+  css(trunk: string): string[] {
+    return [trunk, ...(this.column?.kind === "number" ? SCALE : PALETTE)];
+  }
+
+  /** What colours stand for, for a legend: at most as many as there are colours. */
+  legend(): { title: string; colour: number }[] {
+    const { shown, column } = this;
+    if (column?.kind === "category") return column.values.slice(0, PALETTE.length).map((title, code) => ({ title, colour: 1 + (code % PALETTE.length) }));
+    if (column?.kind === "number") {
+      const [low, high] = this.#range;
+      return SCALE.map((_, step) => ({ title: (low + ((high - low) * step) / (SCALE.length - 1)).toPrecision(3), colour: 1 + step }));
+    }
+    if (this.by === "layer") return [];
+    return shown.branches.map((node, branch) => ({ title: shown.title(node), colour: 1 + (branch % PALETTE.length) }));
+  }
+
+  #find(node: number): number {
+    const { shown, column } = this;
+    const { tree } = shown;
+    if (column === null) {
+      const starts = this.#cut ?? this.#branchOf;
+      const at = lastAtMost(starts, tree.start[node]);
+      if (at < 0) return 0;
+      const end = tree.start[node] + tree.size[node];
+      const inside = this.#cut !== null
+        ? at + 1 === starts.length || end <= starts[at + 1]
+        : tree.holds(shown.branches[at], node);
+      return inside ? 1 + (at % PALETTE.length) : 0;
+    }
+    const first = tree.start[node];
+    const size = tree.size[node];
+    if (column.kind === "number") {
+      const sums = this.#sums as Float64Array;
+      const counts = sums.subarray(tree.n + 1);
+      const known = counts[first + size] - counts[first];
+      if (known === 0) return 0;
+      const mean = (sums[first + size] - sums[first]) / known;
+      const [low, high] = this.#range;
+      const share = high > low ? (mean - low) / (high - low) : 0.5;
+      return 1 + Math.min(Math.floor(share * SCALE.length), SCALE.length - 1);
+    }
+    const tally = new Map<number, number>();
+    const count = Math.min(size, SAMPLED);
+    for (let i = 0; i < count; i++) {
+      const code = column.codes[shown.sample(tree.leafOrder[first + Math.floor((i * size) / count)])];
+      if (code >= 0) tally.set(code, (tally.get(code) ?? 0) + 1);
+    }
+    let [best, most, known] = [-1, 0, 0];
+    for (const [code, times] of tally) {
+      known += times;
+      if (times > most || (times === most && code < best)) [best, most] = [code, times];
+    }
+    return 2 * most > known ? 1 + (best % PALETTE.length) : 0;
+  }
+}
+
+function lastAtMost(ascending: Int32Array, value: number): number {
+  let [low, high] = [-1, ascending.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (ascending[middle] <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

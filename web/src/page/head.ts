@@ -1,0 +1,53 @@
+import type { Block, StringsHead } from "../core/bytes.ts";
+
+/** What the page says of its data, in the element hc-head. */
+export interface Head {
+  format: "hyperclade-page";
+  version: 1;
+  title: string;
+  subtitle: string;
+  facts: [string, string][];
+  trees: TreeHead[];
+  ids: StringsHead | null;
+  names: StringsHead | null;
+  columns: ColumnHead[];
+  labels: boolean;
+  images: Block | null;
+  sounds: Block | null;
+}
+
+export interface TreeHead {
+  title: string;
+  n: number;
+  m: number;
+  fingerprint: string;
+  parent: Block;
+  height: Block;
+  splits: Block | null;
+  branches: number[];
+  layers: { title: string; k: number }[];
+  told: Block | null;
+  names: StringsHead | null;
+  typical: RowsHead | null;
+  borderline: RowsHead | null;
+  cost: Block | null;
+  parts: { nodes: Block; rows: Block; dim: number } | null;
+}
+
+export interface RowsHead {
+  width: number;
+  block: Block;
+}
+
+export type ColumnHead =
+  | { title: string; kind: "category"; values: StringsHead; codes: Block }
+  | { title: string; kind: "number"; codes: Block };
+
+/** The head of a page; refuses another format or version with a clear line. */
+export function readHead(text: string | null | undefined): Head {
+  if (!text) throw new Error("this page holds no hierarchy: the file is a template, or not complete");
+  const head = JSON.parse(text) as Head;
+  if (head.format !== "hyperclade-page") throw new Error("this page holds data of another kind");
+  if (head.version !== 1) throw new Error(`this page's data is of version ${String(head.version)}; its program reads version 1`);
+  return head;
+}
