@@ -5,8 +5,10 @@ from hyperclade._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Learner": "module",
         "ScoreBlocks": "labelling",
         "StepBatches": "schedule",
+        "System": "system",
         "augment_frames": "augment",
         "augment_masked": "augment_masks",
         "augment_sounds": "augment",

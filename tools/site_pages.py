@@ -1,0 +1,113 @@
+"""Pages of the documentation's site that are made from elsewhere: README, CHANGELOG, CONTRIBUTING and the API.
+
+A hook of MkDocs, which `mkdocs.yml` names. Documents keep links that work where they lie; here they are turned
+to the site's own pages, and files that lie outside of `docs/` are taken along.
+"""
+
+import inspect
+import pkgutil
+import posixpath
+import re
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import griffe
+from griffe import Alias, Object
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))  # the sources that the pages are made from
+
+DOCUMENTS = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
+_LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """The files of the site, with the pages that are made here."""
+    here = {file.src_uri: ROOT / "docs" / file.src_uri for file in files.documentation_pages()}
+    here |= {page: ROOT / document for document, page in DOCUMENTS.items()}
+    for page, source in here.items():
+        text, outside = site_links(source, page)
+        for address, path in outside.items():
+            if address not in files.src_uris:
+                files.append(File.generated(config, address, abs_src_path=str(path)))
+        if page in files.src_uris:
+            files.src_uris[page].content_string = text
+        else:
+            files.append(File.generated(config, page, content=text))
+    for package in ["hyperclade", *packages()]:
+        files.append(File.generated(config, page_of(package), content=api_page(package)))
+    return files
+
+
+def site_links(source: Path, page: str) -> tuple[str, dict[str, Path]]:
+    """A document's text with the links of the site, and files outside of the documents that it links to."""
+    outside = {}
+
+    def turned(link: re.Match[str]) -> str:
+        path = (source.parent / link[0]).resolve()
+        if not path.is_file() or not path.is_relative_to(ROOT):
+            return link[0]
+        inside = path.relative_to(ROOT).as_posix()
+        if inside in DOCUMENTS:
+            address = DOCUMENTS[inside]
+        elif inside.startswith("docs/"):
+            address = inside.removeprefix("docs/")
+        else:
+            address = f"files/{inside}" if path.suffix else f"files/{inside}.txt"
+            outside[address] = path
+        return posixpath.relpath(address, posixpath.dirname(page) or ".")
+
+    return _LINK.sub(turned, source.read_text(encoding="utf-8")), outside
+
+
+def packages() -> list[str]:
+    """Packages below the first that export names."""
+    below = import_module("hyperclade").__path__
+    names = [f"hyperclade.{module.name}" for module in pkgutil.iter_modules(below) if module.ispkg]
+    return [name for name in names if hasattr(import_module(name), "__all__")]
+
+
+def exports(package: str) -> dict[str, str]:
+    """Where each exported name of a package is defined: names to full ones."""
+    modules = inspect.getclosurevars(import_module(package).__getattr__).nonlocals["home"]
+    homes = {name: f"{package}.{module}" for name, module in modules.items()}
+    return {name: exports(home)[name] if home in packages() else f"{home}.{name}" for name, home in homes.items()}
+
+
+def page_of(package: str) -> str:
+    return f"api/{package.partition('.')[2] or 'index'}.md"
+
+
+def api_page(package: str) -> str:
+    """A package's page: its docstring, and each name that it exports."""
+    head = [f"# {package}", f"::: {package}\n    options:\n      members: false\n      show_root_heading: false"]
+    if package == "hyperclade":
+        return "\n\n".join([*head, *contents()])
+    return "\n\n".join([*head, *(described(full) for full in exports(package).values())])
+
+
+def described(full: str) -> str:
+    """The part of a page on a name. Functions of a system that are methods of its `SYSTEM` refer to those."""
+    module, _, name = full.rpartition(".")
+    if name in sources()[module.partition(".")[2]].members:
+        return f"::: {full}"
+    return f"## {name}\n\n`SYSTEM.{name}`, see [`System.{name}`][hyperclade.learning.system.System.{name}]."
+
+
+@cache
+def sources() -> Object | Alias:
+    return griffe.load("hyperclade", search_paths=[ROOT / "src"])
+
+
+def contents() -> list[str]:
+    """What the first package exports, which other pages describe, and those pages."""
+    names = [f"- [`{name}`][{full}]" for name, full in exports("hyperclade").items()]
+    pages = [
+        f"- [`{package}`]({posixpath.basename(page_of(package))}): {import_module(package).__doc__.splitlines()[0]}"
+        for package in packages()
+    ]
+    return ["## Names", "\n".join(names), "## Packages", "\n".join(pages)]
