@@ -8,7 +8,6 @@ import inspect
 import pkgutil
 import posixpath
 import re
-import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +18,6 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "src"))  # the sources that the pages are made from
 
 DOCUMENTS = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _LINK = re.compile(r"(?<=\]\()([^)\s#:]+)(?=[)#])")
