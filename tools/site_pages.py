@@ -5,15 +5,17 @@ to the site's own pages, and files that lie outside of `docs/` are taken along.
 """
 
 import inspect
+import json
 import pkgutil
 import posixpath
 import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import griffe
-from griffe import Alias, Object
+from griffe import Alias, Class, Object
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -82,18 +84,34 @@ def page_of(package: str) -> str:
 
 def api_page(package: str) -> str:
     """A package's page: its docstring, and each name that it exports."""
-    head = [f"# {package}", f"::: {package}\n    options:\n      members: false\n      show_root_heading: false"]
+    about = block(package, members=False, show_root_heading=False, show_root_toc_entry=False)
+    head = [f"# {package}", about]
     if package == "hyperclade":
         return "\n\n".join([*head, *contents()])
     return "\n\n".join([*head, *(described(full) for full in exports(package).values())])
 
 
 def described(full: str) -> str:
-    """The part of a page on a name. Functions of a system that are methods of its `SYSTEM` refer to those."""
+    """The part of a page on a name, with what a class inherits from those that no page is for."""
     module, _, name = full.rpartition(".")
-    if name in sources()[module.partition(".")[2]].members:
-        return f"::: {full}"
-    return f"## {name}\n\n`SYSTEM.{name}`, see [`System.{name}`][hyperclade.learning.system.System.{name}]."
+    found = sources()[module.partition(".")[2]].members.get(name)
+    if found is None:  # a function of a system that is a method of its `SYSTEM`
+        return f"## {name}\n\n`SYSTEM.{name}`, see [`System.{name}`][hyperclade.learning.system.System.{name}]."
+    bases = found.mro() if isinstance(found, Class) else []
+    inherited = [member for base in bases if base.path not in public() for member in base.members]
+    return block(full, inherited_members=sorted(set(inherited))) if inherited else block(full)
+
+
+def block(full: str, **options: Any) -> str:
+    """What asks mkdocstrings for a name."""
+    lines = [f"      {name}: {json.dumps(value)}" for name, value in options.items()]
+    return "\n".join([f"::: {full}", *(["    options:", *lines] if lines else [])])
+
+
+@cache
+def public() -> set[str]:
+    """Full names of all that packages export."""
+    return {full for package in packages() for full in exports(package).values()}
 
 
 @cache
