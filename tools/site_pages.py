@@ -1,7 +1,7 @@
 """Pages of the documentation's site that are made from elsewhere: README, CHANGELOG and others, and the API.
 
-A hook of MkDocs, which `mkdocs.yml` names. Documents keep links that work where they lie; here these are turned to
-the site's own pages, and files outside of `docs/` that they lead to are taken along.
+A hook of MkDocs, which `mkdocs.yml` names. Documents keep links that work where they lie; here these are
+turned to the site's own pages, and files outside of `docs/` that they lead to are taken along.
 """
 
 import inspect
