@@ -2,9 +2,9 @@
 
     python benchmarks/documented.py [SECTION...]  # discover, wine, recognition, segmentation, …
 
-Needs `pip install -e '.[learn]'`, and the data folder (HYPERCLADE_DATA) for recognition and selflabel. A
-section replaces its own results and leaves the others. `tests/benchmarks/test_documented.py` holds the
-documents against them.
+Needs `pip install -e '.[learn]'`, and the data folder (HYPERCLADE_DATA) for recognition, selflabel and
+tutorial. A section replaces its own results and leaves the others. `tests/benchmarks/test_documented.py`
+holds the documents against them.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from sklearn.datasets import load_wine
 
 from measure import save_section, setting
@@ -49,7 +50,14 @@ COMMANDS = {
         "evaluate selflabel run --data avdigits --merge_to 20 10 --export found",
         "discover found/features.npy --out hierarchy",
     ],
+    "tutorial": ["discover photos/ --out result"],
 }
+# Of CIFAR-100, of which the tutorial takes some pictures each.
+PHOTOS = """
+    bear leopard tiger wolf  dolphin shark trout whale  bee beetle butterfly spider
+    orchid poppy rose tulip  maple_tree oak_tree palm_tree willow_tree
+    bus pickup_truck tractor train  chair couch table wardrobe  forest mountain plain sea
+""".split()
 
 
 def main() -> None:
@@ -80,6 +88,8 @@ def ran(name: str, folder: Path) -> list[dict[str, Any]]:
         new = pd.DataFrame((wine.data.to_numpy()[pairs]).mean(axis=1), columns=wine.data.columns)
         new.to_csv(folder / "new.csv", index=False)
     data = os.environ.get("HYPERCLADE_DATA", str(ROOT.parent / "shared" / "data"))
+    if name == "tutorial":
+        save_photos(Path(data) / "cifar100" / "test.parquet", folder / "photos")
     environment = os.environ | {"COLUMNS": str(WIDTH), "HYPERCLADE_DATA": data}
     runs = []
     for command in COMMANDS[name]:
@@ -91,6 +101,15 @@ def ran(name: str, folder: Path) -> list[dict[str, Any]]:
         printed = [line.rstrip() for line in done.stdout.splitlines()]
         runs.append({"command": command, "seconds": time.perf_counter() - began, "printed": printed})
     return runs
+
+
+def save_photos(images: Path, folder: Path, each: int = 30) -> None:
+    """The first pictures of some classes as files, in a folder for each class."""
+    rows = pq.read_table(images).to_pandas()
+    for kind in PHOTOS:
+        (folder / kind).mkdir(parents=True)
+        for number, image in enumerate(rows["image"][rows["label"] == kind][:each]):
+            (folder / kind / f"{number:02}.png").write_bytes(image)
 
 
 def core_size(folder: Path) -> int:

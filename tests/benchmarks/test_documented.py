@@ -14,6 +14,7 @@ DOCUMENTS = {
     "docs/recognition.md": "recognition",
     "docs/segmentation.md": "segmentation",
     "docs/selflabel.md": "selflabel",
+    "docs/tutorial.md": "tutorial",
 }
 
 
