@@ -53,11 +53,11 @@ COMMANDS = {
     "tutorial": ["discover photos/ --out result"],
 }
 # Of CIFAR-100, of which the tutorial takes some pictures each.
-PHOTOS = """
-    bear leopard tiger wolf  dolphin shark trout whale  bee beetle butterfly spider
-    orchid poppy rose tulip  maple_tree oak_tree palm_tree willow_tree
-    bus pickup_truck tractor train  chair couch table wardrobe  forest mountain plain sea
-""".split()
+PHOTOS = [
+    "bear", "leopard", "tiger", "wolf", "dolphin", "shark", "trout", "whale", "bee", "beetle", "butterfly", "spider",
+    "orchid", "poppy", "rose", "tulip", "maple_tree", "oak_tree", "palm_tree", "willow_tree",
+    "bus", "pickup_truck", "tractor", "train", "chair", "couch", "table", "wardrobe", "forest", "mountain", "plain", "sea",
+]  # fmt: skip
 
 
 def main() -> None:
