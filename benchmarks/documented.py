@@ -54,9 +54,11 @@ COMMANDS = {
 }
 # Of CIFAR-100, of which the tutorial takes some pictures each.
 PHOTOS = [
-    "bear", "leopard", "tiger", "wolf", "dolphin", "shark", "trout", "whale", "bee", "beetle", "butterfly", "spider",
+    "bear", "leopard", "tiger", "wolf", "dolphin", "shark", "trout", "whale",
+    "bee", "beetle", "butterfly", "spider",
     "orchid", "poppy", "rose", "tulip", "maple_tree", "oak_tree", "palm_tree", "willow_tree",
-    "bus", "pickup_truck", "tractor", "train", "chair", "couch", "table", "wardrobe", "forest", "mountain", "plain", "sea",
+    "bus", "pickup_truck", "tractor", "train", "chair", "couch", "table", "wardrobe",
+    "forest", "mountain", "plain", "sea",
 ]  # fmt: skip
 
 
