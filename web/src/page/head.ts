@@ -14,6 +14,8 @@ export interface Head {
   labels: boolean;
   images: Block | null;
   sounds: Block | null;
+  /** Of two trees: mean over nodes of the Jaccard index of their best matches. */
+  agreement: { mean: number } | null;
 }
 
 export interface TreeHead {

@@ -61,6 +61,11 @@ export class Shown {
     return this.revision.leaves === null ? leaf : this.revision.leaves[leaf];
   }
 
+  /** The shown leaf of a leaf as written, −1 if it is gone. */
+  leafOf(sample: number): number {
+    return this.revision.leaves === null ? sample : (this.node(sample) ?? -1);
+  }
+
   /** The name of a node, "" where it has none (yet): leaves have theirs once their block is read. */
   name(node: number): string {
     const id = this.id(node);
