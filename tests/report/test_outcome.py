@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hyperclade import SHHC
 from hyperclade.data.features import FeatureTable
-from hyperclade.hierarchy.naming import typical_leaves
+from hyperclade.hierarchy.members import typical_leaves
 from hyperclade.report import Cuts, Outcome, Partition
 from hyperclade.report.outcome import FILES
 from hyperclade.trees import Tree

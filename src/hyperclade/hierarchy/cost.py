@@ -195,7 +195,10 @@ def _divided_pairs(tree: Tree) -> FloatArray:
 
 
 def _feature_costs(tree: Tree, weights: FeatureSimilarity) -> FloatArray:
-    """Cost at each node, `(m,)`: read the rows in depth-first order and fold each complete node into its parent's running sum."""
+    """Cost at each node, `(m,)`.
+
+    Reads the rows in depth-first order and folds each complete node into its parent's running sum.
+    """
     m = tree.n_nodes
     order = _largest_first(tree.parent, tree.size, tree.n_leaves)
     item_of = weights.distinct.item_of

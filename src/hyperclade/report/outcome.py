@@ -24,7 +24,8 @@ from hyperclade import metrics
 from hyperclade.data.columns import row_names
 from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
-from hyperclade.hierarchy.naming import name_nodes, nearest_above, typical_leaves
+from hyperclade.hierarchy.members import typical_leaves
+from hyperclade.hierarchy.naming import name_nodes, nearest_above
 from hyperclade.hierarchy.traits import label_mix, name_by_features
 from hyperclade.progress import Progress, Say, timed
 from hyperclade.report.branches import main_branches
