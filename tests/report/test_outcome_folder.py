@@ -1,4 +1,4 @@
-"""An outcome is read back as it was written; a folder that holds none, or a damaged one, gets a clear line."""
+"""An outcome is read back as it was written; a folder without one, or a damaged one, gets a clear line."""
 
 import json
 import shutil
@@ -133,9 +133,8 @@ def test_trees_of_one_and_two_leaves(tmp_path):
 
 
 def test_all_that_a_tree_from_elsewhere_may_have(tmp_path):
-    tree = Tree(
-        [4, 4, 5, 5, 6, 6, -1], [0, 0, 0, 0, 0.1, 1 / 3, 2], "abcd", ["x", None, "y"], np.r_[:6, np.nan]
-    )
+    height, length = [0, 0, 0, 0, 0.1, 1 / 3, 2], [0, 1, 2, 3, 4, 5, np.nan]
+    tree = Tree(FOUR.parent, height, [*"abcd"], ["x", None, "y"], length)
     outcome = Outcome(
         tree,
         [Partition.of(tree, "kinds", [0, 0, 1, 1])],
@@ -311,8 +310,8 @@ def test_pickled_arrays_are_not_loaded(copy):
 
 
 @pytest.mark.parametrize("changes", [
-    {"content": ...}, {"content": []}, {"content": {}}, {"layers": 3}, {"cuts": [{"column": 3}]}, {"seconds": []},
-    {"title": 3}, {"evaluation": "good"}, {"tree": None}, {"layers": [{"column": "no such"}]},
+    {"content": ...}, {"content": []}, {"content": {}}, {"layers": 3}, {"cuts": [{"column": 3}]},
+    {"seconds": []}, {"title": 3}, {"evaluation": "good"}, {"tree": None}, {"layers": [{"column": "none"}]},
 ])  # fmt: skip
 def test_edited_summaries(copy, changes):
     changed_summary(copy, **changes)

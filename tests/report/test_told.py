@@ -5,6 +5,7 @@ from random_trees import random_tree
 
 from hyperclade.data.features import FeatureTable
 from hyperclade.hierarchy.naming import name_nodes, nearest_above
+from hyperclade.hierarchy.traits import name_by_features
 from hyperclade.report.told import shown_nodes, tell
 from hyperclade.trees import Tree
 
@@ -52,13 +53,18 @@ def test_further_nodes_are_told_apart_below_the_nearest_above():
 
 
 def test_columns_name_all_nodes():
-    X = np.repeat([[0.0, 0.0], [0.0, 1.0], [5.0, 0.0], [5.0, 1.0]], 5, axis=0)
-    tree = Tree.from_parents(np.r_[np.repeat([20, 21, 22, 23], 5), 24, 24, 25, 25, 26, 26, -1])
-    told = tell(tree, FeatureTable(X), X, "euclidean", [], columns=["length", "width"])
-    left, right = (int(tree.parent[tree.parent[leaf]]) for leaf in (0, 10))
-    assert told.node_names[left] == "length low" and told.node_names[right] == "length high"
-    assert set(told.node_names) >= set(range(20, 27))
-    assert told.shown_names[int(tree.parent[0])] == "width low"
+    rng = np.random.default_rng(0)
+    tree, X = random_tree(300, rng), rng.normal(size=(300, 3))
+    columns = ["length", "width", "height"]
+    told = tell(tree, FeatureTable(X), X, "euclidean", [], columns=columns)
+    shown, nodes = shown_nodes(tree), np.array([*told.node_names])
+    assert set(range(300, tree.n_nodes)) <= set(nodes.tolist())
+    names = name_by_features(tree, X, shown, columns)
+    assert [told.node_names[node] for node in shown.tolist()] == names
+    others = ~np.isin(nodes, shown)
+    above = nearest_above(tree, nodes)[others]
+    names = name_by_features(tree, X, nodes[others], columns, within=above)
+    assert others.sum() > 50 and [told.node_names[node] for node in nodes[others].tolist()] == names
 
 
 def test_rows_without_names_have_members_and_no_names():

@@ -40,8 +40,8 @@ class Parts:
 
         Rows are of length one under "cosine"; under "euclidean" they are moved to their mean before (but for
         sparse ones, which stay sparse). Sparse rows of more than 512 columns are projected, as
-        `Rows.sketch` says. The columns are those of the singular value decomposition of the mean rows, weighted by
-        size, that keep most of the products.
+        `Rows.sketch` says. The columns are those of the singular value decomposition of the mean rows,
+        weighted by size, that keep most of the products.
 
         Parameters
         ----------
