@@ -11,6 +11,7 @@ _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv"
 _ENCODED = ("folder", "image table", "texts")
 _GIVE = "a feature file, a folder or Parquet file of images, or a text file"
 _SCALED = "scaled.npy"
+_MOST_SHOWN = 4  # files, the first, that the last line names
 _FEW_PRECLUSTERS = 20
 _WIDE = 64  # characters of the table of scores, which are not to be cut short
 _IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in a file
@@ -213,7 +214,7 @@ def _check_target(target: Path, source: Path | None) -> None:
     if source is not None and target.exists() and target.resolve() in source.resolve().parents:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir() and any(target.iterdir()):
-        from hyperclade.report.outcome import FILES
+        from hyperclade.report.outcome_folder import FILES
         from hyperclade.report.saved import MODEL
 
         ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
@@ -237,7 +238,7 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
-    from hyperclade.report.outcome import FILES
+    from hyperclade.report.outcome_folder import FILES
     from hyperclade.report.saved import MODEL
     from hyperclade.report.text import facts, scores
 
@@ -250,5 +251,6 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    written = [*FILES, *([MODEL] if (target / MODEL).exists() else [])]
-    on.print(f"\nWritten to {target}: {', '.join(written)}")
+    shown = [*FILES[:_MOST_SHOWN], *([MODEL] if (target / MODEL).exists() else [])]
+    others = len(summary["content"]["files"]) - _MOST_SHOWN
+    on.print(f"\nWritten to {target}: {', '.join(shown)} and {others} more files")
