@@ -77,13 +77,17 @@ def settle(parent, count, total, lost):
 
     False if nothing of the tree is left.
     """
-    for node in lost:
+    at_last = lost.copy()  # where each way up over empty nodes ends
+    for at in range(len(lost)):
+        node = lost[at]
         if node == ROOT:  # the root itself was taken out
             return False
         while node >= 0 and parent[node] != GONE and count[node] == 0:
             if parent[node] == ROOT:
                 return False
             node = _detach(parent, count, total, node)
+        at_last[at] = node
+    for node in at_last:
         if node >= 0 and parent[node] != GONE and count[node] == 1:
             child = total[node]
             above = _detach(parent, count, total, node)
