@@ -1,4 +1,4 @@
-"""Classes to learn: the clusters of a cut of a hierarchy, with names of their own, under what is above them."""
+"""Classes to learn: the clusters of a cut of a hierarchy, named each for itself, under what is above them."""
 
 from __future__ import annotations
 
