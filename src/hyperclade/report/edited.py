@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.progress import Progress, Say, counted, say_if
+from hyperclade.report import outcome_folder
 from hyperclade.report.classes import Classes
 from hyperclade.report.cuts import Cuts
 from hyperclade.report.outcome import Outcome
@@ -26,6 +27,8 @@ from hyperclade.trees.edits import Edited, Edits, apply_edits
 from hyperclade.trees.tree import Tree
 
 TAXONOMY, CLASSES = "taxonomy.csv", "classes.parquet"
+#: What `write_edited` leaves.
+FILES = (*outcome_folder.FILES, TAXONOMY, CLASSES)
 _COLUMN = "class"
 _OF_THE_TREE = ("cost", "score")  # facts that hold of the tree that was found
 _COUNT, _HEIGHT = re.compile(r"(?:cut|level)_(\d{1,18})"), re.compile(r"height_(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
