@@ -23,6 +23,7 @@ from hyperclade.report.cuts import Cuts
 from hyperclade.report.outcome import Outcome
 from hyperclade.report.partition import Partition
 from hyperclade.report.parts import Parts
+from hyperclade.report.told import shown_nodes
 from hyperclade.trees.edits import Edited, Edits, apply_edits
 from hyperclade.trees.tree import Tree
 
@@ -232,13 +233,13 @@ def _row_names(outcome: Outcome, leaves: IntArray, renamed: Mapping[int, str]) -
 
 
 def _shown(outcome: Outcome, done: Edited, renamed: Mapping[int, str]) -> dict[int, str]:
-    """Names in the outline and the picture: those given by hand, else those from before."""
+    """Names in the outline and the picture: those shown before, if none was given or taken away by hand."""
     shown = {}
-    for node, old in enumerate(done.origin.tolist()):
-        kept = outcome.shown_names.get(old)
-        if old in outcome.node_names and node not in done.node_names:
-            kept = None  # taken away by hand
-        if name := renamed.get(node, kept):
+    for node in shown_nodes(done.tree).tolist():
+        name = done.node_names.get(node)
+        if name is not None and node not in renamed:
+            name = outcome.shown_names.get(int(done.origin[node]), name)
+        if name:
             shown[node] = name
     return shown
 

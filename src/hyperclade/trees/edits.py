@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class Edits:
         Its size.
     cut : int, optional
         How many clusters the tree showed when the edits were taken away.
+    source : path, optional
+        Where they were read from, for messages.
     """
 
     edits: Sequence[Mapping[str, Any]]
@@ -70,6 +72,7 @@ class Edits:
     leaves: int | None = None
     nodes: int | None = None
     cut: int | None = None
+    source: Path | None = None
 
     def check(self, tree: Tree) -> None:
         """ValueError if the edits are for another tree."""
@@ -77,12 +80,19 @@ class Edits:
         for made_for, there, what in sizes:
             if made_for is not None and made_for != there:
                 raise ValueError(
-                    f"the edits are for another tree: one of {made_for:,} {what}, this one has {there:,}"
+                    f"{self.where}the edits are for another tree: one of {made_for:,} {what}, this one has "
+                    f"{there:,}"
                 )
         if self.tree is not None and self.tree != tree.fingerprint:
             raise ValueError(
-                f"the edits are for another tree: {self.tree[:32]!r}, this one is {tree.fingerprint}"
+                f"{self.where}the edits are for another tree: {self.tree[:32]!r}, this one is "
+                f"{tree.fingerprint}"
             )
+
+    @property
+    def where(self) -> str:
+        """What messages begin with."""
+        return "" if self.source is None else f"{self.source}: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +152,7 @@ def read_edits(source: str | os.PathLike | Mapping[str, Any]) -> Edits:
     except ValueError as error:  # also numbers of more digits than Python reads
         raise ValueError(f"{path}: not JSON ({error}); export the edits again") from error
     try:
-        return _checked(content)
+        return replace(_checked(content), source=path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -180,10 +190,10 @@ def apply_edits(
     >>> done.tree.leaves(5).tolist(), done.node_names, done.origin.tolist()
     ([1, 4], {6: 'plants', 5: 'dogs'}, [0, 1, 2, 3, 4, 8, 6, 5, 7])
     """
-    if isinstance(edits, Edits):
-        edits.check(tree)
-        edits = edits.edits
-    wanted = _checked_edits(edits)
+    if not isinstance(edits, Edits):
+        edits = Edits(edits)
+    edits.check(tree)
+    wanted = _checked_edits(edits.edits)
     if node_names is None:
         inner = enumerate(tree.inner_names or (), tree.n_leaves)
         node_names = {node: name for node, name in inner if name is not None}
@@ -194,7 +204,7 @@ def apply_edits(
         try:
             getattr(state, edit["op"])(**{field: value for field, value in edit.items() if field != "op"})
         except ValueError as error:
-            raise ValueError(f"edit {number} ({edit['op']}): {error}") from error
+            raise ValueError(f"{edits.where}edit {number} ({edit['op']}): {error}") from error
     return state.finished()
 
 
