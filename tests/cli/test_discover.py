@@ -25,7 +25,10 @@ from hyperclade.data.features import read_features, write_features
 from hyperclade.data.samples import load_digits, load_nouns
 from hyperclade.trees import Tree, decode_disk
 
-FILES = {"tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png"}
+FILES = {
+    "tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png",
+    "nodes.parquet", "parts.npz", "cost_shares.npy",
+}  # fmt: skip
 COMMAND = [sys.executable, "-m", "hyperclade.cli.main", "discover"]
 
 
