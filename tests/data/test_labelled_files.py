@@ -49,6 +49,20 @@ def test_faults_of_feature_labels_name_the_row(tmp_path, labels, taxonomy, match
         labelled_features(tmp_path / "x.npy", taxonomy)
 
 
+def test_rows_that_a_file_of_labels_leaves_blank_are_left_out(tmp_path):
+    write_features(tmp_path / "x.npy", np.eye(4), ids=list("abcd"))
+    pd.DataFrame({"class": ["dog", None, "cat@home", "cat"]}).to_parquet(tmp_path / "classes.parquet")
+    kinds = Taxonomy.from_edges([("dog", "animal"), ("cat", "animal"), ("cat@home", "animal")])
+    samples = labelled_features(tmp_path / "x.npy", kinds, labels=str(tmp_path / "classes.parquet"))
+    assert samples.ids == ("a", "c", "d") and samples.inputs.tolist() == np.eye(4)[[0, 2, 3]].tolist()
+    # a name with the sign that joins several is one name where it is a node's
+    assert [kinds.names[node] for node in samples.labels[:, 0]] == ["dog", "cat@home", "cat"]
+    assert samples.remarks == (f"{tmp_path / 'classes.parquet'}: 1 row of 4 without a label left out",)
+    pd.DataFrame({"class": ["dog", None, "wolf", "cat"]}).to_parquet(tmp_path / "classes.parquet")
+    with pytest.raises(ValueError, match=r"row 2 \(counted from 0\) has the label 'wolf'"):
+        labelled_features(tmp_path / "x.npy", kinds, labels=str(tmp_path / "classes.parquet"))
+
+
 def picture(path, value, size=(6, 4), mode="RGB"):
     """An image of one colour; `value` is its red."""
     path.parent.mkdir(parents=True, exist_ok=True)

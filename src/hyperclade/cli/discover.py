@@ -214,15 +214,12 @@ def _check_target(target: Path, source: Path | None) -> None:
     if source is not None and target.exists() and target.resolve() in source.resolve().parents:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir() and any(target.iterdir()):
+        from hyperclade.data.store import check_replaceable
         from hyperclade.report.outcome_folder import FILES
         from hyperclade.report.saved import MODEL
 
         ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
-        others = sorted({path.name for path in target.iterdir()} - ours)
-        if others:
-            raise ValueError(
-                f"folder {target} holds files of other origin ({', '.join(others[:3])}); choose another --out"
-            )
+        check_replaceable(target, ours)
 
 
 @contextmanager

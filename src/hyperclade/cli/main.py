@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "discover": "find the hierarchy in features, images or texts",
     "assign": "labels of new rows by a hierarchy that discover has saved",
+    "apply": "take corrections of a hierarchy, made in its page, back into its results",
     "embed": "compute features of images or texts with a pretrained encoder",
     "index": "make an index of images, texts or features, or bring one up to date",
     "query": "the nearest items of an index, and their way down its hierarchy",

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hyperclade.data.features import read_features, suffix_of
+from hyperclade.data.features import files_beside, read_features, suffix_of
 from hyperclade.data.formats.csv import read_text_table
 from hyperclade.data.formats.parquet import columns_of, parts_of
 from hyperclade.data.image_rows import common_size, open_images
 from hyperclade.data.images import ImageItem, image_folder, image_parquet, on_background
 from hyperclade.data.labelled import LabelledSet, count_incomplete, node_labels
 from hyperclade.data.opening import LIST_SUFFIXES, what_is
+from hyperclade.progress import counted
 from hyperclade.trees.taxonomy import Taxonomy
 
 
@@ -32,7 +33,7 @@ def labelled_features(
         None: labels are paths from the top, "animal/dog".
     labels : str, optional
         Column or file of the labels, by default the column "label". A cell names one node, or several joined
-        by "@".
+        by "@". Rows for which a file of their own has no label are left out, which a remark says.
     columns : sequence of str, optional
         Names or patterns of the columns that are features.
 
@@ -57,12 +58,23 @@ def labelled_features(
             f"{path} has no column 'label'; say which column or file has the labels (option `labels`)"
             + "".join(f"; {remark}" for remark in table.remarks)
         )
-    names = [[] if cell is None else str(cell).split("@") for cell in table.labels]
-    nodes, taxonomy = _nodes(names, taxonomy, f"{path}: row {{}} (counted from 0)".format)
+    known = set() if taxonomy is None else set(taxonomy.names)
+    cells = [None if cell is None else str(cell) for cell in table.labels]
+    names = [[] if cell is None else [cell] if cell in known else cell.split("@") for cell in cells]
     features, ids = table.dense()
+    rows, remarks = np.arange(len(names)), table.remarks
+    if (beside := files_beside({"label": labels})["label"]) is not None and None in cells and any(cells):
+        rows = np.flatnonzero([cell is not None for cell in cells])
+        left = f"{counted(len(names) - len(rows), 'row')} of {len(names):,}"
+        remarks = (*remarks, f"{beside}: {left} without a label left out")
+    nodes, taxonomy = _nodes(
+        [names[row] for row in rows], taxonomy, lambda at: f"{path}: row {rows[at]} (counted from 0)"
+    )
     titles = None if table.columns is None else tuple(table.columns)
     completed = count_incomplete(nodes, taxonomy)
-    return LabelledSet(features, nodes, taxonomy, ids, completed, columns=titles, remarks=table.remarks)
+    if len(rows) < len(names):
+        features, ids = features[rows], tuple(ids[row] for row in rows)
+    return LabelledSet(features, nodes, taxonomy, ids, completed, columns=titles, remarks=remarks)
 
 
 def labelled_images(

@@ -124,6 +124,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def check_replaceable(folder: Path, ours: Collection[str]) -> None:
+    """Refuse to replace a folder that holds anything but files and folders of our own making.
+
+    Raises
+    ------
+    ValueError
+        It holds others; names some.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "letter.txt").write_text("Dear")
+    ...     check_replaceable(Path(folder), ["summary.json"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    ValueError: folder ... holds files of other origin (letter.txt); choose another --out
+    """
+    others = sorted({path.name for path in folder.iterdir()} - {*ours}) if folder.is_dir() else []
+    if others:
+        raise ValueError(
+            f"folder {folder} holds files of other origin ({', '.join(others[:3])}); choose another --out"
+        )
+
+
 def check_writable(path: str | os.PathLike, *, folder: bool = False) -> None:
     """Refuse a file, or a folder, that could not be written, before the work that would go there.
 
