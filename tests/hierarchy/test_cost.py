@@ -9,6 +9,7 @@ from trial_trees import brute_cost, dense, random_merges, random_tree
 from hyperclade.hierarchy.cost import (
     cost_lower_bound,
     dasgupta_cost,
+    node_costs,
     normalised_score,
     random_cost,
     similarity_total,
@@ -27,6 +28,39 @@ def test_cost_is_the_definition(n, name, seed):
     weights = similarity_of(X, name, n_neighbors=3)
     tree = Tree.from_merges(random_merges(n, rng))
     assert dasgupta_cost(tree, X, weights) == pytest.approx(brute_cost(tree, dense(weights)), rel=1e-9)
+
+
+def brute_node_costs(tree, w):
+    """Of each inner node: its size times what the pairs of leaves weigh that lie in different children."""
+    costs = []
+    for node in range(tree.n_leaves, tree.n_nodes):
+        sides = [tree.leaves(child) for child in tree.children(node)]
+        costs.append(tree.size[node] * sum(w[np.ix_(a, b)].sum() for a, b in combinations(sides, 2)))
+    return np.array(costs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 30), st.sampled_from(NAMES), st.booleans(), st.integers(0, 10**6))
+def test_each_node_pays_for_the_pairs_that_it_divides(n, name, siblings, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4))[rng.integers(0, n, n)]
+    weights = similarity_of(X, name, n_neighbors=3)
+    tree = Tree.from_merges(random_merges(n, rng))
+    if siblings:  # equal rows below a node of their own
+        item_of = weights.distinct.item_of
+        k = len(weights.distinct)
+        above = Tree.from_merges(random_merges(k, rng)).parent
+        tree = Tree.from_parents(np.r_[item_of + n, np.where(above < 0, -1, above + n)]).collapse(min_size=2)
+    costs = node_costs(tree, X, weights)
+    assert costs == pytest.approx(brute_node_costs(tree, dense(weights)), rel=1e-9, abs=1e-9)
+    assert dasgupta_cost(tree, X, weights) == pytest.approx(costs.sum())
+
+
+def test_nodes_with_a_single_child_pay_nothing():
+    chain = Tree([3, 3, 5, 4, 6, 6, -1])
+    costs = node_costs(chain, np.array([[1.0, 0], [1, 0], [0, 1]]), "knn")
+    assert costs[0] > 0 and costs[1] == costs[2] == 0 and costs[3] > 0
+    assert node_costs(Tree([-1]), np.ones((1, 2))).shape == (0,)
 
 
 def test_cost_reads_many_blocks(monkeypatch):

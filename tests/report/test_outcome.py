@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from hyperclade import SHHC
 from hyperclade.data.features import FeatureTable
-from hyperclade.hierarchy.naming import typical_leaves
+from hyperclade.hierarchy.members import typical_leaves
 from hyperclade.report import Cuts, Outcome, Partition
 from hyperclade.report.outcome import FILES
 from hyperclade.trees import Tree
@@ -68,7 +68,7 @@ def test_names_are_of_the_rows_as_they_were_and_typical_rows_of_those_compared(i
     for node, found in outcome.exemplars.items():
         assert found.tolist() == typical_leaves(model.tree_, rows, node, "euclidean")[:3].tolist()
         assert set(found) <= set(model.tree_.leaves(node))
-    assert not Outcome.of(model, table, rows).exemplars
+    assert not Outcome.of(model, table, rows, exemplars=0).exemplars
 
 
 def test_scores_are_of_the_rows_with_a_label(iris):

@@ -19,7 +19,6 @@ from hyperclade.hierarchy.similarity import (
     SimilarityName,
     similarity_of,
 )
-from hyperclade.trees.kernels import sum_up
 from hyperclade.trees.tree import Tree
 
 _EXACT_TRIPLES = 1500  # rows up to which the lower bound looks at every triple
@@ -56,13 +55,30 @@ def dasgupta_cost(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity
     >>> round(dasgupta_cost(tree, [[1, 0], [1, 0], [0, 1], [0, 1]]), 6)  # 2·1 + 2·1 + 4 pairs · ½ · 4
     12.0
     """
+    return float(node_costs(tree, X, similarity).sum())
+
+
+def node_costs(tree: Tree, X: Any, similarity: SimilarityName | AnySimilarity = "cosine") -> FloatArray:
+    """What each inner node pays of `dasgupta_cost`, ``|v| Σ w_ij`` over the pairs that v divides, `(m-n,)`.
+
+    Parameters and time are those of `dasgupta_cost`.
+
+    Examples
+    --------
+    >>> tree = Tree.from_merges([[0, 1], [2, 3], [4, 5]])
+    >>> node_costs(tree, [[1, 0], [1, 0], [0, 1], [0, 1]]).round(6).tolist()
+    [2.0, 2.0, 8.0]
+    """
     weights = _resolve(similarity, X)
     if tree.n_leaves != len(weights):
         raise ValueError(f"the tree has {tree.n_leaves} leaves but there are {len(weights)} rows")
     if isinstance(weights, FeatureSimilarity):
-        return _feature_cost(tree, weights)
-    dense = 0.0 if weights.dense is None else weights.dense_weight * _feature_cost(tree, weights.dense)
-    return _edge_cost(tree, weights) + dense
+        costs = _feature_costs(tree, weights)
+    else:
+        costs = _edge_costs(tree, weights)
+        if weights.dense is not None:
+            costs += weights.dense_weight * _feature_costs(tree, weights.dense)
+    return costs[tree.n_leaves :]
 
 
 def similarity_total(weights: AnySimilarity) -> float:
@@ -135,8 +151,8 @@ def _resolve(similarity: SimilarityName | AnySimilarity, X: Any) -> AnySimilarit
     return similarity_of(X if hasattr(X, "shape") else np.asarray(X), similarity)
 
 
-def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
-    """Cost of the edges, and of the pairs of equal rows, which weigh 1."""
+def _edge_costs(tree: Tree, weights: GraphSimilarity) -> FloatArray:
+    """Cost of the edges, and of the pairs of equal rows, which weigh 1, at each node, `(m,)`."""
     size = tree.size.astype(np.float64)
     rows, start = weights.distinct.members
     count = weights.distinct.sizes
@@ -146,7 +162,8 @@ def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
         tree.leaf_order[np.maximum.reduceat(position, start[:-1])],
     )
     whole = tree.size[node] == count  # items whose rows are a subtree of their own
-    total = float(_unit_costs(tree)[node[whole & (count > 1)]].sum())
+    of_first = weights.distinct.item_of[tree.leaf_order[tree.leaf_interval[:, 0]]]  # leaf under each node
+    costs = np.where(whole[of_first] & (tree.size <= count[of_first]), size * _divided_pairs(tree), 0.0)
     for begin in range(0, len(count), _BLOCK_ITEMS):
         edges = weights.edges[begin : begin + _BLOCK_ITEMS].tocoo()
         upper = edges.row + begin < edges.col
@@ -154,28 +171,34 @@ def _edge_cost(tree: Tree, weights: GraphSimilarity) -> float:
         data = edges.data[upper].astype(np.float64)
         simple = whole[first] & whole[second]
         meet = tree.lca(node[first[simple]], node[second[simple]])
-        total += float(size[meet] @ (data * count[first] * count[second])[simple])
+        np.add.at(costs, meet, size[meet] * (data * count[first] * count[second])[simple])
         # Only trees made otherwise divide equal rows.
         for e in np.flatnonzero(~simple).tolist():
             ours, theirs = (rows[start[item] : start[item + 1]] for item in (first[e], second[e]))
-            total += data[e] * float(size[tree.lca(ours[:, None], theirs)].sum())
-    for item in np.flatnonzero(~whole).tolist():
-        members = rows[start[item] : start[item + 1]]
-        total += (float(size[tree.lca(members[:, None], members)].sum()) - len(members)) / 2
-    return total
+            meet = tree.lca(ours[:, None], theirs).ravel()
+            np.add.at(costs, meet, data[e] * size[meet])
+    for divided in np.flatnonzero(~whole).tolist():
+        members = rows[start[divided] : start[divided + 1]]
+        ours, theirs = np.triu_indices(len(members), 1)
+        meet = tree.lca(members[ours], members[theirs])
+        np.add.at(costs, meet, size[meet])
+    return costs
 
 
-def _unit_costs(tree: Tree) -> FloatArray:
-    """Cost of the subtree under each node when all pairs are equally similar, `(m,)`."""
+def _divided_pairs(tree: Tree) -> FloatArray:
+    """Pairs of leaves that each node divides among its children, `(m,)`."""
     size = tree.size.astype(np.float64)
     pairs = size * (size - 1) / 2
-    split = pairs.copy()
-    np.subtract.at(split, tree.parent[:-1], pairs[:-1])
-    return sum_up(tree.parent, size * split)
+    divided = pairs.copy()
+    np.subtract.at(divided, tree.parent[:-1], pairs[:-1])
+    return divided
 
 
-def _feature_cost(tree: Tree, weights: FeatureSimilarity) -> float:
-    """Read the rows in depth-first order and fold each complete node into its parent's running sum."""
+def _feature_costs(tree: Tree, weights: FeatureSimilarity) -> FloatArray:
+    """Cost at each node, `(m,)`.
+
+    Reads the rows in depth-first order and folds each complete node into its parent's running sum.
+    """
     m = tree.n_nodes
     order = _largest_first(tree.parent, tree.size, tree.n_leaves)
     item_of = weights.distinct.item_of
@@ -193,7 +216,7 @@ def _feature_cost(tree: Tree, weights: FeatureSimilarity) -> float:
             weights.features(items), weights.offsets(items), block, tree.parent, n_children, missing,
             cross, sums, offsets, rows, top,
         )  # fmt: skip
-    return float(tree.size @ cross)
+    return tree.size * cross
 
 
 def _feature_total(weights: FeatureSimilarity) -> float:

@@ -1,21 +1,22 @@
 """Names of internal nodes, from the names of the samples under them; labels play no part."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse
 from scipy.special import xlogy
 
-from hyperclade.environment import IntArray
+from hyperclade.environment import FloatArray, IntArray
+from hyperclade.hierarchy.members import members_of
 from hyperclade.hierarchy.words import NameWords
 from hyperclade.trees.tree import Tree
 
-_MOST_CANDIDATES = 2048  # members of a node among which the typical ones are looked for
 _LEAST_SHARE = 0.25  # of the samples under a node that a word must name to stand for all of them
 _MOST_ELSEWHERE = 0.5  # of all other samples that may hold it too
+_SEARCH = 20  # names that are counted in the time in which a word is looked up
 _LEAST_EVIDENCE = 2.71  # G² that a word sets a node apart within another; of chance 10 % have more
 _UNSEEN = {"Cc": " ", "Cf": "", "Cs": "\N{REPLACEMENT CHARACTER}"}
 _LONGEST_NAME = 40  # columns of a sample's name (a text, perhaps) that fit into a node's name
@@ -31,6 +32,7 @@ def name_nodes(
     n_typical: int = 3,
     within: Sequence[int] | np.ndarray | None = None,
     stop_words: Sequence[str] | None = None,
+    typical: Mapping[int, IntArray] | None = None,
 ) -> list[str]:
     """Name nodes by the word that is over-represented in them and by their most typical samples.
 
@@ -39,10 +41,8 @@ def name_nodes(
     under the node and in two at least, and in no more than half of all other names. Below another node that
     is named, it is one that no node above is called by and that tells the node from the rest of the nearest
     above (G² of 2.71 or more), if there is one; words of a single letter come last. `NameWords` says
-    what counts as a word. The typical samples are those nearest to the mean row under the node (metric
-    "euclidean") or whose directions are nearest to the mean direction ("cosine"); in a node of more than
-    2,048 samples, of as many evenly spaced in the order of the tree. A node without such a word is named by
-    `n_typical` samples alone, a leaf by its own name.
+    what counts as a word. The typical samples are those of `members_of`. A node without such a word is named
+    by `n_typical` samples alone, a leaf by its own name.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def name_nodes(
     stop_words : sequence of str, optional
         Words that name nothing, beside the built-in ones of large languages; with "none" among them, instead
         of these.
+    typical : dict of int to (c,) int64, optional
+        The typical leaves of nodes where they are known, the most typical first.
 
     Returns
     -------
@@ -98,34 +100,23 @@ def name_nodes(
     if not _holds(tree, above, nodes):
         raise ValueError("every node must lie below its node of `within`, one each")
     above = np.where(above == nodes, tree.root, above)
-    if metric not in _NEARNESS:
-        raise ValueError(f"metric must be one of {', '.join(_NEARNESS)}, got {metric!r}")
-    X = X.tocsr() if scipy.sparse.issparse(X) else X
+    inner = np.setdiff1d(nodes[nodes >= n], np.array([*(typical or ())], dtype=np.int64))
+    typical = {**(typical or {}), **members_of(tree, X, inner, metric, doubtful=False).typical}
     names = [str(name) for name in names]
     words = _node_words(
         tree, NameWords([names[leaf] for leaf in tree.leaf_order.tolist()], stop_words), nodes, above
     )
     titles = []
+    short = cache(shortened)
     for node, word in zip(nodes.tolist(), words, strict=True):
         if node < n:
-            titles.append(shortened(names[node]))
+            titles.append(short(names[node]))
             continue
-        typical = _distinct((names[leaf] for leaf in typical_leaves(tree, X, node, metric)), word)
+        members = _distinct((short(names[leaf]) for leaf in typical[node].tolist()), word)
         count = n_typical if word is None else n_typical - 1
-        shown = ", ".join(name for _, name in zip(range(count), typical, strict=False))
+        shown = ", ".join(name for _, name in zip(range(count), members, strict=False))
         titles.append(shown if word is None else f"{word} ({shown})" if shown else word)
     return titles
-
-
-def typical_leaves(tree: Tree, X: Any, node: int, metric: str) -> np.ndarray:
-    """Leaves under a node, the most typical first as in `name_nodes`, at most 2,048; X dense or CSR."""
-    leaves = tree.leaves(node)
-    if len(leaves) > _MOST_CANDIDATES:
-        leaves = leaves[np.linspace(0, len(leaves) - 1, _MOST_CANDIDATES).astype(np.int64)]
-    leaves = np.sort(leaves)  # memory maps are read forwards
-    nearness = _NEARNESS[metric](X[leaves].astype(np.float64))
-    ties_rounded = np.round(nearness / max(np.abs(nearness).max(), np.finfo(float).tiny), 9)
-    return leaves[np.argsort(-ties_rounded, kind="stable")]
 
 
 def nearest_above(tree: Tree, nodes: IntArray) -> IntArray:
@@ -146,46 +137,6 @@ def nearest_above(tree: Tree, nodes: IntArray) -> IntArray:
     return np.array([nearest[node] for node in nodes.tolist()], dtype=np.int64)
 
 
-def _nearness_to_mean_direction(rows: Any) -> np.ndarray:
-    """A multiple of the cosine of each row with the mean direction, `(b,)`."""
-    largest = abs(rows).max(axis=1)
-    rows = _divided(rows, largest.toarray().ravel() if _sparse(rows) else largest)
-    norms = np.sqrt(_squares(rows))
-    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    return (rows @ (rows.T @ inverse)) * inverse
-
-
-def _nearness_to_mean_row(rows: Any) -> np.ndarray:
-    """Minus the squared distance of each row from the mean row, in some unit, `(b,)`."""
-    rows = _divided(rows, np.full(rows.shape[0], abs(rows).max()))
-    mean = np.asarray(rows.mean(axis=0)).ravel()
-    if not _sparse(rows):
-        return -np.square(rows - mean).sum(axis=1)
-    return 2 * (rows @ mean) - _squares(rows) - mean @ mean
-
-
-_NEARNESS = {"euclidean": _nearness_to_mean_row, "cosine": _nearness_to_mean_direction}
-
-
-def _divided(rows: Any, divisors: np.ndarray) -> Any:
-    """Rows by one number each, so that no square overflows or vanishes; not where it is 0."""
-    divisors = np.where(divisors > 0, divisors, 1.0)
-    if not _sparse(rows):
-        return rows / divisors[:, None]
-    rows = rows.tocsr()
-    rows.data = rows.data / np.repeat(divisors, np.diff(rows.indptr))
-    return rows
-
-
-def _squares(rows: Any) -> np.ndarray:
-    squares = rows.multiply(rows) if _sparse(rows) else np.square(rows)
-    return np.asarray(squares.sum(axis=1)).ravel()
-
-
-def _sparse(rows: Any) -> bool:
-    return scipy.sparse.issparse(rows)
-
-
 def _holds(tree: Tree, above: IntArray, nodes: IntArray) -> bool:
     """Whether each node lies below another or is the same."""
     if above.shape != nodes.shape or ((above < 0) | (above >= tree.n_nodes)).any():
@@ -196,22 +147,21 @@ def _holds(tree: Tree, above: IntArray, nodes: IntArray) -> bool:
 
 def _node_words(tree: Tree, words: NameWords, nodes: IntArray, above: IntArray) -> list[str | None]:
     """The word of each node, none of leaves, by the nodes `above`; words are in the order of the leaves."""
-    counts = _Counts(tree, words)
+    asked = [*zip(nodes.tolist(), above.tolist(), strict=True)]
+    pairs = {*asked} | {(node, tree.root) for node in {*above.tolist()} - {*nodes.tolist()}}
+    # Children have smaller numbers, so that what is taken above a node is known before it is named.
+    ordered = sorted(
+        (pair for pair in pairs if pair[0] >= tree.n_leaves), key=lambda pair: (-pair[1], -pair[0])
+    )
     chosen: dict[tuple[int, int], int | None] = {}
     taken: dict[int, frozenset[int]] = {tree.root: frozenset()}
-    pairs = {*zip(nodes.tolist(), above.tolist(), strict=True)}
-    pairs |= {(node, tree.root) for node in {*above.tolist()} - {*nodes.tolist()}}
-    held, within = -1, (counts.codes[:0], counts.codes[:0])
-    for node, upper in sorted(pairs, key=lambda pair: (-pair[1], -pair[0])):  # children have smaller numbers
-        if node < tree.n_leaves:
-            continue
-        if upper != held:
-            held, within = upper, counts.inside(upper)
-        code = counts.best(node, upper, within, taken[upper])
-        chosen[node, upper] = code
+    for pair, (apart, best) in zip(ordered, _Counts(tree, words).ranked(ordered), strict=True):
+        node, upper = pair
+        code = next((word for word in apart if word not in taken[upper]), best)
+        chosen[pair] = code
         own = () if code is None else words.parts(words.vocabulary[code])
         taken[node] = taken.get(node, frozenset()) | taken[upper] | frozenset(own)
-    codes = [chosen.get(pair) for pair in zip(nodes.tolist(), above.tolist(), strict=True)]
+    codes = [chosen.get(pair) for pair in asked]
     return [None if code is None else words.vocabulary[code] for code in codes]
 
 
@@ -222,54 +172,84 @@ class _Counts:
         self.tree, self.pointer, self.codes = tree, words.pointer, words.codes
         self.everywhere = np.bincount(self.codes, minlength=len(words.vocabulary))
         self.short = np.array([len(word) == 1 for word in words.vocabulary], dtype=bool)
+        self.frequent = np.argsort(-self.everywhere, kind="stable")
+        # Where words stand: all places of the first one, ascending, then all of the next.
+        places = np.repeat(np.arange(tree.n_leaves), np.diff(self.pointer))
+        self.places = np.sort(self.codes * tree.n_leaves + places)
 
-    def inside(self, node: int) -> tuple[IntArray, IntArray]:
-        """The words under a node, ascending, and their numbers of names."""
-        start, stop = self.tree.leaf_interval[node]
-        return np.unique(self.codes[self.pointer[start] : self.pointer[stop]], return_counts=True)
-
-    def best(
-        self, node: int, upper: int, within: tuple[IntArray, IntArray], taken: frozenset[int]
-    ) -> int | None:
-        """The word of a node: one that sets it apart under `upper`, whose words are `within`, if there is."""
-        n, size, room = self.tree.n_leaves, int(self.tree.size[node]), int(self.tree.size[upper])
-        found, inside = self.inside(node)
+    def ranked(self, pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[list[int], int | None]]:
+        """For each node and one above: words that set it apart there, the best first; the best among all."""
+        tree = self.tree
+        node, upper = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        own, of_pair = np.unique(node, return_inverse=True)
+        listed = [self._candidates(which) for which in own.tolist()]
+        lengths = np.array([len(found) for found, _ in listed], dtype=np.int64)
+        begin = np.cumsum(lengths) - lengths
+        found, inside = (
+            np.concatenate([part[k] for part in listed] or [[]]).astype(np.int64) for k in (0, 1)
+        )
+        # From here on a line is a pair and a word of its node.
+        count = lengths[of_pair]
+        pair = np.repeat(np.arange(len(node)), count)
+        line = np.arange(len(pair)) - np.repeat(np.cumsum(count) - count, count) + begin[of_pair][pair]
+        found, inside, size, room = found[line], inside[line], tree.size[node][pair], tree.size[upper][pair]
         total = self.everywhere[found]
-        fits = (inside >= max(2, _LEAST_SHARE * size)) & (inside * n > total * size)
-        fits &= total - inside <= _MOST_ELSEWHERE * (n - size)
-        if not fits.any():
-            return None
-        found, inside, total = found[fits], inside[fits], total[fits]
-        if upper != self.tree.root:
-            beside = within[1][np.searchsorted(within[0], found)]
-            evidence = _likelihood_ratio(inside, size, beside, room)
-            apart = (evidence >= _LEAST_EVIDENCE) & (inside * room > beside * size)
-            apart &= ~np.isin(found, list(taken))
-            if apart.any():
-                return self._most_evident(found[apart], evidence[apart])
-        return self._most_evident(found, _likelihood_ratio(inside, size, total, n))
+        order = np.lexsort(
+            (found, -_likelihood_ratio(inside, size, total, tree.n_leaves), self.short[found], pair)
+        )
+        bounds = np.searchsorted(pair, np.arange(len(node) + 1))
+        best = found[order]
+        start, stop = tree.leaf_interval[upper[pair]].T
+        beside = np.where(room < tree.n_leaves, self._holding(found, start, stop), total)
+        evidence = _likelihood_ratio(inside, size, beside, room)
+        apart = (evidence >= _LEAST_EVIDENCE) & (inside * room > beside * size) & (upper[pair] != tree.root)
+        order = np.lexsort((found, -evidence, self.short[found], ~apart, pair))
+        first = found[order].tolist()
+        ends = bounds[:-1] + np.bincount(pair, apart, minlength=len(node)).astype(np.int64)
+        for at, end, last in zip(bounds[:-1].tolist(), ends.tolist(), bounds[1:].tolist(), strict=True):
+            yield first[at:end], int(best[at]) if at < last else None
 
-    def _most_evident(self, found: IntArray, evidence: np.ndarray) -> int:
-        """The first of the largest; of words of a single letter only where there are no others."""
-        return int(found[np.lexsort((found, -evidence, self.short[found]))[0]])
+    def _candidates(self, node: int) -> tuple[IntArray, IntArray]:
+        """Words that may stand for a node, ascending, and the number of names under it that hold each."""
+        tree = self.tree
+        n, size = tree.n_leaves, int(tree.size[node])
+        least = max(2, _LEAST_SHARE * size)
+        start, stop = tree.leaf_interval[node]
+        below = self.codes[self.pointer[start] : self.pointer[stop]]
+        few = int(np.searchsorted(-self.everywhere[self.frequent], -least, side="right"))
+        if few * _SEARCH < len(below):  # rather the places of the few words that are frequent enough
+            found = np.sort(self.frequent[:few])
+            inside = self._holding(found, start, stop)
+        else:
+            found, inside = np.unique(below, return_counts=True)
+        total = self.everywhere[found]
+        fits = (
+            (inside >= least) & (inside * n > total * size) & (total - inside <= _MOST_ELSEWHERE * (n - size))
+        )
+        return found[fits], inside[fits]
+
+    def _holding(self, words: IntArray, start: IntArray, stop: IntArray) -> IntArray:
+        """How many names from one place in the order of leaves to another hold each word."""
+        first = words * self.tree.n_leaves
+        return np.searchsorted(self.places, first + stop) - np.searchsorted(self.places, first + start)
 
 
-def _likelihood_ratio(inside: IntArray, size: int, total: IntArray, n: int) -> np.ndarray:
+def _likelihood_ratio(inside: IntArray, size: IntArray, total: IntArray, n: IntArray | int) -> FloatArray:
     """G² of so many of `size` samples against so many of n, among which they are."""
     found = _log_likelihood(inside, size) + _log_likelihood(total - inside, n - size)
     return 2 * (found - _log_likelihood(total, n))
 
 
-def _log_likelihood(count: np.ndarray, trials: int) -> np.ndarray:
+def _log_likelihood(count: IntArray, trials: IntArray | int) -> FloatArray:
     """Of so many successes at the rate that fits them best."""
-    share = count / max(trials, 1)
+    share = count / np.maximum(trials, 1)
     return xlogy(count, share) + xlogy(trials - count, 1 - share)
 
 
 def _distinct(names: Iterator[str], word: str | None) -> Iterator[str]:
     """Shortened names, each once, without empty ones and any that is but the word."""
     seen = {"", word}
-    for name in map(shortened, names):
+    for name in names:
         if name.lower() not in seen:
             seen.add(name.lower())
             yield name

@@ -18,7 +18,7 @@ from hyperclade.environment import FloatArray, IntArray, device_of
 from hyperclade.hierarchy import saved
 from hyperclade.hierarchy.bisection import bisect
 from hyperclade.hierarchy.composition import Nested, compose, larger_side
-from hyperclade.hierarchy.cost import dasgupta_cost, normalised_score
+from hyperclade.hierarchy.cost import node_costs, normalised_score
 from hyperclade.hierarchy.insertion import Assignment, Neighbourhood, best_nodes, with_rows
 from hyperclade.hierarchy.linkage import TreeEstimator
 from hyperclade.hierarchy.neighbours import DEFAULT_RECALL, NeighbourIndex
@@ -102,6 +102,8 @@ class SHHC(TransformerMixin, TreeEstimator):
         Pre-clusters in the ball, by label.
     cost_, score_ : float
         Exact Dasgupta cost in the chosen similarity, and `normalised_score` of it.
+    node_costs_ : (m - n,) float64
+        What each inner node pays of that cost.
     n_clusters_ : int
         Number of labels.
     metric_ : str
@@ -465,7 +467,8 @@ class SHHC(TransformerMixin, TreeEstimator):
         self.tree_ = self._composed.tree
         self.node_embedding_ = ball_layout(self.tree_, self.dim)
         self.embedding_ = self.node_embedding_[: self.tree_.n_leaves]
-        self.cost_ = dasgupta_cost(self.tree_, None, self._weights)
+        self.node_costs_ = node_costs(self.tree_, None, self._weights)
+        self.cost_ = float(self.node_costs_.sum())
 
     def _set_own_labels(self) -> None:
         """Pre-clusters, or the coarsest layer, numbered in leaf order."""

@@ -18,19 +18,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.sparse
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hyperclade import metrics
 from hyperclade.data.columns import row_names
 from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
-from hyperclade.hierarchy.naming import name_nodes, nearest_above, typical_leaves
-from hyperclade.hierarchy.traits import label_mix, name_by_features
+from hyperclade.hierarchy.traits import label_mix
 from hyperclade.progress import Progress, Say, timed
 from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
+from hyperclade.report.partition import Partition
+from hyperclade.report.parts import Parts
 from hyperclade.report.picture import draw_hierarchy, named_nodes
-from hyperclade.report.text import outline, outline_nodes
+from hyperclade.report.text import outline
+from hyperclade.report.told import shown_nodes, tell
 from hyperclade.trees.tree import Tree
 
 if TYPE_CHECKING:
@@ -39,48 +41,9 @@ if TYPE_CHECKING:
 
 FILES = ("tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png")
 _MOST_LISTED = 200  # clusters in a partition that the summary lists by name
+_MOST_VALUES = 32  # columns of features to tell rows by
 _MEASURES = ("nmi", "ami", "ari", "mean_purity", "weighted_purity")
 _VERSIONED = ("hyperclade", "numpy", "scipy", "scikit-learn", "numba", "faiss-cpu", "torch")
-
-
-@dataclass(frozen=True, eq=False)
-class Partition:
-    """Flat clusters, each the leaves under one node of a tree.
-
-    Parameters
-    ----------
-    column : str
-        What it is called in tables, "layer_5".
-    labels : (n,) int64
-    nodes : (k,) int64
-        The node of each label.
-    """
-
-    column: str
-    labels: IntArray
-    nodes: IntArray
-
-    @classmethod
-    def of(cls, tree: Tree, column: str, labels: ArrayLike) -> Partition:
-        """Labels from 0 on of the leaves of a tree, with the node of each.
-
-        Raises
-        ------
-        ValueError
-            The leaves of a label are not those under one node.
-
-        Examples
-        --------
-        >>> Partition.of(Tree([4, 4, 5, 5, 6, 6, -1]), "kinds", [1, 1, 0, 0]).nodes.tolist()
-        [5, 4]
-        """
-        own = np.asarray(labels, dtype=np.int64)
-        if own.shape != (tree.n_leaves,) or own.min() < 0:
-            raise ValueError(f"{column} must be a label from 0 on for each of the {tree.n_leaves} leaves")
-        nodes = tree.nodes_of(own)
-        if not np.array_equal(tree.size[nodes], np.bincount(own)):
-            raise ValueError(f"{column}: the leaves of each label must be those under one node of the tree")
-        return cls(column, own, nodes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +67,15 @@ class Outcome:
     node_names, shown_names : dict of int to str
         Names of nodes in files; and in the outline and the picture, where those of the nodes below a main
         branch may tell them apart within it.
-    exemplars : dict of int to (e,) int64
-        Rows that stand for a node, the most typical first.
+    exemplars, borderline : dict of int to (e,) int64
+        Rows that stand for a node, the most typical first, and rows of it that are nearest to belonging
+        elsewhere, the most doubtful first (see `hierarchy.members`).
+    cost_shares : (m - n,) float64, optional
+        Share of the Dasgupta cost that each inner node pays.
+    parts : Parts, optional
+        For the similarity of groups.
+    values : dict of str to (n,) array
+        Further columns of numbers.
     title : str
         Title of the picture.
     facts, settings : dict
@@ -143,6 +113,10 @@ class Outcome:
     node_names: Mapping[int, str] = field(default_factory=dict)
     shown_names: Mapping[int, str] = field(default_factory=dict)
     exemplars: Mapping[int, IntArray] = field(default_factory=dict)
+    borderline: Mapping[int, IntArray] = field(default_factory=dict)
+    cost_shares: FloatArray | None = None
+    parts: Parts | None = None
+    values: Mapping[str, NDArray] = field(default_factory=dict)
     title: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -164,7 +138,7 @@ class Outcome:
         columns: Sequence[str] | None = None,
         stop_words: Sequence[str] | None = None,
         cuts: Cuts | None = None,
-        exemplars: int = 0,
+        exemplars: int = 8,
         title: str = "",
         facts: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -189,7 +163,9 @@ class Outcome:
         cuts : Cuts, optional
             Partitions asked for.
         exemplars : int
-            Rows to keep for each node that is shown, and each cluster of a partition of at most 200.
+            Rows to keep for each node that is told of, the typical ones and as many borderline ones. These
+            are the nodes that are shown, the clusters of partitions of at most 200, and the 4,000 largest
+            other inner nodes.
         title : str
             What the table holds, for the picture.
         facts, settings : dict, optional
@@ -203,25 +179,16 @@ class Outcome:
         found = [Partition.of(tree, f"layer_{own.max() + 1}", own) for own in model.layers_]
         asked = [Partition.of(tree, column, own) for column, own in (cuts or Cuts()).of(tree).items()]
         n, d = features.shape
-        shown, spent = _shown(tree), {**(seconds or {}), **model.timings_}
+        spent = {**(seconds or {}), **model.timings_}
+        X = rows.tocsr() if scipy.sparse.issparse(rows) else rows
         with timed(spent, "naming", progress):
-            X = rows.tocsr() if scipy.sparse.issparse(rows) else rows
-            listed = [own.nodes for own in found + asked if len(own.nodes) <= _MOST_LISTED]
-            wanted = np.unique(np.concatenate([shown, *listed]))
-            titles: list[str] = []
-            named, above = np.r_[wanted, shown], _branch_above(tree, shown)
-            if columns is not None:
-                within = np.r_[np.full(len(wanted), tree.root), above]
-                titles = name_by_features(tree, features, named, columns, within=within)
-            elif (called := row_names(table.names, table.ids)) is not None:
-                within = np.r_[nearest_above(tree, wanted), above]
-                titles = name_nodes(
-                    tree, called, X, named, metric=model.metric_, within=within, stop_words=stop_words
-                )
-            typical = {
-                node: typical_leaves(tree, X, node, model.metric_)[:exemplars]
-                for node in (wanted.tolist() if exemplars else [])
-            }
+            told = tell(
+                tree, table, X, model.metric_,
+                [own.nodes for own in found + asked if len(own.nodes) <= _MOST_LISTED],
+                columns=columns, stop_words=stop_words, exemplars=exemplars,
+            )  # fmt: skip
+            parts = Parts.of(tree, X, model.metric_)
+        costs = np.maximum(model.node_costs_, 0)
         outcome = cls(
             tree,
             found,
@@ -231,9 +198,13 @@ class Outcome:
             ids=table.ids,
             names=table.names,
             labels=table.labels,
-            node_names=dict(zip(wanted.tolist(), titles, strict=False)),
-            shown_names=dict(zip(shown.tolist(), titles[len(wanted) :], strict=False)),
-            exemplars=typical,
+            node_names=told.node_names,
+            shown_names=told.shown_names,
+            exemplars=told.typical,
+            borderline=told.borderline,
+            cost_shares=costs / costs.sum() if costs.any() else None,
+            parts=parts,
+            values=_values(table, columns),
             title=f"{title}{' · ' if title else ''}{n:,} rows × {d:,} features\n"
             f"{model.similarity} similarity, {model.metric_} metric",
             facts={
@@ -259,7 +230,7 @@ class Outcome:
         """The labels under the nodes that are shown, where labels are known."""
         if self.labels is None:
             return {}
-        shown = _shown(self.tree)
+        shown = shown_nodes(self.tree)
         return dict(zip(shown.tolist(), label_mix(self.tree, self.labels, shown), strict=True))
 
     @cached_property
@@ -386,19 +357,14 @@ class Outcome:
         return about
 
 
-def _shown(tree: Tree) -> IntArray:
-    """The nodes of the outline and of the picture, ascending."""
-    nodes = [node for branch, below in outline_nodes(tree) for node in (branch, *below)]
-    return np.union1d(np.array(nodes, dtype=np.int64), named_nodes(tree))
-
-
-def _branch_above(tree: Tree, nodes: IntArray) -> IntArray:
-    """The main branch that each node lies below, else the root."""
-    branches = main_branches(tree)
-    start, stop = tree.leaf_interval.T
-    nearest = branches[np.maximum(np.searchsorted(start[branches], start[nodes], side="right") - 1, 0)]
-    below = (start[nearest] <= start[nodes]) & (stop[nodes] <= stop[nearest]) & (nodes != nearest)
-    return np.where(below, nearest, tree.root)
+def _values(table: FeatureTable, columns: Sequence[str] | None) -> dict[str, NDArray]:
+    """The columns of a table that have names, where they are few; the first of those with one name."""
+    titles = table.columns if columns is None else columns
+    if titles is None or len(titles) > _MOST_VALUES:
+        return {}
+    X = table.features.toarray() if scipy.sparse.issparse(table.features) else table.features
+    wide = np.float32 if X.dtype == np.float16 else X.dtype  # which tables elsewhere do not all know
+    return {title: np.array(X[:, k], dtype=wide) for k, title in reversed([*enumerate(titles)])}
 
 
 def _versions() -> dict[str, str]:
