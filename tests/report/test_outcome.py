@@ -13,7 +13,7 @@ from hyperclade import SHHC
 from hyperclade.data.features import FeatureTable
 from hyperclade.hierarchy.members import typical_leaves
 from hyperclade.report import Cuts, Outcome, Partition
-from hyperclade.report.outcome import FILES
+from hyperclade.report.outcome_folder import FILES
 from hyperclade.trees import Tree
 
 FOUR = Tree([4, 4, 5, 5, 6, 6, -1])

@@ -213,7 +213,7 @@ def _check_target(target: Path, source: Path | None) -> None:
     if source is not None and target.exists() and target.resolve() in source.resolve().parents:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir() and any(target.iterdir()):
-        from hyperclade.report.outcome import FILES
+        from hyperclade.report.outcome_folder import FILES
         from hyperclade.report.saved import MODEL
 
         ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
@@ -237,7 +237,7 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
-    from hyperclade.report.outcome import FILES
+    from hyperclade.report.outcome_folder import FILES
     from hyperclade.report.saved import MODEL
     from hyperclade.report.text import facts, scores
 

@@ -15,22 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse
 from numpy.typing import NDArray
 
 from hyperclade import metrics
 from hyperclade.data.columns import row_names
-from hyperclade.data.store import write_json
 from hyperclade.environment import FloatArray, IntArray
 from hyperclade.hierarchy.traits import label_mix
 from hyperclade.progress import Progress, Say, timed
 from hyperclade.report.branches import main_branches
 from hyperclade.report.cuts import Cuts
+from hyperclade.report.outcome_folder import read_outcome, write_outcome
 from hyperclade.report.partition import Partition
 from hyperclade.report.parts import Parts
-from hyperclade.report.picture import draw_hierarchy, named_nodes
+from hyperclade.report.picture import named_nodes
 from hyperclade.report.text import outline
 from hyperclade.report.told import shown_nodes, tell
 from hyperclade.trees.tree import Tree
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
     from hyperclade.hierarchy.shhc import SHHC
 
-FILES = ("tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png")
 _MOST_LISTED = 200  # clusters in a partition that the summary lists by name
 _MOST_VALUES = 32  # columns of features to tell rows by
 _MEASURES = ("nmi", "ami", "ari", "mean_purity", "weighted_purity")
@@ -86,7 +83,8 @@ class Outcome:
     Raises
     ------
     ValueError
-        If there are not as many clusters, points, ids, names or labels as leaves.
+        If there are not as many clusters, points, ids, names, labels or values as leaves, or shares of the
+        cost as inner nodes.
 
     Examples
     --------
@@ -123,10 +121,13 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for what in ("clusters", "points", "ids", "names", "labels"):
-            values = getattr(self, what)
+        of_rows = {what: getattr(self, what) for what in ("clusters", "points", "ids", "names", "labels")}
+        for what, values in (of_rows | {repr(title): own for title, own in self.values.items()}).items():
             if values is not None and len(values) != self.tree.n_leaves:
                 raise ValueError(f"need {what} of the {self.tree.n_leaves} leaves, got {len(values)}")
+        inner = self.tree.n_nodes - self.tree.n_leaves
+        if self.cost_shares is not None and len(self.cost_shares) != inner:
+            raise ValueError(f"need cost shares of the {inner} inner nodes, got {len(self.cost_shares)}")
 
     @classmethod
     def of(
@@ -281,54 +282,41 @@ class Outcome:
     def write(
         self, folder: str | Path, progress: Progress | None = None, say: Say | None = None
     ) -> dict[str, Any]:
-        """Write `FILES` into a folder, which is made if it is not there.
+        """Write all there is into a folder, which is made if it is not there; `read` gives it back.
 
         What the picture lacks is said, and listed in the summary as "remarks".
 
         Returns
         -------
         dict
-            The summary; its file is the last to be written.
+            The summary as its file has it, the last to be written: with what else the folder holds.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with timed(self.seconds, "writing", progress):
-            tree = self.tree
-            remarks: list[str] = []
-            if self.names is not None:
-                tree = Tree(tree.parent, tree.height, self.names)
-            titles: list[str | None] = [*(tree.names or map(str, range(tree.n_leaves)))]
-            titles += [self.node_names.get(node) for node in range(tree.n_leaves, tree.n_nodes)]
-            (folder / "tree.json").write_text(tree.to_json(), encoding="utf-8")
-            (folder / "tree.nwk").write_text(tree.to_newick(titles) + "\n", encoding="utf-8")
-            np.save(folder / "linkage.npy", tree.to_linkage(), allow_pickle=False)
-            pq.write_table(self._table(), folder / "assignments.parquet")
-            picture = folder / "hierarchy.png"
-            draw_hierarchy(tree, picture, node_names=self._captions(), title=self.title, say=remarks.append)
-        if say is not None:
-            for remark in remarks:
-                say(remark)
-        summary = self.summary()
-        if remarks:
-            summary["remarks"] = remarks
-        write_json(folder / "summary.json", summary, allow_nan=False, ensure_ascii=False)
-        return summary
+        return write_outcome(self, Path(folder), progress, say)
 
-    def _table(self) -> pa.Table:
-        """A row a leaf: what it is called, its clusters, its place in the ball."""
-        leaves = np.arange(self.tree.n_leaves)
-        columns: dict[str, Any] = {"id": leaves if self.ids is None else self.ids}
-        if self.names is not None:
-            columns["name"] = self.names.astype(object)
-        columns["leaf"] = leaves
-        if self.clusters is not None:
-            columns["cluster"] = self.clusters
-        columns |= {own.column: own.labels for own in (*self.layers, *self.cuts)}
-        if self.points is not None:
-            columns |= {f"x{k}": column for k, column in enumerate(self.points.T)}
-        return pa.table(columns)
+    @classmethod
+    def read(cls, folder: str | Path) -> Outcome:
+        """The outcome that `write` left in a folder.
 
-    def _captions(self) -> dict[int, str]:
+        Raises
+        ------
+        ValueError
+            There is none, or one of another version; a file is missing, damaged or edited, or is of another
+            tree.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Outcome(Tree([2, 2, -1]), node_names={2: "both"}).write(folder)
+        ...     Outcome.read(folder).node_names
+        {2: 'both'}
+        """
+        fields, evaluation = read_outcome(Path(folder))
+        outcome = cls(**fields)
+        outcome.__dict__["evaluation"] = evaluation  # kept, as it takes long for large trees
+        return outcome
+
+    def captions(self) -> dict[int, str]:
         """What stands at nodes in the picture: their names, or else what is known of their rows."""
         tree, called = self.tree, row_names(self.names, self.ids)
         captions = {node: f"{int(tree.size[node]):,} rows" for node in main_branches(tree).tolist()}

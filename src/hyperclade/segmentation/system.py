@@ -202,7 +202,7 @@ class SegmentationSystem(System):
         hierarchy : bool
             Write the tree over the segments of all images.
         """
-        from hyperclade.report.outcome import FILES
+        from hyperclade.report.outcome_folder import FILES
         from hyperclade.segmentation.prediction import write_segments, written_hierarchy
         from hyperclade.segmentation.sources import NAMED, images_to_learn, masked_images
 
