@@ -169,6 +169,8 @@ def discover(
             # Slow to import, so after the errors that come at once.
             from hyperclade.hierarchy import SHHC
             from hyperclade.report import Outcome, SavedDiscovery
+            from hyperclade.report.media import media_of
+            from hyperclade.report.page import PAGE, write_page
 
             model = SHHC(
                 n_clusters=None if preclusters == "none" else preclusters,
@@ -199,6 +201,9 @@ def discover(
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
                     SavedDiscovery(model, scaling, titles).write(folder)
+            with timed(outcome.seconds, "page", progress):
+                media = media_of(None if source is None else str(source), say)
+                write_page(folder / PAGE, outcome, media=media, progress=progress, say=say)
             summary = outcome.write(folder, progress, say)
             (folder / _SCALED).unlink(missing_ok=True)
             for name in _EMBEDDED if embedded is not None else ():
@@ -214,9 +219,10 @@ def _check_target(target: Path, source: Path | None) -> None:
         raise ValueError(f"{source} lies in {target}, which would be replaced; choose another --out")
     if target.is_dir() and any(target.iterdir()):
         from hyperclade.report.outcome_folder import FILES
+        from hyperclade.report.page import PAGE
         from hyperclade.report.saved import MODEL
 
-        ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
+        ours = {PAGE, *FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
         others = sorted({path.name for path in target.iterdir()} - ours)
         if others:
             raise ValueError(
@@ -238,6 +244,7 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
     from hyperclade.report.outcome_folder import FILES
+    from hyperclade.report.page import PAGE
     from hyperclade.report.saved import MODEL
     from hyperclade.report.text import facts, scores
 
@@ -250,5 +257,5 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    written = [*FILES, *([MODEL] if (target / MODEL).exists() else [])]
+    written = [PAGE, *FILES, *([MODEL] if (target / MODEL).exists() else [])]
     on.print(f"\nWritten to {target}: {', '.join(written)}")

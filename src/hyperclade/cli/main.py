@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # command of one word, the function of that name in its module: what it does
 COMMANDS = {
     "discover": "find the hierarchy in features, images or texts",
+    "report": "the page of a hierarchy once more, with media, or beside another",
     "assign": "labels of new rows by a hierarchy that discover has saved",
     "embed": "compute features of images or texts with a pretrained encoder",
     "index": "make an index of images, texts or features, or bring one up to date",

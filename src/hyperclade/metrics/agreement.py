@@ -63,8 +63,8 @@ def best_matches(tree: "Tree", other: "Tree", nodes: ArrayLike | None = None) ->
 def mean_match(tree: "Tree", jaccard: ArrayLike, nodes: ArrayLike | None = None) -> float:
     """One number of `best_matches`: the mean over nodes weighted by their sizes, so that levels count alike.
 
-    Weighted as the overall F-measure of a hierarchy is (Larsen & Aone, KDD 1999). Nodes over all leaves, which
-    match whatever the trees are, do not count.
+    Weighted as the overall F-measure of a hierarchy is (Larsen & Aone, KDD 1999). Nodes over all leaves,
+    which match whatever the trees are, do not count.
 
     Parameters
     ----------

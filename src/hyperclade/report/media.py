@@ -12,7 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,7 @@ _MP3_RATE, _MP3_BITS = 24_000, 48_000  # a second
 _WAV_RATE = 16_000
 _BATCH = 64
 _GOLDEN = (5**0.5 - 1) / 2
+_WITH_IMAGES = ("folder", "image table")
 _GIVE = "a folder of images, sounds or clips, or a Parquet file of images"
 
 Kind = Literal["image", "sound"]
@@ -87,14 +88,14 @@ class Media:
     def __init__(self, source: str | os.PathLike) -> None:
         self.source = Path(source)
         kind = what_is(self.source, give=_GIVE)
-        if kind not in ("folder", "image table"):
+        if kind not in _WITH_IMAGES:
             raise ValueError(f"{self.source} is no folder of media: give {_GIVE}")
         self._is_table = kind == "image table"
 
     def of(
         self, outcome: Outcome, progress: Progress | None = None, say: Say | None = None
     ) -> Iterator[MediaItem]:
-        """Thumbnails of up to 2,000 samples and sounds of up to 200, of those first that stand for large nodes.
+        """Up to 2,000 thumbnails and 200 sounds, of the samples that stand for the largest nodes first.
 
         What is left out is said, with the reasons.
         """
@@ -112,10 +113,15 @@ class Media:
                     made[kind] += 1
                     yield MediaItem(leaf, kind, *found)
         told = [
-            counted(made[kind], word) for kind, word in (("image", "thumbnail"), ("sound", "sound")) if made[kind]
+            counted(made[kind], word)
+            for kind, word in (("image", "thumbnail"), ("sound", "sound"))
+            if made[kind]
         ]
         if told:
-            say_if(say, f"media of {counted(n, 'sample')}: {' and '.join(told)}, of those that stand for nodes first")
+            say_if(
+                say,
+                f"media of {counted(n, 'sample')}: {' and '.join(told)}, of those that stand for nodes first",
+            )
         elif not skipped:
             say_if(say, f"no media: no sample's id is that of a file in {self.source}")
         say_skipped(say, skipped, "media")
@@ -148,6 +154,17 @@ class Media:
         leaves = {ids[leaf]: leaf for leaf in order[:MOST_IMAGES][::-1].tolist()}
         items = image_items(self.source, leaves.keys())
         return {"image": ((leaves[item.id], partial(_thumbnail, item)) for item in items), "sound": ()}
+
+
+def media_of(source: Any, say: Say | None = None) -> Media | None:
+    """Media of what a hierarchy was found in, `input` of a summary, if that holds images and is still there."""
+    if not isinstance(source, str) or source == "bundled nouns":
+        return None
+    try:
+        return Media(source) if what_is(source, otherwise="texts") in _WITH_IMAGES else None
+    except (ValueError, OSError):
+        say_if(say, f"no media: {source} is not to be read any more; --media says where the samples are")
+        return None
 
 
 def standing_first(outcome: Outcome) -> IntArray:

@@ -138,8 +138,7 @@ class _Elements:
     def numbers(self, values: ArrayLike, dtype: str) -> dict[str, Any]:
         """An array as bytes in planes, which compress better than numbers."""
         array = np.ascontiguousarray(values, dtype=np.dtype(dtype).newbyteorder("<"))
-        planes = np.ascontiguousarray(array.reshape(-1, 1).view(np.uint8).T)
-        name = self._block(planes)
+        name = self._block(array.reshape(-1, 1).view(np.uint8).T.tobytes())
         return {"id": name, "dtype": dtype, "length": array.size, "filter": "shuffle"}
 
     def strings(self, values: Iterable[Any]) -> dict[str, Any]:
@@ -156,7 +155,7 @@ class _Elements:
         text = base64.b64encode(content).decode()
         self._write(f'<script type="text/plain" id="hc-{name}" data-type="{kind}">{text}</script>\n')
 
-    def _block(self, content: bytes | NDArray[np.uint8]) -> str:
+    def _block(self, content: bytes) -> str:
         name = f"b{self._count}"
         self._count += 1
         text = base64.b64encode(zlib.compress(content, _LEVEL)).decode()
@@ -242,7 +241,7 @@ def _rows(rows: Sequence[Sequence[int] | IntArray], elements: _Elements) -> dict
 
 
 def _stops(outcome: Outcome) -> list[Partition]:
-    """The partitions that are cuts of the tree into a number of clusters, coarse to fine, each number once."""
+    """The partitions that are cuts of the tree into so many clusters, coarse to fine, each number once."""
     cuts = [own for own in (*outcome.cuts, *outcome.layers) if _is_cut(outcome.tree, own)]
     by_number = {len(own.nodes): own for own in cuts}
     return [own for _, own in sorted(by_number.items())]
@@ -292,15 +291,13 @@ def _columns(outcome: Outcome, elements: _Elements, say: Say | None) -> Iterator
         say_if(say, f"{counted(len(left), 'column')} left out of the page, for its size: {', '.join(left)}")
 
 
-def _coded(values: ArrayLike) -> tuple[IntArray, Iterable[Any]]:
+def _coded(values: ArrayLike) -> tuple[IntArray, list[Any]]:
     """Distinct values and their numbers, −1 where there is none."""
     codes, distinct = pd.factorize(np.asarray(values, dtype=object), sort=False)
     return codes, list(distinct)
 
 
-def _category(
-    title: str, codes: IntArray, values: Iterable[Any], elements: _Elements
-) -> dict[str, Any]:
+def _category(title: str, codes: IntArray, values: Iterable[Any], elements: _Elements) -> dict[str, Any]:
     return {
         "title": title,
         "kind": "category",
