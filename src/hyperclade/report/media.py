@@ -39,6 +39,9 @@ _WITH_IMAGES = ("folder", "image table")
 _GIVE = "a folder of images, sounds or clips, or a Parquet file of images"
 
 Kind = Literal["image", "sound"]
+_KINDS: tuple[tuple[Kind, int, str], ...] = (
+    ("image", MOST_IMAGES, "thumbnail"), ("sound", MOST_SOUNDS, "sound"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -105,34 +108,27 @@ class Media:
         makers = self._in_table(ids, order) if self._is_table else self._in_folder(ids, order, say)
         made: dict[Kind, int] = {"image": 0, "sound": 0}
         skipped: list[tuple[str, str]] = []
-        for kind, most in (("image", MOST_IMAGES), ("sound", MOST_SOUNDS)):
-            for leaf, found in _made(makers[kind], most, f"{kind}s", progress):
+        for kind, most, word in _KINDS:
+            for leaf, found in _made(makers[kind], most, f"{word}s", progress):
                 if isinstance(found, str):
                     skipped.append((ids[leaf], found))
                 else:
                     made[kind] += 1
                     yield MediaItem(leaf, kind, *found)
-        told = [
-            counted(made[kind], word)
-            for kind, word in (("image", "thumbnail"), ("sound", "sound"))
-            if made[kind]
-        ]
+        told = " and ".join(counted(made[kind], word) for kind, _, word in _KINDS if made[kind])
         if told:
-            say_if(
-                say,
-                f"media of {counted(n, 'sample')}: {' and '.join(told)}, of those that stand for nodes first",
-            )
+            say_if(say, f"{told} of {counted(n, 'sample')}, those that stand for large nodes first")
         elif not skipped:
-            say_if(say, f"no media: no sample's id is that of a file in {self.source}")
-        say_skipped(say, skipped, "media")
+            say_if(say, f"no thumbnails or sounds: no sample's id is that of a file in {self.source}")
+        say_skipped(say, skipped, "files of samples")
 
     def _in_folder(
         self, ids: Sequence[str], order: IntArray, say: Say | None
     ) -> dict[Kind, Iterable[tuple[int, _Maker]]]:
         images, clips, sounds = kinds_under(self.source, IMAGE_SUFFIXES, MEDIA_SUFFIXES, SOUND_SUFFIXES)
         if (clips or sounds) and find_spec("av") is None:
-            left = counted(len(clips) + len(sounds), "sound or clip") if len(clips) + len(sounds) == 1 else ""
-            say_if(say, f"{left or 'sounds and clips'} left out: reading them needs av: {installation('av')}")
+            left = counted(len(clips) + len(sounds), "file")
+            say_if(say, f"{left} of sounds and clips left out: reading them needs av: {installation('av')}")
             clips, sounds = [], []
         seen, heard = _Files(self.source, [*images, *clips]), _Files(self.source, [*sounds, *clips])
         moving = frozenset(clips)
@@ -157,7 +153,7 @@ class Media:
 
 
 def media_of(source: Any, say: Say | None = None) -> Media | None:
-    """Media of what a hierarchy was found in, `input` of a summary, if that holds images and is still there."""
+    """Media of the `input` that a hierarchy was found in, if that holds images and is still there."""
     if not isinstance(source, str) or source == "bundled nouns":
         return None
     try:

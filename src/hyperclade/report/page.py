@@ -106,7 +106,7 @@ def _write(
     write(before)
     elements = _Elements(write)
     head = {
-        **_about(outcomes[0]),
+        **_about(outcomes[0], say),
         "trees": [_tree(own, elements) for own in outcomes],
         **_samples(outcomes[0], elements, say),
         **_media(outcomes[0], media, elements, progress, say),
@@ -163,9 +163,25 @@ class _Elements:
         return name
 
 
-def _about(outcome: Outcome) -> dict[str, Any]:
-    """Title and facts, the scores of each flat clustering among them."""
+def _about(outcome: Outcome, say: Say | None) -> dict[str, Any]:
+    """What the page is about."""
     title, _, subtitle = outcome.title.partition("\n")
+    try:
+        lines = _facts(outcome)
+    except (TypeError, ValueError, LookupError, AttributeError):  # of a summary edited by hand
+        say_if(say, "facts and scores left out of the page: they are not as hyperclade writes them")
+        lines = []
+    return {
+        "format": "hyperclade-page",
+        "version": 1,
+        "title": title or counted(outcome.tree.n_leaves, "sample"),
+        "subtitle": subtitle,
+        "facts": lines,
+    }
+
+
+def _facts(outcome: Outcome) -> list[list[str]]:
+    """How the tree was found, and the scores of each flat clustering, as titles and texts."""
     told = facts(
         {
             **outcome.facts,
@@ -174,20 +190,14 @@ def _about(outcome: Outcome) -> dict[str, Any]:
             "seconds": outcome.seconds,
         }
     )
-    lines = [[name, text] for name, text in told.items() if text]
+    lines = [[name, str(text)] for name, text in told.items()]
     if outcome.evaluation is not None:
         against, (_, *measures), rows = scores(outcome.evaluation)
         lines.append(["labels", against])
         for name, *values in rows:
             own = zip(measures, values, strict=True)
             lines.append([name, ", ".join(f"{measure} {value}" for measure, value in own)])
-    return {
-        "format": "hyperclade-page",
-        "version": 1,
-        "title": title or counted(outcome.tree.n_leaves, "sample"),
-        "subtitle": subtitle,
-        "facts": lines,
-    }
+    return lines
 
 
 def _tree(outcome: Outcome, elements: _Elements) -> dict[str, Any]:
