@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "dasgupta_cost": "hierarchy",
         "Tree": "trees",
         "Taxonomy": "trees",
+        "show": "report",
     },
 )

@@ -170,6 +170,8 @@ def discover(
             # Slow to import, so after the errors that come at once.
             from hyperclade.hierarchy import SHHC
             from hyperclade.report import Outcome, SavedDiscovery
+            from hyperclade.report.media import media_of
+            from hyperclade.report.page import PAGE, write_page
 
             model = SHHC(
                 n_clusters=None if preclusters == "none" else preclusters,
@@ -200,6 +202,9 @@ def discover(
             if save_model:
                 with timed(outcome.seconds, "writing", progress):
                     SavedDiscovery(model, scaling, titles).write(folder)
+            with timed(outcome.seconds, "page", progress):
+                media = media_of(None if source is None else str(source), say)
+                write_page(folder / PAGE, outcome, media=media, progress=progress, say=say)
             summary = outcome.write(folder, progress, say)
             (folder / _SCALED).unlink(missing_ok=True)
             for name in _EMBEDDED if embedded is not None else ():
@@ -216,9 +221,10 @@ def _check_target(target: Path, source: Path | None) -> None:
     if target.is_dir() and any(target.iterdir()):
         from hyperclade.data.store import check_replaceable
         from hyperclade.report.outcome_folder import FILES
+        from hyperclade.report.page import PAGE
         from hyperclade.report.saved import MODEL
 
-        ours = {*FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
+        ours = {PAGE, *FILES, *_EMBEDDED, *([MODEL] if (target / MODEL / "model.json").exists() else [])}
         check_replaceable(target, ours)
 
 
@@ -236,6 +242,7 @@ def _kept(embedded: Path | None) -> Iterator[None]:
 def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     from hyperclade.cli.console import console, table
     from hyperclade.report.outcome_folder import FILES
+    from hyperclade.report.page import PAGE
     from hyperclade.report.saved import MODEL
     from hyperclade.report.text import facts, scores
 
@@ -248,6 +255,6 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    shown = [*FILES[:_MOST_SHOWN], *([MODEL] if (target / MODEL).exists() else [])]
+    shown = [PAGE, *FILES[:_MOST_SHOWN], *([MODEL] if (target / MODEL).exists() else [])]
     others = len(summary["content"]["files"]) - _MOST_SHOWN
     on.print(f"\nWritten to {target}: {', '.join(shown)} and {others} more files")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # command of one word, the function of that name in its module: what it does
 COMMANDS = {
     "discover": "find the hierarchy in features, images or texts",
+    "report": "the page of a hierarchy once more, with media, or beside another",
     "assign": "labels of new rows by a hierarchy that discover has saved",
     "apply": "take corrections of a hierarchy, made in its page, back into its results",
     "embed": "compute features of images or texts with a pretrained encoder",

@@ -162,6 +162,37 @@ def read_clip(
         )
 
 
+def read_picture(path: str | os.PathLike, time: float = 1.0) -> np.ndarray:
+    """The picture shown at a time, in seconds, or in the middle of a shorter video: (3, h, w) uint8.
+
+    Upright, in the proportions that a player would show. Raises MediaError as `read_clip` does.
+    """
+    with _Opened(path) as file:
+        if file.video is None:
+            raise MediaError(path, "no video stream")
+        start, end = file.extent(file.video)
+        shown = file.frames_at(np.array([start + min(time, (end - start) / 2)]))
+        return _pictures(shown, None, file.video.sample_aspect_ratio)[0]
+
+
+def read_sound(path: str | os.PathLike, seconds: float, sample_rate: int) -> np.ndarray | None:
+    """The beginning of the sound of a file, mixed to one channel, full scale at ±1: (samples,) float32.
+
+    None for a video without sound. Raises MediaError as `read_clip` does.
+    """
+    with _Opened(path) as file:
+        if file.audio is None:
+            if file.video is not None:
+                return None
+            raise MediaError(path, "no sound stream")
+        start, end = file.extent(file.audio)
+        n_samples = max(1, round(min(seconds, end - start) * sample_rate))
+        sound, heard = file.sound(start, n_samples, sample_rate)
+        if not heard or not np.isfinite(sound).all():
+            raise MediaError(path, "no intact sound at its beginning")
+        return sound
+
+
 def probe(path: str | os.PathLike) -> tuple[Extent | None, Extent | None]:
     """When picture and sound of a file begin and end, by its headers; None for a stream that it lacks.
 

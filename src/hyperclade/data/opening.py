@@ -21,6 +21,9 @@ IMAGE_SUFFIXES = frozenset(
 MEDIA_SUFFIXES = frozenset(
     (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv")
 )
+SOUND_SUFFIXES = frozenset(
+    (".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".wma")
+)
 
 LIST_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 

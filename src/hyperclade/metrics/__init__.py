@@ -5,6 +5,9 @@ from hyperclade._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "best_matches": "agreement",
+        "match_agreement": "agreement",
+        "mean_match": "agreement",
         "block_score": "blocks",
         "block_score_spread": "blocks",
         "ami": "partitions",

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "BlockScores": "similarity",
         "Cuts": "cuts",
         "HierarchyPanel": "exemplars",
+        "Media": "media",
         "Outcome": "outcome",
         "Parts": "parts",
         "Partition": "partition",
@@ -23,6 +24,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "outline_nodes": "text",
         "nearest_exemplars": "exemplars",
         "sound_pictures": "exemplars",
+        "page_text": "page",
+        "show": "notebook",
         "upper_tree": "dendrogram",
+        "write_page": "page",
     },
 )

@@ -81,20 +81,34 @@ def _rows(count: int) -> str:
 
 
 def facts(summary: Mapping[str, Any]) -> dict[str, str]:
-    """What a summary (`Outcome.summary`) says of a discovery, as texts by their titles."""
-    memory, recall = summary["peak_memory_mib"], summary["neighbour_recall"]
-    scaled = "" if summary["scale"] == "none" else f", scaled: {summary['scale']}"
-    return {
-        "rows × features": f"{summary['rows']:,} × {summary['features']:,} ({summary['dtype']}{scaled})",
-        "similarity": summary["similarity"],
-        "metric": summary["metric"],
-        "neighbours": "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found",
-        **({"Dasgupta cost": f"{summary['cost']:.6g}"} if "cost" in summary else {}),
-        **({"normalised score": f"{summary['score']:.4f}"} if "score" in summary else {}),
-        "layers": ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"]) + " clusters",
-        "time": f"{sum(summary['seconds'].values()):.1f} s",
-        "peak memory": "unknown" if memory is None else f"{memory:,.0f} MiB",
-    }
+    """What a summary (`Outcome.summary`) says of a discovery, as texts by their titles; all of it may lack.
+
+    >>> facts({"similarity": "knn", "seconds": {"reading": 1.0, "tree": 0.5}})
+    {'similarity': 'knn', 'time': '1.5 s'}
+    """
+    told: dict[str, str] = {}
+    if "features" in summary:
+        scaled = "" if summary.get("scale", "none") == "none" else f", scaled: {summary['scale']}"
+        shape = f"{summary['rows']:,} × {summary['features']:,}"
+        told["rows × features"] = f"{shape} ({summary['dtype']}{scaled})"
+    told |= {name: summary[name] for name in ("similarity", "metric") if name in summary}
+    if "neighbour_recall" in summary:
+        recall = summary["neighbour_recall"]
+        found = "all compared" if recall is None else f"{100 * recall:.4g} % of the true ones found"
+        told["neighbours"] = found
+    if "cost" in summary:
+        told["Dasgupta cost"] = f"{summary['cost']:.6g}"
+    if "score" in summary:
+        told["normalised score"] = f"{summary['score']:.4f}"
+    if summary.get("layers"):
+        numbers = ", ".join(f"{layer['clusters']:,}" for layer in summary["layers"])
+        told["layers"] = f"{numbers} clusters"
+    if summary.get("seconds"):
+        told["time"] = f"{sum(summary['seconds'].values()):.1f} s"
+    if "peak_memory_mib" in summary:
+        memory = summary["peak_memory_mib"]
+        told["peak memory"] = "unknown" if memory is None else f"{memory:,.0f} MiB"
+    return told
 
 
 def scores(evaluation: Mapping[str, Any]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:

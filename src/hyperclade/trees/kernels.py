@@ -145,7 +145,7 @@ def common_ancestors(first, second, start, stop, gap_node, gap_maxima):
         if start[right] < stop[left]:  # intervals of a tree that overlap are nested
             found[at] = max(left, right)
         else:
-            found[at] = _range_max(gap_node, gap_maxima, stop[left] - 1, start[right] - 1)
+            found[at] = range_max(gap_node, gap_maxima, stop[left] - 1, start[right] - 1)
     return found
 
 
@@ -229,7 +229,7 @@ def cartesian_parents(rank):
 
 
 @njit(cache=True)
-def _range_max(values, table, low, high):
+def range_max(values, table, low, high):
     """Maximum of values[low..high], both ends included."""
     first, last = low // BLOCK, high // BLOCK
     best = values[low]

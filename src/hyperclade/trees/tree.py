@@ -293,12 +293,12 @@ class Tree:
         i, j = np.broadcast_arrays(self._nodes(i), self._nodes(j))
         start, stop = self.leaf_interval.T
         found = kernels.common_ancestors(
-            i.flatten(), j.flatten(), start, stop, self.gap_node, self._gap_maxima
+            i.flatten(), j.flatten(), start, stop, self.gap_node, self.gap_maxima
         )
         return found.reshape(i.shape)[()]
 
     @cached_property
-    def _gap_maxima(self) -> IntArray:
+    def gap_maxima(self) -> IntArray:
         """Sparse table ``(levels, blocks)`` of maxima of `gap_node` over runs of 2^level blocks."""
         blocks = max(1, -(-(self.n_leaves - 1) // kernels.BLOCK))
         padded = np.full(blocks * kernels.BLOCK, -1, dtype=np.int64)
@@ -542,10 +542,7 @@ class Tree:
         (('d', 'a', 'c'), [3, 4, 3, 4, -1])
         """
         leaves = self._nodes(leaves)
-        chosen = np.bincount(leaves, minlength=self.n_nodes) if leaves.ndim == 1 else np.zeros(0)
-        if not leaves.size or leaves.max() >= self.n_leaves or chosen.max(initial=0) != 1:
-            raise ValueError(f"leaves must be some of 0..{self.n_leaves - 1}, each once, one at least")
-        divides, above = kernels.dividing(self.parent, kernels.sum_up(self.parent, chosen))
+        divides, above = self._dividing(leaves)
         nodes = np.r_[leaves, np.flatnonzero(divides)]
         rank = np.full(self.n_nodes + 1, -1, dtype=np.int64)
         rank[nodes] = np.arange(len(nodes))
@@ -556,6 +553,14 @@ class Tree:
             rank[above[nodes]],
             None if length is None else kernels.joined_lengths(self.parent, divides, length),
         )
+
+    def dividing(self, leaves: ArrayLike) -> IntArray:
+        """The inner nodes that `restrict` keeps, ascending, as it numbers them: `(j,) int64`.
+
+        >>> Tree([4, 4, 5, 5, 6, 6, -1]).dividing([3, 0, 2]).tolist()
+        [5, 6]
+        """
+        return np.flatnonzero(self._dividing(self._nodes(leaves))[0])
 
     # Comparison
 
@@ -623,6 +628,13 @@ class Tree:
         if wrong.any():
             raise ValueError(f"node {nodes[wrong].flat[0]} is not in 0..{self.n_nodes - 1}")
         return nodes
+
+    def _dividing(self, leaves: IntArray) -> tuple[np.ndarray, IntArray]:
+        """Which nodes divide some leaves, and the nearest such above each node."""
+        chosen = np.bincount(leaves, minlength=self.n_nodes) if leaves.ndim == 1 else np.zeros(0)
+        if not leaves.size or leaves.max() >= self.n_leaves or chosen.max(initial=0) != 1:
+            raise ValueError(f"leaves must be some of 0..{self.n_leaves - 1}, each once, one at least")
+        return kernels.dividing(self.parent, kernels.sum_up(self.parent, chosen))
 
     def _part(self, nodes: IntArray, parent: IntArray, branch_length: FloatArray | None) -> Tree:
         """A tree over some nodes, leaves first; parents are in the new ids, lengths of all old nodes."""
