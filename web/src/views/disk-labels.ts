@@ -13,6 +13,8 @@ export interface Label {
   width: number;
   height: number;
   picture: number;
+  /** Whether it tells a size, for want of a name. */
+  quiet: boolean;
   /** Height of the type in pixels. */
   type: number;
   alpha: number;
@@ -27,7 +29,7 @@ export interface LabelSource {
   width(text: string): number;
   /** Side of a node's thumbnail in a place where a unit of length takes so many pixels, 0 for none. */
   picture(node: number, unit: number): number;
-  /** 2 for a node that must be named, 1 for one that should be, 0 for others. */
+  /** 2 for a node that must be named, 1 for one that should be, 0 for others, -1 where only a size is told. */
   weight(node: number): number;
 }
 
@@ -41,10 +43,12 @@ export interface Frame {
   passed: number;
 }
 
+const FACTOR = [0.3, 1, 1.6, 1] as const; // by weight
 const MOST = 90;
 const MOST_TRIED = 500;
 const LEAST_UNIT = 9; // pixels a unit of hyperbolic length takes where names begin
-const FULL_UNIT = 12;
+const LEAST_SIZED = 48; // where sizes of nodes without a name do
+const FADING_UNIT = 3; // pixels more, where they are wholly there
 const GAP = 4; // between two labels at rest
 const CLEAR = 12; // around a label that comes while the picture moves
 const FADE = 140; // milliseconds
@@ -91,7 +95,8 @@ export class Labels {
         found--;
         continue;
       }
-      label.goal = wanted === null || wanted.has(label.node) ? Math.min(gap / GAP, 1) * this.#fade(scene, at, frame) : 0;
+      if (wanted !== null) label.goal = wanted.has(label.node) ? 1 : 0;
+      else label.goal = Math.min(gap / GAP, 1) * this.#fade(scene, at, frame);
       kept.push(label);
     }
     if (found < this.#shown.size) {
@@ -112,9 +117,9 @@ export class Labels {
       const node = scene.node[at];
       const scale = 1 - scene.x[at] * scene.x[at] - scene.y[at] * scene.y[at];
       const weight = this.source.weight(node);
-      const small = (scale * radius) / 2 < LEAST_UNIT;
-      if (small && weight < 2 && (size[node] === 1 || scene.room[at] < 18)) continue;
-      ranks[at] = scale * (1 + 0.12 * Math.log2(size[node])) * (weight === 1 ? 1.6 : 1) + (weight === 2 ? 100 : 0);
+      const unit = (scale * radius) / 2;
+      if (weight < 0 ? unit < LEAST_SIZED : unit < LEAST_UNIT && weight < 2 && (size[node] === 1 || scene.room[at] < 18)) continue;
+      ranks[at] = scale * (1 + 0.12 * Math.log2(size[node])) * FACTOR[weight + 1] + (weight === 2 ? 100 : 0);
       order.push(at);
     }
     order.sort((a, b) => ranks[b] - ranks[a]);
@@ -127,6 +132,7 @@ export class Labels {
     const wanted = new Map<number, Label>();
     for (const at of this.#order) {
       if (placed.length === MOST) break;
+      if (this.#fade(scene, at, frame) < 0.5) continue;
       const label = this.#made(scene, at, frame);
       if (label === null || least(placed, label) < GAP) continue;
       placed.push(label);
@@ -155,7 +161,7 @@ export class Labels {
     const text = this.source.text(node);
     if (text === "") return null;
     const label: Label = {
-      node, text, nodeX: 0, nodeY: 0, x: 0, y: 0, width: 0, height: 0, picture: 0, type: 0, alpha: 0, goal: 1,
+      node, text, nodeX: 0, nodeY: 0, x: 0, y: 0, width: 0, height: 0, picture: 0, quiet: false, type: 0, alpha: 0, goal: 1,
     };
     this.#lay(label, scene, at, frame);
     return label;
@@ -164,10 +170,11 @@ export class Labels {
   /** Names of leaves fade in as they come nearer; those of larger nodes are there as long as they have room. */
   #fade(scene: Scene, at: number, { radius }: Frame): number {
     const node = scene.node[at];
-    if (this.source.weight(node) === 2) return 1;
+    const weight = this.source.weight(node);
+    if (weight === 2) return 1;
     const scale = 1 - scene.x[at] * scene.x[at] - scene.y[at] * scene.y[at];
-    const near = ((scale * radius) / 2 - LEAST_UNIT) / (FULL_UNIT - LEAST_UNIT);
-    const roomy = scene.tree.size[node] === 1 ? 0 : (scene.room[at] - 18) / 6;
+    const near = ((scale * radius) / 2 - (weight < 0 ? LEAST_SIZED : LEAST_UNIT)) / FADING_UNIT;
+    const roomy = weight < 0 || scene.tree.size[node] === 1 ? 0 : (scene.room[at] - 18) / 6;
     return Math.min(Math.max(near, roomy, 0), 1);
   }
 
@@ -177,7 +184,8 @@ export class Labels {
     const y = -scene.y[at];
     const scale = Math.max(1 - x * x - y * y, 0);
     label.text = this.source.text(label.node) || label.text;
-    label.type = Math.round(2 * (11 + 5 * scale)) / 2;
+    label.quiet = this.source.weight(label.node) < 0;
+    label.type = label.quiet ? 11.5 : Math.round(2 * (11 + 5 * scale)) / 2;
     label.picture = this.source.picture(label.node, (scale * radius) / 2);
     label.width = Math.max((this.source.width(label.text) * label.type) / 16, label.picture);
     label.height = label.type * 1.25 + label.picture;

@@ -3,6 +3,7 @@ import type { Mobius } from "../core/mobius.ts";
 import type { Hierarchy } from "../core/tree.ts";
 
 const FIRST_ROOM = 4096;
+const SPARSE = 3.5; // pixels at the rim between leaves that stand for those left out
 const CLOSE = 0.75; // pixels: a node so near to the one above it is drawn as one with it
 
 /**
@@ -74,7 +75,7 @@ export class Scene {
         const side = Math.sin(Math.max(away - share / 2, 0) / 2);
         const room = Math.min((share * radius) / (least + spread * side * side), whole);
         if (room < detail) {
-          const stride = 1 << (32 - Math.clz32(Math.ceil(Math.min((detail * count) / room, 2 ** 30)) - 1));
+          const stride = 1 << (32 - Math.clz32(Math.ceil(Math.min((SPARSE * count) / room, 2 ** 30)) - 1));
           const last = (start[child] + count - 1) & -stride;
           if (last < start[child]) {
             if (onlyLeaves) at += stride - 1 - (start[child] & (stride - 1));

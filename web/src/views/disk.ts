@@ -17,7 +17,7 @@ const DETAIL = 1.5; // pixels at the rim below which the tree is not followed
 const WIDTHS = [0.6, 0.9, 1.2, 1.6, 2, 2.5, 3, 3.6] as const;
 const HIT = 16; // pixels from a node that still mean it
 const SETTLED = 180; // milliseconds after the last movement
-const LONGEST_NAME = 200; // pixels in type of 16
+const LONGEST_NAME = 230; // pixels in type of 16
 const FONT = "system-ui, sans-serif";
 const TRUNK = "#85859a";
 
@@ -71,6 +71,8 @@ export class Disk implements View {
   #height = 0;
   #radius = 1;
   readonly #texts = new Map<number, string>();
+  /** Inner nodes whose text is their size. */
+  readonly #unnamed = new Set<number>();
   readonly #widths = new Map<string, number>();
   readonly #needed = new Set<number>();
   readonly #circle = new Float64Array(3);
@@ -124,6 +126,7 @@ export class Disk implements View {
     }
     if (changed.has("tree") || changed.has("names")) {
       this.#texts.clear();
+      this.#unnamed.clear();
       this.#needed.clear();
     }
     if (changed.has("tree") || changed.has("k") || this.#cutNodes.length === 0) {
@@ -224,7 +227,7 @@ export class Disk implements View {
   /** Takes a view unless it leaves the tree behind. */
   #try(map: Mobius): void {
     const middle = apply(inverse(map), { re: 0, im: 0 });
-    const most = this.#scene.layout.radius(0) + 0.7;
+    const most = this.#scene.layout.radius(0) + 0.3;
     if (distance({ re: 0, im: 0 }, middle) <= most) this.#map = map;
   }
 
@@ -388,8 +391,9 @@ export class Disk implements View {
     const { tree } = shown;
     const { selected } = state;
     const name = plain(shown.title(selected), 120);
-    const size = tree.isLeaf(selected) ? "a sample" : `${tree.size[selected].toLocaleString("en")} samples`;
-    const text = `${name}: ${size}, level ${tree.depth[selected]}`;
+    const size = tree.isLeaf(selected) ? ", a sample" : `, ${tree.size[selected].toLocaleString("en")} samples`;
+    const sized = tree.isLeaf(selected) || shown.name(selected) !== "";
+    const text = `${name}${sized ? size : ""}, level ${tree.depth[selected]}`;
     if (this.#told.textContent !== text) this.#told.textContent = text;
     if (tree.isLeaf(selected)) this.#need(selected);
   }
@@ -416,7 +420,7 @@ export class Disk implements View {
       text = this.#find(node);
       this.#texts.set(node, text);
     }
-    return text;
+    return this.#unnamed.has(node) && this.#wanted(node) > 0 ? `${text} samples` : text;
   }
 
   #find(node: number): string {
@@ -424,11 +428,12 @@ export class Disk implements View {
     const leaf = shown.tree.isLeaf(node);
     const name = plain(shown.name(node), 60);
     if (name !== "") return this.#fitted(name);
+    if (!leaf) this.#unnamed.add(node);
     if (leaf && shown.leafName(node) === undefined) {
       this.#need(node);
       return "";
     }
-    return leaf || this.#weight(node) > 0 ? this.#fitted(plain(shown.title(node), 60)) : "";
+    return leaf ? this.#fitted(plain(shown.title(node), 60)) : shown.tree.size[node].toLocaleString("en");
   }
 
   #need(leaf: number): void {
@@ -458,6 +463,13 @@ export class Disk implements View {
   }
 
   #weight(node: number): number {
+    const wanted = this.#wanted(node);
+    if (wanted > 0 || this.#scene.tree.isLeaf(node)) return wanted;
+    this.#text(node);
+    return this.#unnamed.has(node) ? -1 : 0;
+  }
+
+  #wanted(node: number): number {
     const { selected, focus } = this.store.state;
     if (node === selected) return 2;
     return node === focus || this.#cut[node] === 1 ? 1 : 0;
@@ -654,13 +666,12 @@ export class Disk implements View {
 
   #paintLabels(): void {
     const context = this.#context;
-    const { ink, ground } = this.#theme;
+    const { ink, quiet, ground } = this.#theme;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.lineWidth = 3.5;
     context.strokeStyle = ground;
-    context.fillStyle = ink;
     let type = 0;
     for (const label of this.#labels.all) {
       if (label.alpha <= 0) continue;
@@ -672,6 +683,7 @@ export class Disk implements View {
       if (label.picture > 0) this.#paintPicture(label);
       const x = label.x + label.width / 2;
       const y = label.y + label.height - type * 0.6;
+      context.fillStyle = label.quiet ? quiet : ink;
       context.strokeText(label.text, x, y);
       context.fillText(label.text, x, y);
     }
