@@ -1,4 +1,4 @@
-import { apply, compose, distance, inverse, translation, type Complex, type Mobius } from "./mobius.ts";
+import { apply, compose, distance, gap, inverse, translation, type Complex, type Mobius } from "./mobius.ts";
 
 /**
  * The circle through two points of the unit disk that meets its boundary at right angles: centre and radius,
@@ -19,9 +19,17 @@ export function orthogonalCircle(x1: number, y1: number, x2: number, y2: number,
 
 /** The translation along the geodesic through two points that takes the first to the second. */
 export function transvection(from: Complex, to: Complex): Mobius {
-  const there = translation(from);
-  const back = inverse(there);
-  return compose(there, compose(translation(apply(back, to)), back));
+  // In closed form: by way of the centre, what is near the boundary would lose as many digits as it is far out.
+  const re = 1 - (to.re * from.re + to.im * from.im);
+  const im = to.re * from.im - to.im * from.re;
+  const scale = 1 / (Math.hypot(re, im) * Math.sqrt(gap(from) * gap(to)));
+  return {
+    a: { re: scale * (re - ((1 - re) * re - im * im)), im: scale * (im + (1 - re) * im + im * re) },
+    b: {
+      re: scale * (to.re * re + to.im * im - from.re * re + from.im * im),
+      im: scale * (to.im * re - to.re * im - from.re * im - from.im * re),
+    },
+  };
 }
 
 /** Rotation about the centre by an angle in radians. */

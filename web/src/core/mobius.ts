@@ -43,16 +43,18 @@ export function inverse({ a, b }: Mobius): Mobius {
 
 /** The translation along a geodesic through the centre that takes the centre to p. */
 export function translation(p: Complex): Mobius {
-  const scale = 1 / Math.sqrt(Math.max(1 - p.re * p.re - p.im * p.im, 1e-300));
+  const scale = 1 / Math.sqrt(gap(p));
   return { a: { re: scale, im: 0 }, b: { re: p.re * scale, im: p.im * scale } };
+}
+
+/** 1 − |z|², exact near the boundary, and more than 0. */
+export function gap(z: Complex): number {
+  const length = Math.hypot(z.re, z.im);
+  return Math.max((1 - length) * (1 + length), 1e-150);
 }
 
 /** Hyperbolic distance (curvature −1) of two points. */
 export function distance(x: Complex, y: Complex): number {
-  const gap = (z: Complex): number => {
-    const length = Math.hypot(z.re, z.im);
-    return (1 - length) * (1 + length);
-  };
   const chord = Math.hypot(x.re - y.re, x.im - y.im);
-  return 2 * Math.asinh(chord / Math.sqrt(Math.max(gap(x) * gap(y), Number.MIN_VALUE)));
+  return 2 * Math.asinh(chord / Math.sqrt(gap(x) * gap(y)));
 }
