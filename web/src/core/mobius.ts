@@ -14,14 +14,19 @@ export const IDENTITY: Mobius = { a: { re: 1, im: 0 }, b: { re: 0, im: 0 } };
 
 /** Image of a point. */
 export function apply(map: Mobius, z: Complex): Complex {
-  const { a, b } = map;
-  const top = { re: a.re * z.re - a.im * z.im + b.re, im: a.re * z.im + a.im * z.re + b.im };
-  const bottom = { re: b.re * z.re + b.im * z.im + a.re, im: b.re * z.im - b.im * z.re - a.im };
-  const square = bottom.re * bottom.re + bottom.im * bottom.im;
-  return {
-    re: (top.re * bottom.re + top.im * bottom.im) / square,
-    im: (top.im * bottom.re - top.re * bottom.im) / square,
-  };
+  return applyTo(map, z, { re: 0, im: 0 });
+}
+
+/** Image of a point, written to `out`, which may be the point itself. */
+export function applyTo({ a, b }: Mobius, { re, im }: Complex, out: Complex): Complex {
+  const topRe = a.re * re - a.im * im + b.re;
+  const topIm = a.re * im + a.im * re + b.im;
+  const lowRe = b.re * re + b.im * im + a.re;
+  const lowIm = b.re * im - b.im * re - a.im;
+  const square = lowRe * lowRe + lowIm * lowIm;
+  out.re = (topRe * lowRe + topIm * lowIm) / square;
+  out.im = (topIm * lowRe - topRe * lowIm) / square;
+  return out;
 }
 
 /** `first`, then `second`. */

@@ -2,7 +2,7 @@ import type { Scene } from "./disk-scene.ts";
 
 /** A name in the picture. */
 export interface Label {
-  readonly node: number;
+  node: number;
   text: string;
   /** Place of the node in pixels from the middle, y down. */
   nodeX: number;
@@ -63,6 +63,10 @@ export class Labels {
   readonly #order: number[] = [];
   #ranks = new Float64Array(0);
   readonly #kept: Label[] = [];
+  /** The label that is tried; a copy is kept if it fits. */
+  readonly #tried: Label = {
+    node: -1, text: "", nodeX: 0, nodeY: 0, x: 0, y: 0, width: 0, height: 0, picture: 0, quiet: false, type: 0, alpha: 0, goal: 1,
+  };
   /** Whether a label is still fading. */
   fading = false;
 
@@ -133,8 +137,8 @@ export class Labels {
     for (const at of this.#order) {
       if (placed.length === MOST) break;
       if (this.#fade(scene, at, frame) < 0.5) continue;
-      const label = this.#made(scene, at, frame);
-      if (label === null || least(placed, label) < GAP) continue;
+      if (!this.#try(scene, at, frame) || least(placed, this.#tried) < GAP) continue;
+      const label = { ...this.#tried };
       placed.push(label);
       wanted.set(label.node, label);
     }
@@ -145,8 +149,7 @@ export class Labels {
     for (const at of this.#order) {
       if (this.#kept.length >= MOST) break;
       if (this.#shown.has(scene.node[at]) || this.#fade(scene, at, frame) < 1) continue;
-      const label = this.#made(scene, at, frame);
-      if (label !== null && least(this.#kept, label) >= CLEAR) this.#show(label);
+      if (this.#try(scene, at, frame) && least(this.#kept, this.#tried) >= CLEAR) this.#show({ ...this.#tried });
     }
   }
 
@@ -156,15 +159,13 @@ export class Labels {
     this.#kept.push(label);
   }
 
-  #made(scene: Scene, at: number, frame: Frame): Label | null {
-    const node = scene.node[at];
-    const text = this.source.text(node);
-    if (text === "") return null;
-    const label: Label = {
-      node, text, nodeX: 0, nodeY: 0, x: 0, y: 0, width: 0, height: 0, picture: 0, quiet: false, type: 0, alpha: 0, goal: 1,
-    };
-    this.#lay(label, scene, at, frame);
-    return label;
+  /** Lays out the label of an entry, if it has a text. */
+  #try(scene: Scene, at: number, frame: Frame): boolean {
+    this.#tried.node = scene.node[at];
+    this.#tried.text = this.source.text(this.#tried.node);
+    if (this.#tried.text === "") return false;
+    this.#lay(this.#tried, scene, at, frame);
+    return true;
   }
 
   /** Names of leaves fade in as they come nearer; those of larger nodes are there as long as they have room. */
@@ -195,9 +196,11 @@ export class Labels {
     const dx = label.nodeX;
     const dy = label.nodeY - 18;
     const norm = Math.max((dx ** 4 + dy ** 4) ** 0.25, 1e-9);
-    const away = label.picture > 0 ? 0 : OFF;
-    const shiftX = label.picture > 0 ? 0 : (dx / norm) * (label.width / 2 + away);
-    const shiftY = label.picture > 0 ? (label.height - label.picture) / 2 : (dy / norm) * (label.height / 2 + away);
+    // A thumbnail, once it has grown, lies on the node itself.
+    const beside = 1 - Math.min(label.picture / 24, 1);
+    const below = (label.height - label.picture) / 2;
+    const shiftX = beside * (dx / norm) * (label.width / 2 + OFF);
+    const shiftY = beside * (dy / norm) * (label.height / 2 + OFF) + (1 - beside) * below;
     const limitX = frame.width / 2 - 2 - label.width / 2;
     const limitY = frame.height / 2 - 2 - label.height / 2;
     label.x = Math.min(Math.max(label.nodeX + shiftX, -limitX), limitX) - label.width / 2;

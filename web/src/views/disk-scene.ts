@@ -1,5 +1,5 @@
 import type { SectorLayout } from "../core/layout.ts";
-import type { Mobius } from "../core/mobius.ts";
+import { applyTo, type Complex, type Mobius } from "../core/mobius.ts";
 import type { Hierarchy } from "../core/tree.ts";
 
 const FIRST_ROOM = 4096;
@@ -24,6 +24,7 @@ export class Scene {
   room = new Float32Array(FIRST_ROOM);
   readonly #angles: Float64Array;
   readonly #points: Float64Array;
+  readonly #seen: Complex = { re: 0, im: 0 };
   #stack = new Int32Array(FIRST_ROOM);
 
   constructor(
@@ -50,7 +51,8 @@ export class Scene {
     const whole = 2 * Math.PI * radius;
     const close = (CLOSE / radius) ** 2;
     this.count = 0;
-    this.#add(tree.root, -1, br, bi, ar, ai, whole);
+    this.see(map, tree.root, this.#seen);
+    this.#entry(tree.root, -1, this.#seen.re, this.#seen.im, whole);
     let height = 0;
     this.#push(height++, tree.root, 0);
     while (height > 0) {
@@ -104,8 +106,14 @@ export class Scene {
     }
   }
 
+  /** Where a node lies in the picture that a map makes, written to `out`. */
+  see(map: Mobius, node: number, out: Complex): void {
+    this.place(node, out);
+    applyTo(map, out, out);
+  }
+
   /** Point of a node in the layout, written to `out`. */
-  place(node: number, out: { re: number; im: number }): void {
+  place(node: number, out: Complex): void {
     const points = this.#points;
     if (this.#angles[node] === 0) {
       this.#angles[node] = this.layout.angle(node);
@@ -113,12 +121,6 @@ export class Scene {
     }
     out.re = points[2 * node];
     out.im = points[2 * node + 1];
-  }
-
-  #add(node: number, up: number, topX: number, topY: number, ar: number, ai: number, room: number): void {
-    // The root lies at 0, whose image is b / conj(a).
-    const square = ar * ar + ai * ai;
-    this.#entry(node, up, (topX * ar - topY * ai) / square, (topY * ar + topX * ai) / square, room);
   }
 
   #entry(node: number, up: number, x: number, y: number, room: number): void {

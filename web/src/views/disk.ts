@@ -18,6 +18,9 @@ const WIDTHS = [0.6, 0.9, 1.2, 1.6, 2, 2.5, 3, 3.6] as const;
 const HIT = 16; // pixels from a node that still mean it
 const SETTLED = 180; // milliseconds after the last movement
 const LONGEST_NAME = 230; // pixels in type of 16
+const PICTURED = 24; // pixels a unit of length takes where thumbnails begin to grow
+const LEAST_PICTURE = 16; // pixels, from where on they are read and painted
+const LARGEST_PICTURE = 96;
 const FONT = "system-ui, sans-serif";
 const TRUNK = "#85859a";
 
@@ -102,7 +105,7 @@ export class Disk implements View {
       grab: (at) => this.#grab(at),
       drag: (to) => this.#drag(to),
       zoom: (length, towards) => this.#zoom(length, this.#inDisk(towards, 1)),
-      release: () => (this.#grabbed = null),
+      release: () => this.#release(),
       hover: (at) => this.#hover(at),
       click: (at, more) => this.#click(at, more),
       open: (at) => this.#open(at),
@@ -252,6 +255,11 @@ export class Disk implements View {
     this.#soon();
   }
 
+  #release(): void {
+    this.#grabbed = null;
+    this.#soon();
+  }
+
   #zoom(length: number, towards: Complex): void {
     this.#glide = null;
     this.#pending = Math.min(Math.max(this.#pending + length, -2.5), 2.5);
@@ -376,14 +384,20 @@ export class Disk implements View {
   /** Selects a node, and goes there if it is too far out to be made out. */
   #select(node: number): void {
     this.store.set({ selected: node });
-    this.#scene.place(node, this.#point);
-    const { re, im } = apply(this.#map, this.#point);
-    if (Math.hypot(re, im) > 0.8) this.store.set({ focus: node });
+    this.#scene.see(this.#map, node, this.#point);
+    if (Math.hypot(this.#point.re, this.#point.im) > 0.8) this.store.set({ focus: node });
   }
 
   #zoomByKey(length: number): void {
-    this.#scene.place(this.store.state.selected, this.#point);
-    this.#zoom(length, apply(this.#map, this.#point));
+    const { tree } = this.#scene;
+    const towards = { re: 0, im: 0 };
+    let node = this.store.state.selected;
+    this.#scene.see(this.#map, node, towards);
+    while (Math.hypot(towards.re, towards.im) < 0.1 && !tree.isLeaf(node)) {
+      node = largest(tree.children(node), tree.size);
+      this.#scene.see(this.#map, node, towards);
+    }
+    this.#zoom(length, towards);
   }
 
   #tell(): void {
@@ -477,8 +491,8 @@ export class Disk implements View {
 
   #picture(node: number, unit: number): number {
     const { shown } = this.store;
-    if (!shown.tree.isLeaf(node) || unit < 34 || !shown.page.media.hasImage(shown.sample(node))) return 0;
-    return Math.min(0.8 * unit, 96);
+    if (!shown.tree.isLeaf(node) || unit < PICTURED || !shown.page.media.hasImage(shown.sample(node))) return 0;
+    return Math.min(2 * (unit - PICTURED), LARGEST_PICTURE);
   }
 
   #widthOf(at: number): number {
@@ -598,19 +612,17 @@ export class Disk implements View {
     context.strokeStyle = this.#theme.accent;
     context.lineWidth = 2.2;
     context.beginPath();
-    let { re: x, im: y } = this.#seen(node);
+    const point = this.#point;
+    this.#scene.see(this.#map, node, point);
+    let { re: x, im: y } = point;
     for (let up = tree.parent[node]; up >= 0; up = tree.parent[up]) {
-      const { re, im } = this.#seen(up);
-      if (Math.hypot(re - x, im - y) * this.#radius < 0.7 && up !== tree.root) continue;
+      this.#scene.see(this.#map, up, point);
+      const { re, im } = point;
+      if (Math.abs(re - x) + Math.abs(im - y) < 1 / this.#radius && up !== tree.root) continue;
       traceGeodesic(context, this.#circle, this.#radius, re, im, x, y);
       [x, y] = [re, im];
     }
     context.stroke();
-  }
-
-  #seen(node: number): Complex {
-    this.#scene.place(node, this.#point);
-    return apply(this.#map, this.#point);
   }
 
   #paintDots(): void {
@@ -647,7 +659,8 @@ export class Disk implements View {
     const { selected, chosen, hovered } = this.store.state;
     const context = this.#context;
     const ring = (node: number, size: number, width: number, colour: string): void => {
-      const { re, im } = this.#seen(node);
+      this.#scene.see(this.#map, node, this.#point);
+      const { re, im } = this.#point;
       const scale = Math.max(Math.min((1 - re * re - im * im) * 2, 1), 0.35);
       context.beginPath();
       context.arc(re * this.#radius, -im * this.#radius, size * scale + 2, 0, 2 * Math.PI);
@@ -680,7 +693,7 @@ export class Disk implements View {
         context.font = `${type}px ${FONT}`;
       }
       context.globalAlpha = label.alpha;
-      if (label.picture > 0) this.#paintPicture(label);
+      if (label.picture >= LEAST_PICTURE) this.#paintPicture(label);
       const x = label.x + label.width / 2;
       const y = label.y + label.height - type * 0.6;
       context.fillStyle = label.quiet ? quiet : ink;
