@@ -18,7 +18,7 @@ export class SectorLayout {
     readonly tree: Hierarchy,
     branches: readonly number[],
   ) {
-    this.#scale = Math.max(1, LEAST_REACH / Math.max(Math.log1p((tree.n - 1) / 2), Number.MIN_VALUE));
+    this.#scale = tree.n > 1 ? Math.max(1, LEAST_REACH / Math.log1p((tree.n - 1) / 2)) : 1;
     this.#starts = Float64Array.from(new Set(branches.map((node) => tree.start[node]))).sort();
     this.#gap = BRANCH_GAP * tree.n;
     this.#whole = tree.n + this.#gap * this.#starts.length;

@@ -14,14 +14,19 @@ export const IDENTITY: Mobius = { a: { re: 1, im: 0 }, b: { re: 0, im: 0 } };
 
 /** Image of a point. */
 export function apply(map: Mobius, z: Complex): Complex {
-  const { a, b } = map;
-  const top = { re: a.re * z.re - a.im * z.im + b.re, im: a.re * z.im + a.im * z.re + b.im };
-  const bottom = { re: b.re * z.re + b.im * z.im + a.re, im: b.re * z.im - b.im * z.re - a.im };
-  const square = bottom.re * bottom.re + bottom.im * bottom.im;
-  return {
-    re: (top.re * bottom.re + top.im * bottom.im) / square,
-    im: (top.im * bottom.re - top.re * bottom.im) / square,
-  };
+  return applyTo(map, z, { re: 0, im: 0 });
+}
+
+/** Image of a point, written to `out`, which may be the point itself. */
+export function applyTo({ a, b }: Mobius, { re, im }: Complex, out: Complex): Complex {
+  const topRe = a.re * re - a.im * im + b.re;
+  const topIm = a.re * im + a.im * re + b.im;
+  const lowRe = b.re * re + b.im * im + a.re;
+  const lowIm = b.re * im - b.im * re - a.im;
+  const square = lowRe * lowRe + lowIm * lowIm;
+  out.re = (topRe * lowRe + topIm * lowIm) / square;
+  out.im = (topIm * lowRe - topRe * lowIm) / square;
+  return out;
 }
 
 /** `first`, then `second`. */
@@ -43,16 +48,18 @@ export function inverse({ a, b }: Mobius): Mobius {
 
 /** The translation along a geodesic through the centre that takes the centre to p. */
 export function translation(p: Complex): Mobius {
-  const scale = 1 / Math.sqrt(Math.max(1 - p.re * p.re - p.im * p.im, 1e-300));
+  const scale = 1 / Math.sqrt(gap(p));
   return { a: { re: scale, im: 0 }, b: { re: p.re * scale, im: p.im * scale } };
+}
+
+/** 1 − |z|², exact near the boundary, and more than 0. */
+export function gap(z: Complex): number {
+  const length = Math.hypot(z.re, z.im);
+  return Math.max((1 - length) * (1 + length), 1e-150);
 }
 
 /** Hyperbolic distance (curvature −1) of two points. */
 export function distance(x: Complex, y: Complex): number {
-  const gap = (z: Complex): number => {
-    const length = Math.hypot(z.re, z.im);
-    return (1 - length) * (1 + length);
-  };
   const chord = Math.hypot(x.re - y.re, x.im - y.im);
-  return 2 * Math.asinh(chord / Math.sqrt(Math.max(gap(x) * gap(y), Number.MIN_VALUE)));
+  return 2 * Math.asinh(chord / Math.sqrt(gap(x) * gap(y)));
 }

@@ -1,68 +1,718 @@
-import { apply, compose, IDENTITY, translation, type Mobius } from "../core/mobius.ts";
+import "./disk.css";
+import { centred, Glide, stepTowards, transvection } from "../core/geodesic.ts";
+import { apply, compose, distance, IDENTITY, inverse, type Complex, type Mobius } from "../core/mobius.ts";
 import { Colours } from "../page/colours.ts";
-import { element } from "../page/dom.ts";
+import { legible } from "../page/contrast.ts";
+import { element, plain } from "../page/dom.ts";
 import type { Change, Store, View } from "../page/store.ts";
+import { listen } from "./disk-gestures.ts";
+import { Labels, type Label } from "./disk-labels.ts";
+import { traceGeodesic } from "./disk-path.ts";
+import { Scene } from "./disk-scene.ts";
+import { sceneSvg } from "./disk-svg.ts";
+import { Thumbnails } from "./disk-thumbnails.ts";
+
+const MARGIN = 10; // pixels around the disk
+const DETAIL = 1.5; // pixels at the rim below which the tree is not followed
+const WIDTHS = [0.6, 0.9, 1.2, 1.6, 2, 2.5, 3, 3.6] as const;
+const HIT = 16; // pixels from a node that still mean it
+const SETTLED = 180; // milliseconds after the last movement
+const LONGEST_NAME = 230; // pixels in type of 16
+const PICTURED = 24; // pixels a unit of length takes where thumbnails begin to grow
+const LEAST_PICTURE = 16; // pixels, from where on they are read and painted
+const LARGEST_PICTURE = 96;
+const FONT = "system-ui, sans-serif";
+const TRUNK = "#85859a";
+
+/** Colours of the theme. */
+interface Theme {
+  ink: string;
+  ground: string;
+  line: string;
+  accent: string;
+  quiet: string;
+  raised: string;
+}
 
 /** The Poincaré disk: the tree as geodesics, with names; panning is a translation of the hyperbolic plane. */
 export class Disk implements View {
   readonly element: HTMLElement;
-  readonly #canvas: HTMLCanvasElement;
+  readonly #canvas = element("canvas", {
+    tabindex: "0",
+    role: "application",
+    "aria-roledescription": "map of the hierarchy",
+    "aria-label": "The hierarchy in the Poincaré disk",
+    "aria-describedby": "disk-help",
+  });
+  readonly #context: CanvasRenderingContext2D;
+  readonly #inks = element("span", { class: "disk-inks", "aria-hidden": "true" });
+  readonly #told = element("p", { class: "disk-told", role: "status", "aria-live": "polite" });
+  readonly #tip = element("div", { class: "disk-tip", hidden: true });
+  readonly #labels: Labels;
+  readonly #thumbnails: Thumbnails;
+  readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
+  #scene: Scene;
+  #colours!: Colours;
+  #css: string[] = [];
+  #theme!: Theme;
+  /** Nodes of the cut are 1, (m). */
+  #cut: Uint8Array;
+  #cutNodes: Int32Array = new Int32Array(0);
   #map: Mobius = IDENTITY;
+  #glide: { way: Glide; from: number; lasts: number } | null = null;
+  /** Hyperbolic length that the wheel still asks for, and where to. */
+  #pending = 0;
+  #towards: Complex = { re: 0, im: 0 };
+  #grabbed: { map: Mobius; at: Complex } | null = null;
+  /** The focus that a movement of the picture has led to: no glide goes there. */
+  #followed = -1;
+  #movedAt = -Infinity;
+  #moved = false;
+  #drawnAt = 0;
+  #waiting = false;
+  #width = 0;
+  #height = 0;
+  #radius = 1;
+  readonly #texts = new Map<number, string>();
+  /** Inner nodes whose text is their size. */
+  readonly #unnamed = new Set<number>();
+  readonly #widths = new Map<string, number>();
+  readonly #needed = new Set<number>();
+  readonly #circle = new Float64Array(3);
+  readonly #point = { re: 0, im: 0 };
+  /** Edges by colour and width: the first of each, and the next of each edge, -1 for none. */
+  #first = new Int32Array(0);
+  #next = new Int32Array(0);
 
   constructor(private readonly store: Store) {
-    this.#canvas = element("canvas", { tabindex: "0", role: "img", "aria-label": "the hierarchy in the Poincaré disk" });
-    this.element = element("section", { class: "disk", "aria-label": "Poincaré disk" }, this.#canvas);
-    new ResizeObserver(() => this.#draw()).observe(this.element);
+    const help = element("p", { class: "disk-told", id: "disk-help" }, HELP);
+    this.element = element("section", { class: "disk", "aria-label": "Poincaré disk" }, this.#inks, this.#canvas, this.#tip, this.#told, help);
+    this.#context = this.#canvas.getContext("2d") as CanvasRenderingContext2D;
+    this.#thumbnails = new Thumbnails(() => this.#soon());
+    this.#labels = new Labels({
+      text: (node) => this.#text(node),
+      width: (text) => this.#textWidth(text),
+      picture: (node, unit) => this.#picture(node, unit),
+      weight: (node) => this.#weight(node),
+    });
+    const { tree, layout } = store.shown;
+    this.#scene = new Scene(tree, layout);
+    this.#cut = new Uint8Array(tree.m);
+    this.#centre(store.state.focus);
+    new ResizeObserver(() => this.#resize()).observe(this.element);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#dress());
+    listen(this.#canvas, {
+      grab: (at) => this.#grab(at),
+      drag: (to) => this.#drag(to),
+      zoom: (length, towards) => this.#zoom(length, this.#inDisk(towards, 1)),
+      release: () => this.#release(),
+      hover: (at) => this.#hover(at),
+      click: (at, more) => this.#click(at, more),
+      open: (at) => this.#open(at),
+    });
+    this.#canvas.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Number of nodes in the last picture. */
+  get nodesDrawn(): number {
+    return this.#scene.count;
   }
 
   update(changed: ReadonlySet<Change>): void {
-    if (changed.has("focus") || changed.has("tree")) this.#centre(this.store.state.focus);
-    this.#draw();
-  }
-
-  #centre(node: number): void {
-    const point = new Float64Array(2);
-    this.store.shown.layout.place(node, point, 0);
-    this.#map = compose(translation({ re: -point[0], im: -point[1] }), IDENTITY);
-  }
-
-  #draw(): void {
     const { shown, state } = this.store;
-    const { tree, layout } = shown;
-    const ratio = devicePixelRatio;
-    const { clientWidth: width, clientHeight: height } = this.element;
-    this.#canvas.width = width * ratio;
-    this.#canvas.height = height * ratio;
-    const context = this.#canvas.getContext("2d");
-    if (context === null) return;
-    context.scale(ratio, ratio);
-    const radius = Math.min(width, height) / 2 - 8;
-    context.translate(width / 2, height / 2);
-    const colours = new Colours(shown, state.colour, state.k);
-    const css = colours.css("#777");
-    context.strokeStyle = "#8888";
-    context.beginPath();
-    context.arc(0, 0, radius, 0, 2 * Math.PI);
-    context.stroke();
-    const at = (node: number): [number, number] => {
-      const point = new Float64Array(2);
-      layout.place(node, point, 0);
-      const { re, im } = apply(this.#map, { re: point[0], im: point[1] });
-      return [re * radius, -im * radius];
+    if (changed.has("tree") || this.#scene.tree !== shown.tree) {
+      this.#scene = new Scene(shown.tree, shown.layout);
+      this.#cut = new Uint8Array(shown.tree.m);
+      this.#cutNodes = new Int32Array(0);
+      this.#labels.clear();
+      this.#centre(state.focus);
+    }
+    if (changed.has("tree") || changed.has("names")) {
+      this.#texts.clear();
+      this.#unnamed.clear();
+      this.#needed.clear();
+    }
+    if (changed.has("tree") || changed.has("k") || this.#cutNodes.length === 0) {
+      for (const node of this.#cutNodes) this.#cut[node] = 0;
+      this.#cutNodes = shown.cuts.nodes(state.k);
+      for (const node of this.#cutNodes) this.#cut[node] = 1;
+    }
+    const { colour, k } = state;
+    const stale = this.#colours === undefined || this.#colours.shown !== shown || this.#colours.by !== colour;
+    if (stale || (colour === "layer" && changed.has("k"))) {
+      this.#colours = new Colours(shown, colour, k);
+      this.#dress();
+    } else if (changed.has("theme")) this.#dress();
+    if (changed.has("focus")) {
+      if (state.focus !== this.#followed) this.#glideTo(state.focus);
+      this.#followed = -1;
+    }
+    if (changed.has("selected") || changed.has("names")) this.#tell();
+    if (changed.has("hovered") && state.hovered === null) this.#tip.hidden = true;
+    this.#soon();
+  }
+
+  svg(): string {
+    return sceneSvg(
+      this.#scene,
+      this.#labels.all,
+      {
+        ground: this.#theme.ground,
+        ink: this.#theme.ink,
+        line: this.#theme.line,
+        edge: (at) => this.#css[this.#colours.of(this.#scene.node[at])],
+        width: (at) => WIDTHS[this.#widthOf(at)],
+        dot: (at) => Math.max(this.#dot(at), 0.3),
+      },
+      this.#radius,
+      this.#width,
+      this.#height,
+    );
+  }
+
+  // Movement
+
+  /** Shows a node in the middle at once. */
+  #centre(node: number): void {
+    this.#stop();
+    this.#scene.place(node, this.#point);
+    this.#map = centred(this.#point);
+  }
+
+  #glideTo(node: number): void {
+    this.#stop();
+    this.#scene.place(node, this.#point);
+    const way = new Glide(this.#map, this.#point);
+    if (this.#still.matches || way.effort < 1e-9) this.#map = way.at(1);
+    else this.#glide = { way, from: -1, lasts: Math.min(300 + 130 * way.effort, 1000) };
+    this.#soon();
+  }
+
+  #stop(): void {
+    this.#glide = null;
+    this.#pending = 0;
+  }
+
+  /** Follows glides and the wheel up to a time; whether the picture goes on moving by itself. */
+  #move(now: number): boolean {
+    if (this.#glide !== null) {
+      const { way, lasts } = this.#glide;
+      if (this.#glide.from < 0) this.#glide.from = now;
+      const share = Math.min((now - this.#glide.from) / lasts, 1);
+      this.#map = way.at(share < 0.5 ? 4 * share ** 3 : 1 - (2 - 2 * share) ** 3 / 2);
+      if (share === 1) this.#glide = null;
+      this.#movedAt = now;
+      return share < 1;
+    }
+    if (this.#pending === 0) return false;
+    const part = this.#still.matches || Math.abs(this.#pending) < 0.004 ? 1 : 1 - Math.exp(-Math.min(now - this.#drawnAt, 50) / 90);
+    const length = this.#pending * part;
+    this.#pending -= length;
+    this.#step(length);
+    this.#touched(now);
+    return this.#pending !== 0;
+  }
+
+  /** A step towards where the wheel points, or back to the root. */
+  #step(length: number): void {
+    if (length > 0) {
+      const reach = Math.hypot(this.#towards.re, this.#towards.im);
+      const most = distance({ re: 0, im: 0 }, this.#towards);
+      this.#try(stepTowards(this.#map, this.#towards, Math.min(length * Math.min(reach / 0.25, 1), most)));
+      return;
+    }
+    const root = apply(this.#map, { re: 0, im: 0 });
+    const left = distance({ re: 0, im: 0 }, root);
+    if (left < -length) this.#glideTo(this.#scene.tree.root);
+    else this.#map = stepTowards(this.#map, root, -length);
+  }
+
+  /** Takes a view unless it leaves the tree behind. */
+  #try(map: Mobius): void {
+    const middle = apply(inverse(map), { re: 0, im: 0 });
+    const most = this.#scene.layout.radius(0) + 0.3;
+    if (distance({ re: 0, im: 0 }, middle) <= most) this.#map = map;
+  }
+
+  #touched(now: number): void {
+    this.#movedAt = now;
+    this.#moved = true;
+    this.#tip.hidden = true;
+  }
+
+  #grab(at: Complex): void {
+    this.#stop();
+    this.#grabbed = { map: this.#map, at: this.#inDisk(at, 0.97) };
+  }
+
+  #drag(to: Complex): void {
+    if (this.#grabbed === null) return;
+    const { map, at } = this.#grabbed;
+    const way = transvection(at, this.#inDisk(to, 0.97));
+    const before = this.#map;
+    this.#try(compose(way, map));
+    if (this.#map !== before) this.#touched(performance.now());
+    this.#soon();
+  }
+
+  #release(): void {
+    this.#grabbed = null;
+    this.#soon();
+  }
+
+  #zoom(length: number, towards: Complex): void {
+    this.#glide = null;
+    this.#pending = Math.min(Math.max(this.#pending + length, -2.5), 2.5);
+    this.#towards = towards;
+    this.#soon();
+  }
+
+  /** When the picture has come to rest after a movement by hand, the focus follows it. */
+  #settle(): void {
+    this.#moved = false;
+    const scene = this.#scene;
+    let [best, nearest] = [scene.tree.root, Infinity];
+    for (let at = 0; at < scene.count; at++) {
+      const away = Math.hypot(scene.x[at], scene.y[at]);
+      if (away < nearest && !scene.tree.isLeaf(scene.node[at])) [best, nearest] = [scene.node[at], away];
+    }
+    if (best === this.store.state.focus) return;
+    this.#followed = best;
+    this.store.set({ focus: best });
+  }
+
+  /** A point in pixels from the middle as one of the disk, drawn in to `most` where it is farther out. */
+  #inDisk(at: Complex, most: number): Complex {
+    const reach = Math.hypot(at.re, at.im) / this.#radius;
+    const scale = (reach > Math.min(most, 0.9999) ? Math.min(most, 0.9999) / reach : 1) / this.#radius;
+    return { re: at.re * scale, im: at.im * scale };
+  }
+
+  // Pointing and keys
+
+  #hover(at: Complex | null): void {
+    const node = at === null ? null : this.#hit(at);
+    this.#canvas.classList.toggle("over", node !== null);
+    if (node !== this.store.state.hovered) this.store.set({ hovered: node });
+    this.#tip.hidden = node === null;
+    if (node === null || at === null) return;
+    const { shown } = this.store;
+    const size = shown.tree.size[node];
+    this.#tip.replaceChildren(element("b", {}, plain(shown.title(node), 120)));
+    const detail = shown.tree.isLeaf(node) ? "" : `${size.toLocaleString("en")} ${size === 1 ? "sample" : "samples"}`;
+    if (detail !== "" && shown.name(node) !== "") this.#tip.append(element("span", {}, detail));
+    const x = this.#width / 2 + at.re;
+    const y = this.#height / 2 - at.im;
+    const box = this.#tip.getBoundingClientRect();
+    const left = x + 14 + box.width > this.#width ? x - 14 - box.width : x + 14;
+    const top = y + 14 + box.height > this.#height ? y - 10 - box.height : y + 14;
+    this.#tip.style.transform = `translate(${Math.max(left, 2)}px, ${Math.max(top, 2)}px)`;
+  }
+
+  #hit(at: Complex): number | null {
+    const x = at.re;
+    const y = -at.im;
+    for (const label of this.#labels.all) {
+      if (label.goal > 0 && x >= label.x && x <= label.x + label.width && y >= label.y && y <= label.y + label.height) return label.node;
+    }
+    const scene = this.#scene;
+    let [best, nearest] = [-1, HIT];
+    for (let i = 0; i < scene.count; i++) {
+      const away = Math.hypot(scene.x[i] * this.#radius - x, -scene.y[i] * this.#radius - y) - this.#dot(i);
+      if (away < nearest) [best, nearest] = [scene.node[i], away];
+    }
+    return best < 0 ? null : best;
+  }
+
+  #click(at: Complex, more: boolean): void {
+    const node = this.#hit(at);
+    if (node === null) return;
+    if (more) {
+      const { chosen } = this.store.state;
+      this.store.set({ chosen: chosen.includes(node) ? chosen.filter((own) => own !== node) : [...chosen, node] });
+    } else this.store.set({ selected: node });
+  }
+
+  #open(at: Complex): void {
+    const node = this.#hit(at);
+    if (node !== null) this.#goTo(node);
+  }
+
+  /** Selects a node and glides there. */
+  #goTo(node: number): void {
+    if (node === this.store.state.focus) this.#glideTo(node);
+    this.store.set({ focus: node, selected: node });
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const { state, shown } = this.store;
+    const { tree } = shown;
+    const { selected } = state;
+    const parent = tree.parent[selected];
+    const beside = (step: number): number => {
+      if (parent < 0) return selected;
+      const siblings = tree.children(parent);
+      return siblings[(siblings.indexOf(selected) + step + siblings.length) % siblings.length];
     };
-    const stack = [tree.root];
-    while (stack.length > 0) {
-      const node = stack.pop() as number;
-      const [x, y] = at(node);
-      for (const child of tree.children(node)) {
-        const [u, v] = at(child);
-        context.strokeStyle = css[colours.of(child)];
-        context.beginPath();
-        context.moveTo(x, y);
-        context.lineTo(u, v);
-        context.stroke();
-        if (tree.size[child] > 1 && Math.hypot(u - x, v - y) > 2) stack.push(child);
-      }
+    const acts: Record<string, () => void> = {
+      ArrowUp: () => parent >= 0 && this.#select(parent),
+      ArrowDown: () => tree.isLeaf(selected) || this.#select(largest(tree.children(selected), tree.size)),
+      ArrowLeft: () => this.#select(beside(-1)),
+      ArrowRight: () => this.#select(beside(1)),
+      Enter: () => this.#goTo(selected),
+      Escape: () => this.#up(),
+      Backspace: () => this.#up(),
+      Home: () => this.#goTo(tree.root),
+      "+": () => this.#zoomByKey(0.7),
+      "=": () => this.#zoomByKey(0.7),
+      "-": () => this.#zoomByKey(-0.7),
+    };
+    const act = Object.hasOwn(acts, event.key) ? acts[event.key] : undefined;
+    if (act === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  #up(): void {
+    const { tree } = this.store.shown;
+    const { focus } = this.store.state;
+    this.#goTo(tree.parent[focus] < 0 ? tree.root : tree.parent[focus]);
+  }
+
+  /** Selects a node, and goes there if it is too far out to be made out. */
+  #select(node: number): void {
+    this.store.set({ selected: node });
+    this.#scene.see(this.#map, node, this.#point);
+    if (Math.hypot(this.#point.re, this.#point.im) > 0.8) this.store.set({ focus: node });
+  }
+
+  #zoomByKey(length: number): void {
+    const { tree } = this.#scene;
+    const towards = { re: 0, im: 0 };
+    let node = this.store.state.selected;
+    this.#scene.see(this.#map, node, towards);
+    while (Math.hypot(towards.re, towards.im) < 0.1 && !tree.isLeaf(node)) {
+      node = largest(tree.children(node), tree.size);
+      this.#scene.see(this.#map, node, towards);
+    }
+    this.#zoom(length, towards);
+  }
+
+  #tell(): void {
+    const { shown, state } = this.store;
+    const { tree } = shown;
+    const { selected } = state;
+    const name = plain(shown.title(selected), 120);
+    const size = tree.isLeaf(selected) ? ", a sample" : `, ${tree.size[selected].toLocaleString("en")} samples`;
+    const sized = tree.isLeaf(selected) || shown.name(selected) !== "";
+    const text = `${name}${sized ? size : ""}, level ${tree.depth[selected]}`;
+    if (this.#told.textContent !== text) this.#told.textContent = text;
+    if (tree.isLeaf(selected)) this.#need(selected);
+  }
+
+  // Looks
+
+  #dress(): void {
+    const style = getComputedStyle(this.#inks);
+    this.#theme = {
+      ink: style.color,
+      ground: style.backgroundColor,
+      line: style.borderTopColor,
+      accent: style.outlineColor,
+      quiet: style.textDecorationColor,
+      raised: style.columnRuleColor,
+    };
+    this.#css = this.#colours.css(TRUNK).map((colour) => legible(colour, this.#theme.ground, 2.4));
+    this.#soon();
+  }
+
+  #text(node: number): string {
+    let text = this.#texts.get(node);
+    if (text === undefined) {
+      text = this.#find(node);
+      this.#texts.set(node, text);
+    }
+    return this.#unnamed.has(node) && this.#wanted(node) > 0 ? `${text} samples` : text;
+  }
+
+  #find(node: number): string {
+    const { shown } = this.store;
+    const leaf = shown.tree.isLeaf(node);
+    const name = plain(shown.name(node), 60);
+    if (name !== "") return this.#fitted(name);
+    if (!leaf) this.#unnamed.add(node);
+    if (leaf && shown.leafName(node) === undefined) {
+      this.#need(node);
+      return "";
+    }
+    return leaf ? this.#fitted(plain(shown.title(node), 60)) : shown.tree.size[node].toLocaleString("en");
+  }
+
+  #need(leaf: number): void {
+    if (this.store.shown.leafName(leaf) === undefined) this.#needed.add(leaf);
+  }
+
+  #fitted(text: string): string {
+    if (this.#textWidth(text) <= LONGEST_NAME) return text;
+    let [low, high] = [1, text.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#textWidth(`${text.slice(0, middle)}…`) <= LONGEST_NAME) low = middle;
+      else high = middle - 1;
+    }
+    return plain(`${text.slice(0, low).trimEnd()}…`);
+  }
+
+  #textWidth(text: string): number {
+    let width = this.#widths.get(text);
+    if (width === undefined) {
+      this.#context.font = `16px ${FONT}`;
+      width = this.#context.measureText(text).width;
+      if (this.#widths.size > 20_000) this.#widths.clear();
+      this.#widths.set(text, width);
+    }
+    return width;
+  }
+
+  #weight(node: number): number {
+    const wanted = this.#wanted(node);
+    if (wanted > 0 || this.#scene.tree.isLeaf(node)) return wanted;
+    this.#text(node);
+    return this.#unnamed.has(node) ? -1 : 0;
+  }
+
+  #wanted(node: number): number {
+    const { selected, focus } = this.store.state;
+    if (node === selected) return 2;
+    return node === focus || this.#cut[node] === 1 ? 1 : 0;
+  }
+
+  #picture(node: number, unit: number): number {
+    const { shown } = this.store;
+    if (!shown.tree.isLeaf(node) || unit < PICTURED || !shown.page.media.hasImage(shown.sample(node))) return 0;
+    return Math.min(2 * (unit - PICTURED), LARGEST_PICTURE);
+  }
+
+  #widthOf(at: number): number {
+    const scene = this.#scene;
+    const { size, n } = scene.tree;
+    const scale = Math.max(1 - scene.x[at] * scene.x[at] - scene.y[at] * scene.y[at], 0);
+    const share = Math.log2(size[scene.node[at]] + 1) / Math.log2(n + 1);
+    return Math.min(Math.floor(scale * (0.35 + 0.65 * share) * WIDTHS.length), WIDTHS.length - 1);
+  }
+
+  /** Radius of an entry's dot in pixels, 0 for none. */
+  #dot(at: number): number {
+    const scene = this.#scene;
+    const node = scene.node[at];
+    const scale = 1 - scene.x[at] * scene.x[at] - scene.y[at] * scene.y[at];
+    const unit = (scale * this.#radius) / 2;
+    if (this.#cut[node] === 1) return Math.min(2 + 0.55 * Math.log2(scene.tree.size[node]), unit / 5, scene.room[at] / 2);
+    const own = Math.min(unit / 16, scene.tree.isLeaf(node) ? 3 : 2.4);
+    return own < 0.8 ? 0 : own;
+  }
+
+  // Drawing
+
+  #resize(): void {
+    const { clientWidth, clientHeight } = this.element;
+    if (clientWidth === 0 || clientHeight === 0) return;
+    const ratio = devicePixelRatio;
+    this.#width = clientWidth;
+    this.#height = clientHeight;
+    this.#radius = Math.max(Math.min(clientWidth, clientHeight) / 2 - MARGIN, 1);
+    this.#canvas.width = Math.round(clientWidth * ratio);
+    this.#canvas.height = Math.round(clientHeight * ratio);
+    if (this.#colours !== undefined) this.#draw(performance.now());
+  }
+
+  #soon(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    requestAnimationFrame((now) => {
+      this.#waiting = false;
+      if (this.#width > 0 && this.#colours !== undefined) this.#draw(now);
+    });
+  }
+
+  #draw(now: number): void {
+    const again = this.#move(now);
+    const moving = again || this.#grabbed !== null && now - this.#movedAt < SETTLED || now - this.#movedAt < SETTLED / 2;
+    const passed = this.#still.matches || this.#drawnAt === 0 ? Infinity : Math.min(now - this.#drawnAt, 50);
+    this.#drawnAt = now;
+    this.#scene.collect(this.#map, this.#radius, DETAIL, this.#cut);
+    this.#labels.place(this.#scene, { radius: this.#radius, width: this.#width, height: this.#height, moving, passed });
+    this.#paint();
+    if (this.#needed.size > 0) {
+      this.store.need([...this.#needed]);
+      this.#needed.clear();
+    }
+    if (again || moving || this.#labels.fading) this.#soon();
+    else if (this.#moved) {
+      if (now - this.#movedAt < SETTLED) this.#soon();
+      else if (this.#grabbed === null) this.#settle();
     }
   }
+
+  #paint(): void {
+    const context = this.#context;
+    const ratio = devicePixelRatio;
+    const { ground, raised, line } = this.#theme;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = ground;
+    context.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
+    context.setTransform(ratio, 0, 0, ratio, this.#canvas.width / 2, this.#canvas.height / 2);
+    context.beginPath();
+    context.arc(0, 0, this.#radius, 0, 2 * Math.PI);
+    context.fillStyle = raised;
+    context.fill();
+    context.strokeStyle = line;
+    context.lineWidth = 1;
+    context.stroke();
+    context.lineCap = "round";
+    this.#paintEdges();
+    this.#paintWay(this.store.state.selected);
+    this.#paintDots();
+    this.#paintMarks();
+    this.#paintLabels();
+  }
+
+  #paintEdges(): void {
+    const scene = this.#scene;
+    const context = this.#context;
+    const colours = this.#css.length;
+    if (this.#first.length !== colours * WIDTHS.length) this.#first = new Int32Array(colours * WIDTHS.length);
+    if (this.#next.length < scene.count) this.#next = new Int32Array(scene.node.length);
+    this.#first.fill(-1);
+    for (let at = 1; at < scene.count; at++) {
+      const batch = this.#widthOf(at) * colours + this.#colours.of(scene.node[at]);
+      this.#next[at] = this.#first[batch];
+      this.#first[batch] = at;
+    }
+    for (let batch = 0; batch < this.#first.length; batch++) {
+      let at = this.#first[batch];
+      if (at < 0) continue;
+      context.strokeStyle = this.#css[batch % colours];
+      context.lineWidth = WIDTHS[Math.floor(batch / colours)];
+      context.beginPath();
+      for (; at >= 0; at = this.#next[at]) {
+        const up = scene.up[at];
+        traceGeodesic(context, this.#circle, this.#radius, scene.x[up], scene.y[up], scene.x[at], scene.y[at]);
+      }
+      context.stroke();
+    }
+  }
+
+  /** The way from the root to a node. */
+  #paintWay(node: number): void {
+    const { tree } = this.#scene;
+    const context = this.#context;
+    context.strokeStyle = this.#theme.accent;
+    context.lineWidth = 2.2;
+    context.beginPath();
+    const point = this.#point;
+    this.#scene.see(this.#map, node, point);
+    let { re: x, im: y } = point;
+    for (let up = tree.parent[node]; up >= 0; up = tree.parent[up]) {
+      this.#scene.see(this.#map, up, point);
+      const { re, im } = point;
+      if (Math.abs(re - x) + Math.abs(im - y) < 1 / this.#radius && up !== tree.root) continue;
+      traceGeodesic(context, this.#circle, this.#radius, re, im, x, y);
+      [x, y] = [re, im];
+    }
+    context.stroke();
+  }
+
+  #paintDots(): void {
+    const scene = this.#scene;
+    const context = this.#context;
+    const colours = this.#css.length;
+    this.#first.fill(-1);
+    for (let at = 0; at < scene.count; at++) {
+      if (this.#dot(at) === 0) continue;
+      const colour = this.#colours.of(scene.node[at]);
+      this.#next[at] = this.#first[colour];
+      this.#first[colour] = at;
+    }
+    context.strokeStyle = this.#theme.ground;
+    context.lineWidth = 1;
+    for (let colour = 0; colour < colours; colour++) {
+      let at = this.#first[colour];
+      if (at < 0) continue;
+      context.fillStyle = this.#css[colour];
+      context.beginPath();
+      for (; at >= 0; at = this.#next[at]) {
+        const x = scene.x[at] * this.#radius;
+        const y = -scene.y[at] * this.#radius;
+        const dot = this.#dot(at);
+        context.moveTo(x + dot, y);
+        context.arc(x, y, dot, 0, 2 * Math.PI);
+      }
+      context.fill();
+    }
+  }
+
+  /** Rings about what is selected, chosen and pointed at. */
+  #paintMarks(): void {
+    const { selected, chosen, hovered } = this.store.state;
+    const context = this.#context;
+    const ring = (node: number, size: number, width: number, colour: string): void => {
+      this.#scene.see(this.#map, node, this.#point);
+      const { re, im } = this.#point;
+      const scale = Math.max(Math.min((1 - re * re - im * im) * 2, 1), 0.35);
+      context.beginPath();
+      context.arc(re * this.#radius, -im * this.#radius, size * scale + 2, 0, 2 * Math.PI);
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      context.stroke();
+    };
+    if (hovered !== null) ring(hovered, 7, 1.5, this.#theme.ink);
+    for (const node of chosen) {
+      ring(node, 6, 5, this.#theme.ground);
+      ring(node, 6, 3, this.#theme.accent);
+    }
+    ring(selected, 9, 4.5, this.#theme.ground);
+    ring(selected, 9, 2.5, this.#theme.accent);
+  }
+
+  #paintLabels(): void {
+    const context = this.#context;
+    const { ink, quiet, ground } = this.#theme;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 3.5;
+    context.strokeStyle = ground;
+    let type = 0;
+    for (const label of this.#labels.all) {
+      if (label.alpha <= 0) continue;
+      if (label.type !== type) {
+        type = label.type;
+        context.font = `${type}px ${FONT}`;
+      }
+      context.globalAlpha = label.alpha;
+      if (label.picture >= LEAST_PICTURE) this.#paintPicture(label);
+      const x = label.x + label.width / 2;
+      const y = label.y + label.height - type * 0.6;
+      context.fillStyle = label.quiet ? quiet : ink;
+      context.strokeText(label.text, x, y);
+      context.fillText(label.text, x, y);
+    }
+    context.globalAlpha = 1;
+  }
+
+  #paintPicture({ node, picture, x, y, width }: Label): void {
+    const { shown } = this.store;
+    const left = x + (width - picture) / 2;
+    this.#thumbnails.paint(this.#context, shown.page.media.image(shown.sample(node)), left, y, picture, this.#theme.line);
+  }
+}
+
+const HELP =
+  "Arrow keys select: up the node above, down the largest below, left and right its siblings. Enter shows the selected node in the middle, Escape the node above, Home the whole. Plus and minus go closer and back.";
+
+function largest(nodes: Int32Array, size: Int32Array): number {
+  return nodes.reduce((best, node) => (size[node] > size[best] ? node : best));
 }
