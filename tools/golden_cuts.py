@@ -2,8 +2,9 @@
 
     python tools/golden_cuts.py [--out FILE]
 
-Trees with ties in height, with nodes of several children and with one, in numberings other than the canonical;
-`Tree.cut_nodes`, `Tree.cut` and `Tree.cut_height` of each. The result is the same every time, to the byte.
+Trees with ties in height, with nodes of several children and with one, in numberings other than the canonical
+one; `Tree.cut_nodes`, `Tree.cut` and `Tree.cut_height` of each. The result is the same
+every time, to the byte.
 """
 
 import argparse

@@ -21,6 +21,7 @@ async function start(app: HTMLElement): Promise<void> {
     chosen: [],
     hovered: null,
     k: shown.layers[0]?.k ?? Math.min(2, shown.tree.n),
+    least: 1,
     colour: "branch",
     side: "icicle",
     query: "",
