@@ -1,7 +1,7 @@
 import type { Shown } from "./shown.ts";
 
 const FARTHEST = 2000; // levels to look up for names
-const MOST = 20; // names in a whole path
+const ENDS = 10; // names at each end of a whole path
 
 /** Names of the nearest named nodes above a node, from the top down. */
 export function namesAbove(shown: Shown, node: number, most: number): string[] {
@@ -17,24 +17,34 @@ export function namesAbove(shown: Shown, node: number, most: number): string[] {
 /** Gives the path of a leaf by the names of the nodes above it; of long ones, the first and the last. */
 export function namedPaths(shown: Shown, separator = " > "): (leaf: number) => string {
   const { tree } = shown;
-  // The nearest named node at or above each; parents come after their children.
-  const nearest = new Int32Array(tree.m).fill(-1);
+  // Of each inner node, top down: the nearest named node at or above it, how many there are, and the tenth of them.
+  const nearest = new Int32Array(tree.m + 1).fill(-1);
+  const count = new Int32Array(tree.m + 1);
+  const tenth = new Int32Array(tree.m + 1).fill(-1);
+  const above = (node: number): number => (node === tree.root ? tree.m : tree.parent[node]);
   for (let v = tree.m - 1; v >= tree.n; v--) {
-    nearest[v] = shown.name(v) !== "" ? v : v === tree.root ? -1 : nearest[tree.parent[v]];
+    const up = above(v);
+    const named = shown.name(v) !== "";
+    nearest[v] = named ? v : nearest[up];
+    count[v] = count[up] + (named ? 1 : 0);
+    tenth[v] = named && count[v] === ENDS ? v : tenth[up];
   }
-  const above = (node: number): number => (node === tree.root ? -1 : nearest[tree.parent[node]]);
+  const namesTo = (node: number, most: number): string[] => {
+    const names: string[] = [];
+    for (let v = node; v >= 0 && names.length < most; v = nearest[above(v)]) names.push(shown.name(v));
+    return names.reverse();
+  };
   const known = new Map<number, string>();
-  const pathOf = (node: number): string => {
+  return (leaf) => {
+    const node = nearest[above(leaf)];
+    if (node < 0) return "";
     let path = known.get(node);
     if (path === undefined) {
-      const names: string[] = [];
-      for (let v = node; v >= 0; v = above(v)) names.push(shown.name(v));
-      names.reverse();
-      if (names.length > MOST) names.splice(MOST / 2, names.length - MOST, "…");
+      const long = count[node] > 2 * ENDS;
+      const names = long ? [...namesTo(tenth[node], ENDS), "…", ...namesTo(node, ENDS)] : namesTo(node, Infinity);
       path = names.join(separator);
       known.set(node, path);
     }
     return path;
   };
-  return (leaf) => (above(leaf) < 0 ? "" : pathOf(above(leaf)));
 }
