@@ -1,18 +1,15 @@
+import { legible } from "./contrast.ts";
 import type { Column } from "./data.ts";
 import type { Shown } from "./shown.ts";
-import { isDark } from "./theme.ts";
+import { DARK, isDark, LIGHT } from "./theme.ts";
 
 /** Paul Tol's "muted" scheme and four more of his colours, distinct with any kind of colour vision. */
 export const PALETTE = [
   "#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE", "#882255", "#44AA99", "#AA4499", "#999933", "#6699CC", "#661100", "#BBBBBB",
 ] as const;
-/** The same hues, those that a dark ground would swallow made brighter. */
-const DARK_PALETTE = [
-  "#8878E0", "#D97787", "#2FA05A", "#DDCC77", "#88CCEE", "#C05088", "#44AA99", "#C069B2", "#A3A33A", "#6699CC", "#B0603C", "#BBBBBB",
-] as const;
 /** From low to high, as bright in the middle as at no end: legible in grey, too. */
 const SCALE = ["#352A87", "#2C5C94", "#2E8B9A", "#5BB27B", "#B8CC58", "#F3D94E"] as const;
-const DARK_SCALE = ["#5B4FC4", "#3F7DB8", "#35A0A5", "#62BD7F", "#BFD25E", "#F7E05A"] as const;
+const CONTRAST = 2.4; // to the ground, at least
 const SAMPLED = 256; // leaves of a node that its mix is judged by
 
 /** Colours of nodes by what the user has chosen to see. */
@@ -76,10 +73,11 @@ export class Colours {
     return colour;
   }
 
-  /** CSS colours by number, with that of the trunk (for 0) first. */
-  css(trunk: string, dark = isDark()): string[] {
-    if (this.column?.kind === "number") return [trunk, ...(dark ? DARK_SCALE : SCALE)];
-    return [trunk, ...(dark ? DARK_PALETTE : PALETTE)];
+  /** CSS colours by number, with that of the trunk (for 0) first; they stand out from the ground of the theme. */
+  css(trunk: string): string[] {
+    const ground = isDark() ? DARK : LIGHT;
+    const own = this.column?.kind === "number" ? SCALE : PALETTE;
+    return [trunk, ...own.map((colour) => legible(colour, ground, CONTRAST))];
   }
 
   /** What colours stand for, for a legend: at most as many as there are colours, or the ends of the scale. */

@@ -1,5 +1,9 @@
 import type { State } from "./store.ts";
 
+/** The grounds of the two themes, as in the style. */
+export const LIGHT = "#ffffff";
+export const DARK = "#15161b";
+
 /** Whether the page is dark now, by choice or as the system is. */
 export function isDark(): boolean {
   const chosen = document.documentElement.dataset.theme;

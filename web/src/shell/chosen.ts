@@ -3,7 +3,7 @@ import type { Change, Store, View } from "../page/store.ts";
 
 /** How many nodes are chosen, and the way to choose none. */
 export class ChosenCount implements View {
-  readonly element = element("div", { class: "chosen", hidden: true });
+  readonly element = element("div", { class: "chosen-count", hidden: true });
   readonly #count = element("span", { role: "status" });
 
   constructor(private readonly store: Store) {

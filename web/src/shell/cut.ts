@@ -12,7 +12,7 @@ const TALL = 880; // pixels of height from which the curves have room
 export class CutBar implements View {
   readonly element: HTMLElement;
   readonly #slider = element("input", { type: "range", min: "0", max: "1", step: "any", "aria-label": "Cut" });
-  readonly #ticks = element("div", { class: "ticks" });
+  readonly #ticks = element("div", { class: "cut-ticks" });
   readonly #track: HTMLElement;
   readonly #unit = element("span");
   readonly #field = element("input", { type: "number", id: "cut-field", min: "0", step: "any" });
@@ -27,9 +27,9 @@ export class CutBar implements View {
   ) {
     this.#scale = new CutScale(store.shown.cuts, this.#by);
     const place = element("div", { class: "curves-place", id: "curves", hidden: true });
-    this.#track = element("div", { class: "track" }, this.#slider, this.#ticks, place);
+    this.#track = element("div", { class: "cut-track" }, this.#slider, this.#ticks, place);
     this.element = element(
-      "section", { class: "cut", "aria-label": "Cut of the tree" },
+      "section", { class: "cut-bar", "aria-label": "Cut of the tree" },
       this.#switch(),
       this.#track,
       element("label", { for: "cut-field" }, this.#unit, this.#field),
@@ -72,7 +72,7 @@ export class CutBar implements View {
       input.addEventListener("change", () => this.#measure(by));
       return element("label", {}, input, element("span", {}, by === "count" ? "Count" : "Height"));
     });
-    return element("fieldset", { class: "switch" }, element("legend", {}, "Cut by"), ...choices);
+    return element("fieldset", { class: "measure" }, element("legend", {}, "Cut by"), ...choices);
   }
 
   #curvesButton(place: HTMLElement): HTMLElement {

@@ -14,7 +14,7 @@ export class Legend implements View {
     this.#select.append(...[...usual, ...titles.map((title) => [title, plain(title, 40) || "(no title)"])].map(([value, text]) => element("option", { value }, text)));
     this.#select.addEventListener("change", () => store.set({ colour: this.#select.value }));
     const choice = element("label", { class: "choice", for: "colour" }, "Colour", this.#select);
-    this.element = element("section", { class: "legend", "aria-label": "Colours" }, choice, this.#list, this.#note);
+    this.element = element("section", { class: "colour-legend", "aria-label": "Colours" }, choice, this.#list, this.#note);
   }
 
   update(changed: ReadonlySet<Change>): void {

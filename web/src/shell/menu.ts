@@ -21,7 +21,7 @@ export class Menu {
   ) {
     button.setAttribute("aria-haspopup", "menu");
     button.setAttribute("aria-expanded", "false");
-    this.#list = element("div", { class: "popup menu", role: "menu", "aria-label": title, hidden: true });
+    this.#list = element("div", { class: "popup popup-menu", role: "menu", "aria-label": title, hidden: true });
     this.element = element("div", { class: "menu-place" }, button, this.#list);
     button.addEventListener("click", () => (this.#list.hidden ? this.#open() : this.#close()));
     button.addEventListener("keydown", (event) => {

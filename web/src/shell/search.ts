@@ -31,8 +31,8 @@ export class SearchBox implements View {
       "aria-label": "Search names and ids", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "search-results",
     });
     const foot = element("div", { class: "foot" }, this.#status, this.#mark);
-    this.#popup = element("div", { class: "popup results", hidden: true }, this.#list, foot);
-    this.element = element("div", { class: "search", role: "search" }, icon("search"), this.#input, this.#popup);
+    this.#popup = element("div", { class: "popup search-popup", hidden: true }, this.#list, foot);
+    this.element = element("div", { class: "search-box", role: "search" }, icon("search"), this.#input, this.#popup);
     this.#input.addEventListener("input", () => store.set({ query: this.#input.value }));
     this.#input.addEventListener("focus", () => this.#search());
     this.#input.addEventListener("click", () => this.#search());

@@ -82,7 +82,7 @@ export class Shell {
     ]);
     const root = document.documentElement.style;
     const stage = element("div", { class: "stage" }, legend.element, disk.element);
-    const main = element("main", { id: "main", tabindex: "-1" }, element("div", { class: "way" }, crumbs.element, chosen.element), stage);
+    const main = element("main", { id: "main", tabindex: "-1" }, element("div", { class: "way-row" }, crumbs.element, chosen.element), stage);
     if (sides !== null) {
       const bar = resizer({
         title: "Height of the views below", orientation: "horizontal", size: innerHeight * SIDE, least: 96, most: () => innerHeight * 0.6,
@@ -90,7 +90,7 @@ export class Shell {
       });
       main.append(bar, sides.element);
     }
-    const body = element("div", { class: "body" }, main);
+    const body = element("div", { class: "page-body" }, main);
     if (panel !== null) {
       const bar = resizer({
         title: "Width of the panel", orientation: "vertical", size: PANEL, least: 240, most: () => innerWidth * 0.5,
@@ -120,7 +120,7 @@ export class Shell {
     const { title, subtitle } = this.store.page.head;
     const heading = element("h1", { title: plain(title, 1000) }, plain(title, 120) || "Hierarchy");
     const line = element("p", { title: plain(subtitle ?? "", 1000) }, plain(subtitle ?? "", 200));
-    return element("header", { class: "bar" }, element("div", { class: "titles" }, heading, line), search.element, element("div", { class: "tools" }, ...tools));
+    return element("header", { class: "page-head" }, element("div", { class: "titles" }, heading, line), search.element, element("div", { class: "page-tools" }, ...tools));
   }
 
   #go(node: number): void {

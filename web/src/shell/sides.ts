@@ -8,7 +8,7 @@ export class Sides implements View {
   readonly element: HTMLElement;
   readonly #tabs = new Map<Side, HTMLButtonElement>();
   readonly #made = new Map<Side, View>();
-  readonly #place = element("div", { class: "side", role: "tabpanel", id: "side" });
+  readonly #place = element("div", { class: "side-place", role: "tabpanel", id: "side" });
   readonly #fold = element("button", { type: "button", class: "quiet fold", "aria-controls": "side" });
   #open = true;
 
