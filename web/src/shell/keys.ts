@@ -1,7 +1,7 @@
 /** What keys do anywhere in the page but in a field, each with its name for the help. */
 export type Shortcuts = readonly { key: string; title: string; act: () => void }[];
 
-/** Listens to keys of the whole page. "Ctrl+z" is the command key on a Mac, too. */
+/** Listens to keys of the whole page. "Ctrl" is the command key on a Mac, too. */
 export function listen(shortcuts: Shortcuts): void {
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.altKey || event.isComposing || document.querySelector("dialog[open]") !== null) return;

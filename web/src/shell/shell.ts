@@ -59,8 +59,8 @@ export class Shell {
       ...parts.sides.map(({ title }, at) => ({ key: String(at + 1), title, act: () => sides?.choose(at) })),
       { key: "t", title: "Light, dark or as the system", act: () => theme.turn() },
       ...(editor === null ? [] : [
-        { key: "Ctrl+z", title: "Undo an edit", act: () => editor.canUndo && editor.undo() },
-        { key: "Ctrl+Shift+z", title: "Redo an edit", act: () => editor.canRedo && editor.redo() },
+        { key: "Ctrl+Z", title: "Undo an edit", act: () => editor.canUndo && editor.undo() },
+        { key: "Ctrl+Shift+Z", title: "Redo an edit", act: () => editor.canRedo && editor.redo() },
       ]),
       { key: "?", title: "This help", act: () => help.open() },
     ];
@@ -81,7 +81,7 @@ export class Shell {
       helpButton(help),
     ]);
     const root = document.documentElement.style;
-    const stage = element("div", { class: "stage" }, legend.element, disk.element);
+    const stage = element("div", { class: "stage" }, element("div", { class: "stage-inside" }, legend.element, disk.element));
     const main = element("main", { id: "main", tabindex: "-1" }, element("div", { class: "way-row" }, crumbs.element, chosen.element), stage);
     if (sides !== null) {
       const bar = resizer({
