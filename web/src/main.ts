@@ -1,4 +1,5 @@
 import "./style.css";
+import { CutScale } from "./core/scale.ts";
 import { readPage } from "./page/data.ts";
 import { element } from "./page/dom.ts";
 import { readHead } from "./page/head.ts";
@@ -40,7 +41,7 @@ async function start(app: HTMLElement): Promise<void> {
     selected: shown.tree.root,
     chosen: [],
     hovered: null,
-    k: shown.layers[0]?.k ?? Math.min(2, shown.tree.n),
+    k: shown.layers[0]?.k ?? new CutScale(shown.cuts, "count").next(1, 1),
     least: 1,
     colour: "branch",
     side: "icicle",

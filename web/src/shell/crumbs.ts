@@ -2,7 +2,7 @@ import { element, plain } from "../page/dom.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Menu, type MenuItem } from "./menu.ts";
 
-const WIDE = 150; // pixels that a step takes, about
+const WIDE = 125; // pixels that a step takes, about
 const LISTED = 40; // entries of the menu of hidden steps
 
 /** The way from the root to the node in the middle; of a long one, its ends. */

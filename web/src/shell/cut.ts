@@ -151,8 +151,8 @@ export class CutBar implements View {
     const clusters = `${reached.toLocaleString("en")} ${reached === 1 ? "cluster" : "clusters"}`;
     const parts = [
       counted === reached ? clusters : `${counted.toLocaleString("en")} of ${clusters}`,
-      ...(this.#by === "count" ? [`height ${shortNumber(height)}`] : []),
-      ...(reached === state.k ? [] : [`none has ${state.k.toLocaleString("en")}`]),
+      ...(this.#by === "count" ? [`height ${height.toLocaleString("en", { maximumSignificantDigits: 4 })}`] : []),
+      ...(reached === state.k ? [] : [`no cut has ${state.k.toLocaleString("en")}`]),
     ];
     this.#told.textContent = parts.join(" · ");
     this.#slider.setAttribute("aria-valuetext", `${clusters}, height ${shortNumber(height)}`);
@@ -182,5 +182,5 @@ export class CutBar implements View {
 }
 
 function shortNumber(value: number): string {
-  return value === 0 ? "0" : String(Number(value.toPrecision(4)));
+  return String(Number(value.toPrecision(4)));
 }

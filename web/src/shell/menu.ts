@@ -1,5 +1,7 @@
 import { element } from "../page/dom.ts";
 
+const MOST = 460; // pixels high
+
 /** An entry of a menu. */
 export interface MenuItem {
   title: string;
@@ -85,5 +87,5 @@ export function placeBelow(popup: HTMLElement, anchor: HTMLElement): void {
   const top = from.bottom + 4;
   popup.style.left = `${left}px`;
   popup.style.top = `${top}px`;
-  popup.style.maxHeight = `${Math.max(innerHeight - top - 8, 120)}px`;
+  popup.style.maxHeight = `${Math.max(Math.min(innerHeight - top - 8, MOST), 120)}px`;
 }

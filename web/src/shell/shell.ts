@@ -96,7 +96,7 @@ export class Shell {
         title: "Width of the panel", orientation: "vertical", size: PANEL, least: 240, most: () => innerWidth * 0.5,
         apply: (size) => root.setProperty("--panel-width", `${size}px`),
       });
-      body.append(bar, element("aside", { class: "panel-place", "aria-label": "Selected node" }, panel.element));
+      body.append(element("aside", { class: "panel-place", "aria-label": "Selected node" }, bar, panel.element));
     }
     const skip = element("a", { class: "skip", href: "#main" }, "Skip to the hierarchy");
     skip.addEventListener("click", (event) => {
