@@ -39,11 +39,11 @@ export class Blocks {
 
   /** The array of a block. */
   async numbers(block: Block): Promise<Numbers> {
-    const bytes = await inflate(this.take(block.id));
+    const bytes = await this.content(block.id);
     const array = ARRAYS[block.dtype];
     const width = array.BYTES_PER_ELEMENT;
     if (bytes.length !== width * block.length) {
-      throw new Error(`block ${block.id} holds ${bytes.length} bytes, not ${width * block.length}`);
+      throw damaged(block.id);
     }
     const plain = block.filter === "shuffle" ? joinPlanes(bytes, width) : bytes;
     return new array(plain.buffer, 0, block.length);
@@ -55,7 +55,9 @@ export class Blocks {
 
   /** The strings of one block. */
   async strings(id: string): Promise<string[]> {
-    return JSON.parse(new TextDecoder().decode(await inflate(this.take(id)))) as string[];
+    const strings: unknown = parsed(new TextDecoder().decode(await this.content(id)));
+    if (!Array.isArray(strings) || !strings.every((own) => typeof own === "string")) throw damaged(id);
+    return strings;
   }
 
   /** Content and type of a media element, which stays in the document; null if it has none. */
@@ -65,12 +67,16 @@ export class Blocks {
     return new Blob([fromBase64(element.textContent ?? "")], { type: element.getAttribute("data-type") ?? "" });
   }
 
-  private take(id: string): Uint8Array<ArrayBuffer> {
+  private async content(id: string): Promise<Uint8Array<ArrayBuffer>> {
     const element = this.find(id);
     if (element === null) throw new Error(`the page lacks its block ${id}: the file is not complete`);
-    const bytes = fromBase64(element.textContent ?? "");
+    const text = element.textContent ?? "";
     element.remove();
-    return bytes;
+    try {
+      return await inflate(fromBase64(text));
+    } catch {
+      throw damaged(id);
+    }
   }
 }
 
@@ -81,9 +87,17 @@ export class Strings {
 
   constructor(
     private readonly head: StringsHead,
-    private readonly blocks: Blocks,
+    private readonly source: Blocks,
   ) {
     this.count = head.count;
+  }
+
+  get per(): number {
+    return this.head.per;
+  }
+
+  get blocks(): number {
+    return this.head.ids.length;
   }
 
   /** The string at a place, undefined while its block is not there; `load` brings it. */
@@ -102,14 +116,26 @@ export class Strings {
   async block(b: number): Promise<string[]> {
     const known = this.#loaded[b];
     if (known !== undefined) return known;
-    const reading = this.blocks.strings(this.head.ids[b]).then((strings) => (this.#loaded[b] = strings));
+    const reading = this.source.strings(this.head.ids[b]).then((strings) => (this.#loaded[b] = strings));
     this.#loaded[b] = reading;
     return reading;
   }
 
   /** All blocks, one after the other, each with the place of its first string. */
   async *all(): AsyncGenerator<[number, string[]]> {
-    for (let b = 0; b < this.head.ids.length; b++) yield [b * this.head.per, await this.block(b)];
+    for (let b = 0; b < this.blocks; b++) yield [b * this.head.per, await this.block(b)];
+  }
+}
+
+function damaged(id: string): Error {
+  return new Error(`the page's block ${id} is damaged: write the page anew with "hyperclade report"`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

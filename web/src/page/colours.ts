@@ -1,5 +1,7 @@
+import { legible } from "./contrast.ts";
 import type { Column } from "./data.ts";
 import type { Shown } from "./shown.ts";
+import { DARK, isDark, LIGHT } from "./theme.ts";
 
 /** Paul Tol's "muted" scheme and four more of his colours, distinct with any kind of colour vision. */
 export const PALETTE = [
@@ -7,41 +9,58 @@ export const PALETTE = [
 ] as const;
 /** From low to high, as bright in the middle as at no end: legible in grey, too. */
 const SCALE = ["#352A87", "#2C5C94", "#2E8B9A", "#5BB27B", "#B8CC58", "#F3D94E"] as const;
+const CONTRAST = 2.4; // to the ground, at least
 const SAMPLED = 256; // leaves of a node that its mix is judged by
 
 /** Colours of nodes by what the user has chosen to see. */
 export class Colours {
   readonly #known = new Map<number, number>();
-  readonly #branchOf: Int32Array;
+  /** Disjoint nodes in depth-first order, of a colour each, and the first position under each. */
+  readonly #groups: Int32Array;
+  readonly #starts: Int32Array;
+  readonly #layered: boolean;
   readonly #sums: Float64Array | null = null;
+  readonly #counts: Int32Array | null = null;
   readonly #range: [number, number] = [0, 1];
   readonly column: Column | null;
-  readonly #cut: Int32Array | null = null;
 
   constructor(
     readonly shown: Shown,
     readonly by: string,
-    k: number,
+    private readonly k: number,
+    private readonly least = 1,
   ) {
     const { tree } = shown;
     const column = shown.page.columns.find(({ title }) => title === by) ?? null;
     this.column = column;
-    this.#branchOf = Int32Array.from(shown.branches, (node) => tree.start[node]);
-    if (by === "layer") this.#cut = Int32Array.from(shown.cuts.nodes(k), (node) => tree.start[node]);
+    this.#layered = column === null && by === "layer";
+    this.#groups = this.#layered ? shown.cuts.nodes(k) : Int32Array.from(shown.branches);
+    this.#starts = this.#groups.map((node) => tree.start[node]);
     if (column?.kind === "number") {
-      const sums = new Float64Array(tree.n + 1);
-      const counts = new Float64Array(tree.n + 1);
+      const { n, leafOrder } = tree;
+      const { leaves } = shown.revision;
+      const sums = new Float64Array(n + 1);
+      const counts = new Int32Array(n + 1);
       let [low, high] = [Infinity, -Infinity];
-      for (let position = 0; position < tree.n; position++) {
-        const value = column.codes[shown.sample(tree.leafOrder[position])];
+      for (let position = 0; position < n; position++) {
+        const leaf = leafOrder[position];
+        const value = column.codes[leaves === null ? leaf : leaves[leaf]];
         const known = Number.isFinite(value);
         sums[position + 1] = sums[position] + (known ? value : 0);
         counts[position + 1] = counts[position] + (known ? 1 : 0);
-        if (known) [low, high] = [Math.min(low, value), Math.max(high, value)];
+        if (known && value < low) low = value;
+        if (known && value > high) high = value;
       }
-      this.#sums = new Float64Array([...sums, ...counts]);
+      this.#sums = sums;
+      this.#counts = counts;
       this.#range = [low, high];
     }
+  }
+
+  /** Whether these are the colours of a choice. */
+  is(shown: Shown, by: string, k: number, least: number): boolean {
+    if (shown !== this.shown || by !== this.by) return false;
+    return !this.#layered || (k === this.k && least === this.least);
   }
 
   /** Number of a node's colour in `css`: 0 for nodes of no one colour. */
@@ -54,41 +73,47 @@ export class Colours {
     return colour;
   }
 
-  /** CSS colours by number, with that of the trunk (for 0) first. */
+  /** CSS colours by number, with that of the trunk (for 0) first; they stand out from the ground of the theme. */
   css(trunk: string): string[] {
-    return [trunk, ...(this.column?.kind === "number" ? SCALE : PALETTE)];
+    const ground = isDark() ? DARK : LIGHT;
+    const own = this.column?.kind === "number" ? SCALE : PALETTE;
+    return [trunk, ...own.map((colour) => legible(colour, ground, CONTRAST))];
   }
 
-  /** What colours stand for, for a legend: at most as many as there are colours. */
+  /** What colours stand for, for a legend: at most as many as there are colours, or the ends of the scale. */
   legend(): { title: string; colour: number }[] {
     const { shown, column } = this;
-    if (column?.kind === "category") return column.values.slice(0, PALETTE.length).map((title, code) => ({ title, colour: 1 + (code % PALETTE.length) }));
+    const numbered = (titles: readonly string[]): { title: string; colour: number }[] =>
+      titles.slice(0, PALETTE.length).map((title, at) => ({ title, colour: 1 + at }));
+    if (column?.kind === "category") return numbered(column.values);
     if (column?.kind === "number") {
       const [low, high] = this.#range;
+      if (low > high) return [];
       return SCALE.map((_, step) => ({ title: (low + ((high - low) * step) / (SCALE.length - 1)).toPrecision(3), colour: 1 + step }));
     }
-    if (this.by === "layer") return [];
-    return shown.branches.map((node, branch) => ({ title: shown.title(node), colour: 1 + (branch % PALETTE.length) }));
+    return numbered(Array.from(this.#groups.subarray(0, PALETTE.length), (node) => shown.title(node)));
+  }
+
+  /** Number of categories, branches or clusters; beyond the number of colours they repeat. */
+  get categories(): number {
+    if (this.column?.kind === "number") return 0;
+    return this.column?.values.length ?? this.#groups.length;
   }
 
   #find(node: number): number {
     const { shown, column } = this;
     const { tree } = shown;
     if (column === null) {
-      const starts = this.#cut ?? this.#branchOf;
-      const at = lastAtMost(starts, tree.start[node]);
-      if (at < 0) return 0;
-      const end = tree.start[node] + tree.size[node];
-      const inside = this.#cut !== null
-        ? at + 1 === starts.length || end <= starts[at + 1]
-        : tree.holds(shown.branches[at], node);
-      return inside ? 1 + (at % PALETTE.length) : 0;
+      const at = lastAtMost(this.#starts, tree.start[node]);
+      if (at < 0 || !tree.holds(this.#groups[at], node)) return 0;
+      const counted = !this.#layered || tree.size[this.#groups[at]] >= this.least;
+      return counted ? 1 + (at % PALETTE.length) : 0;
     }
     const first = tree.start[node];
     const size = tree.size[node];
     if (column.kind === "number") {
       const sums = this.#sums as Float64Array;
-      const counts = sums.subarray(tree.n + 1);
+      const counts = this.#counts as Int32Array;
       const known = counts[first + size] - counts[first];
       if (known === 0) return 0;
       const mean = (sums[first + size] - sums[first]) / known;

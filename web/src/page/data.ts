@@ -33,6 +33,11 @@ export class TreeData {
     return at < 0 ? "" : (this.names[at] ?? "");
   }
 
+  /** Inner nodes with a name, and their names. */
+  *named(): Generator<[number, string]> {
+    for (let at = 0; at < this.told.length; at++) if (this.names[at]) yield [this.told[at], this.names[at]];
+  }
+
   /** Leaves that stand for a node, the most typical first; empty where none are told. */
   typical(node: number): Int32Array {
     return this.#row(this.typicalRows, this.head.typical?.width ?? 0, node);
@@ -124,6 +129,7 @@ async function readTree(head: TreeHead, blocks: Blocks): Promise<TreeData> {
   const optional = async (block: Block | null | undefined): Promise<Int32Array | null> => (block ? await blocks.int32(block) : null);
   const parent = await blocks.int32(head.parent);
   const inner = (await blocks.numbers(head.height)) as Float64Array;
+  checkParents(parent, head);
   const height = new Float64Array(head.m);
   height.set(inner, head.n);
   const tree = new Hierarchy(parent, height, head.n, await optional(head.splits));
@@ -137,6 +143,13 @@ async function readTree(head: TreeHead, blocks: Blocks): Promise<TreeData> {
     dim: head.parts.dim,
   };
   return new TreeData(head, tree, told, names, await optional(head.typical?.block), await optional(head.borderline?.block), cost, parts);
+}
+
+/** A tree that breaks the numbering would send every walk astray. */
+function checkParents(parent: Int32Array, { n, m }: TreeHead): void {
+  let sound = parent.length === m && parent[m - 1] === -1;
+  for (let v = 0; v < m - 1; v++) sound &&= parent[v] > v && parent[v] >= n && parent[v] < m;
+  if (!sound) throw new Error("this page's tree is damaged: its parents are not those of a tree");
 }
 
 async function readColumn(head: ColumnHead, blocks: Blocks): Promise<Column> {

@@ -45,11 +45,31 @@ export type ColumnHead =
   | { title: string; kind: "category"; values: StringsHead; codes: Block }
   | { title: string; kind: "number"; codes: Block };
 
-/** The head of a page; refuses another format or version with a clear line. */
+/** The head of a page; refuses another format or version, and what is not whole, with a clear line. */
 export function readHead(text: string | null | undefined): Head {
   if (!text) throw new Error("this page holds no hierarchy: the file is a template, or not complete");
-  const head = JSON.parse(text) as Head;
-  if (head.format !== "hyperclade-page") throw new Error("this page holds data of another kind");
+  const head = parsed(text);
+  if (head?.format !== "hyperclade-page") throw new Error("this page's head is damaged, or of another kind of page");
   if (head.version !== 1) throw new Error(`this page's data is of version ${String(head.version)}; its program reads version 1`);
+  const trees = head.trees;
+  const whole = Array.isArray(trees) && [1, 2].includes(trees.length) && trees.every(isWhole) && Array.isArray(head.columns);
+  if (!whole) throw new Error("this page's head has been changed: it does not describe a tree");
   return head;
+}
+
+function parsed(text: string): Head | null {
+  try {
+    return JSON.parse(text) as Head | null;
+  } catch {
+    return null;
+  }
+}
+
+function isWhole(tree: TreeHead | null): boolean {
+  if (tree === null || typeof tree !== "object") return false;
+  const { n, m, parent, height, branches, layers } = tree;
+  return (
+    Number.isInteger(n) && Number.isInteger(m) && n >= 1 && m >= n && parent?.length === m && height?.length === m - n &&
+    Array.isArray(branches) && Array.isArray(layers)
+  );
 }

@@ -1,4 +1,5 @@
 import type { PageData } from "./data.ts";
+import { Colours } from "./colours.ts";
 import type { Shown } from "./shown.ts";
 
 /** The lower or side view. */
@@ -15,6 +16,8 @@ export interface State {
   hovered: number | null;
   /** Clusters of the cut. */
   k: number;
+  /** Clusters of fewer leaves are not counted, and are grey where colours are those of clusters. */
+  least: number;
   /** "branch", "layer" or the title of a column. */
   colour: string;
   side: Side;
@@ -34,6 +37,7 @@ export class Store {
   readonly #listeners: Listener[] = [];
   #pending = new Set<Change>();
   #waiting = false;
+  #colours: Colours | undefined;
 
   constructor(
     readonly page: PageData,
@@ -51,6 +55,15 @@ export class Store {
   /** The tree as it is shown now. */
   get shown(): Shown {
     return this.#shown;
+  }
+
+  /** Colours of what is shown now, the same for all views. */
+  get colours(): Colours {
+    const { colour, k, least } = this.#state;
+    if (this.#colours?.is(this.#shown, colour, k, least) !== true) {
+      this.#colours = new Colours(this.#shown, colour, k, least);
+    }
+    return this.#colours;
   }
 
   on(listener: Listener): void {
@@ -82,6 +95,7 @@ export class Store {
       chosen: state.chosen.map((node) => shown.node(before.id(node))).filter((node): node is number => node !== null),
       hovered: null,
       k: Math.min(state.k, shown.tree.n),
+      least: Math.min(state.least, shown.tree.n),
     };
     this.#shown = shown;
     this.#state = { ...state, ...patch };
@@ -122,4 +136,6 @@ export interface View {
   update(changed: ReadonlySet<Change>): void;
   /** The view as an SVG document, where it is a picture. */
   svg?(): string;
+  /** Keys that it answers to while it has the focus and what they do, for the help. */
+  readonly keys?: readonly (readonly [string, string])[];
 }
