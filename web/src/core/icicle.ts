@@ -4,6 +4,9 @@ import type { Hierarchy } from "./tree.ts";
 /** Shares of its leaves that a node must lose to be worth a row of its own; the first that fits is taken. */
 const SHARES = [0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4] as const;
 
+/** A cell so many times as wide as the least tells that there is more below it, even if nothing of that is drawn. */
+const BROAD = 20;
+
 /** A node in a row, or (rest) the leaves under one whose own nodes are too narrow to be drawn. */
 export interface Cell {
   node: number;
@@ -61,8 +64,10 @@ function rowsOf(tree: Hierarchy, root: number, least: number, most: number, shar
       cells.push(cell);
       from = cell.first + cell.size;
     }
-    if (wide.length > 0) fill(first + size);
-    if (wide.length > 0) rows = row + 2;
+    if (wide.length > 0 || size >= BROAD * least) {
+      fill(first + size);
+      rows = row + 2;
+    }
   }
   return { cells, rows, share, deeper: false };
 }

@@ -6,9 +6,10 @@ const ENOUGH = 6; // tiles in one, where nodes have fewer children
 const SLIVER = 0.01; // of the leaves of a tile: less does not count as one of enough
 const MOST = 0.6; // of the leaves of a tile in one tile of it
 const LEAST_AREA = 16; // px², of a tile
-const LEAST_NESTED = 900; // px², of a tile that holds others
+const LEAST_NESTED = 2400; // px², of a tile that holds others
 const LEAST_HEADED = { width: 44, height: 40 };
-export const HEADER = 16;
+/** px, of the band for the name of a tile that holds others. */
+export const HEADER = 17;
 const PAD = 2;
 
 /** A node as a rectangle in that of another, or (rest) what is too small in it to be drawn. */
@@ -27,6 +28,8 @@ export interface Tile {
   nested: boolean;
   skipped: number;
   rest: boolean;
+  /** Leaves under it. */
+  size: number;
 }
 
 export interface Rectangle {
@@ -38,10 +41,10 @@ export interface Rectangle {
 
 /** Rectangles of the nodes under one, their areas in each as their leaves; nested to a few levels. */
 export function treemap(tree: Hierarchy, root: number, width: number, height: number): Tile[] {
-  const tile = (node: number, around: number, level: number, place: Rectangle, skipped: number, rest: boolean): Tile => ({
-    node, around, level, ...place, header: 0, nested: false, skipped, rest,
+  const tile = (node: number, around: number, level: number, place: Rectangle, size: number, piece?: Piece): Tile => ({
+    node, around, level, ...place, header: 0, nested: false, skipped: piece?.skipped ?? 0, rest: around >= 0 && piece === undefined, size,
   });
-  const tiles = [tile(root, -1, 0, { x: 0, y: 0, width, height }, 0, false)];
+  const tiles = [tile(root, -1, 0, { x: 0, y: 0, width, height }, tree.size[root])];
   for (let at = 0; at < tiles.length; at++) {
     const own = tiles[at];
     if (own.rest || own.level === LEVELS || tree.isLeaf(own.node) || own.width * own.height < LEAST_NESTED) continue;
@@ -58,8 +61,8 @@ export function treemap(tree: Hierarchy, root: number, width: number, height: nu
     own.header = header;
     own.nested = true;
     squarify(sizes, inner).forEach((place, i) => {
-      const rest = i === pieces.length;
-      tiles.push(tile(rest ? own.node : pieces[i].node, at, own.level + 1, place, rest ? 0 : pieces[i].skipped, rest));
+      const piece = pieces.at(i);
+      tiles.push(tile(piece?.node ?? own.node, at, own.level + 1, place, sizes[i], piece));
     });
   }
   return tiles;

@@ -7,14 +7,16 @@ import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
-import { mix, onColour, type Inks } from "./inks.ts";
-import { fit, SvgPen, type CanvasPen, type Pen } from "./pen.ts";
+import { contrast, mix, onColour, type Inks } from "./inks.ts";
+import { fit, measure, SvgPen, type CanvasPen, type Pen } from "./pen.ts";
 
 const SIZE = 12; // px, of names
 const SMALL = 11;
 const LEAST_BAND = 12; // px, of a box that has a name
 const LEAST_ROOM = 22;
+const LEAST_DASHED = 40; // px, of a box that shows that levels above it are skipped
 const FLIGHT = 380; // ms, from one focus to the next
+const LEAST_CONTRAST = 1.6; // of a box with the ground
 const MARGIN = 4; // px, left and right of a name
 
 /** A node as a rectangle. */
@@ -28,6 +30,7 @@ export interface Box extends Rectangle {
   faint: number;
   /** Leaves under the node (or part of them) that have no boxes of their own. */
   rest: boolean;
+  size: number;
   skipped: number;
 }
 
@@ -198,11 +201,12 @@ export abstract class Boxes implements View {
       const fill = fills(colours.of(box.node), box.rest ? 0.75 : box.faint);
       const gap = at.width > 3 ? 1 : 0;
       pen.fill(at.x, at.y, at.width - gap, Math.max(at.height - 1, 0.5), fill);
-      if (box.skipped > 0 && at.width > 8) pen.line([at.x + 2, at.y + 2, at.x + at.width - 3, at.y + 2], onColour(fill), 1, true);
+      if (scene.lines && box.skipped > 0 && at.width > LEAST_DASHED) pen.line([at.x + 2, at.y + 2, at.x + at.width - 3, at.y + 2], onColour(fill), 1, true);
       if (!box.rest && !split(box.node) && (box.above < 0 || split(scene.boxes[box.above].node))) cuts.push([at, box]);
-      if (names && !box.rest && named(box)) {
-        const text = fit(this.#name(box.node), at.width - gap - 2 * MARGIN, box.band < 15 ? SMALL : SIZE);
-        if (text !== "") pen.text(text, at.x + MARGIN, at.y + box.band / 2, onColour(fill), box.band < 15 ? SMALL : SIZE);
+      if (names && named(box)) {
+        const size = box.band < 15 ? SMALL : SIZE;
+        const text = this.#label(box, at.width - gap - 2 * MARGIN, size);
+        if (text !== "") pen.text(text, at.x + MARGIN, at.y + box.band / 2, onColour(fill), size);
       }
     }
     for (const [at, { node, above }] of cuts) {
@@ -210,7 +214,11 @@ export abstract class Boxes implements View {
       if (scene.lines) {
         pen.fill(at.x, at.y - 2.5, at.width, 4, inks.ground);
         pen.fill(at.x, at.y - 1.5, Math.max(at.width - 1, 0.5), 2, inks.ink);
-      } else if (at.width > 4 && at.height > 4) pen.frame(at.x, at.y, at.width - 1, at.height - 1, inks.ink, 1.5);
+      } else if (at.width > 8 && at.height > 8) {
+        // Where the cluster itself is skipped, its pieces have dashed frames.
+        const whole = split(tree.parent[node]);
+        pen.frame(at.x, at.y, at.width - 1, at.height - 1, inks.ink, whole ? 2 : 1, !whole);
+      }
     }
   }
 
@@ -313,6 +321,19 @@ export abstract class Boxes implements View {
     this.#live.textContent = this.#describe(next);
   }
 
+  /** The name of a node where it has room; of a node without one its size. */
+  #label({ node, rest, size: leaves }: Box, room: number, size: number): string {
+    const { shown } = this.store;
+    if (rest) {
+      const more = `${leaves.toLocaleString("en")} in smaller nodes`;
+      return measure(more, size) <= room ? more : "";
+    }
+    const name = this.#name(node);
+    if (shown.tree.isLeaf(node) || shown.name(node) !== "" || measure(name, size) <= room) return fit(name, room, size);
+    const count = leaves.toLocaleString("en");
+    return measure(count, size) <= room ? count : "";
+  }
+
   #name(node: number): string {
     return plain(this.store.shown.title(node)) || "(no name)";
   }
@@ -349,7 +370,8 @@ function fillsOf(colours: Colours, inks: Inks): (colour: number, faint: number) 
     const key = colour * 1000 + Math.round(100 * faint);
     let fill = known.get(key);
     if (fill === undefined) {
-      fill = mix(css[colour], inks.ground, faint);
+      const own = css[colour];
+      fill = mix(contrast(own, inks.ground) < LEAST_CONTRAST ? mix(own, inks.ink, 0.3) : own, inks.ground, faint);
       known.set(key, fill);
     }
     return fill;

@@ -28,6 +28,7 @@ export class Icicle extends Boxes {
       band: row,
       faint: 0,
       rest: cell.rest,
+      size: cell.size,
       skipped: cell.skipped,
     }));
     const said = [];

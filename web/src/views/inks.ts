@@ -22,8 +22,13 @@ export function readInks(host: HTMLElement): Inks {
 
 /** Black or white, whichever stands out from a colour more. */
 export function onColour(colour: string): string {
-  const light = luminance(colour);
-  return (light + 0.05) / 0.05 > 1.05 / (light + 0.05) ? "#000000" : "#ffffff";
+  return contrast(colour, "#000000") > contrast(colour, "#ffffff") ? "#000000" : "#ffffff";
+}
+
+/** Contrast of two colours, as WCAG has it: 1 … 21. */
+export function contrast(first: string, second: string): number {
+  const [a, b] = [luminance(first), luminance(second)];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }
 
 /** A colour between two, by the share of the second. */

@@ -223,7 +223,7 @@ export class Matrix implements View {
     const names = this.#named(table, (0.75 * room) / count).map(({ node }) => measure(this.#name(node), SIZE) + 6);
     const longest = Math.ceil(Math.min(Math.max(0, ...names), 0.3 * room));
     const left = Math.min(longest, 150);
-    const top = Math.min(longest, 110);
+    const top = Math.min(longest, 84);
     const side = Math.max(Math.min(width - left, height - LEGEND - top) - 2 * MARGIN - STRIP - 2, 10);
     const x = MARGIN + left + STRIP + 2 + Math.max(0, (width - 2 * MARGIN - left - STRIP - 2 - side) / 2);
     return { x, y: MARGIN + top + STRIP + 2, side, cell: side / count, left, top };

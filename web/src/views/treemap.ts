@@ -22,9 +22,10 @@ export class Treemap extends Boxes {
       band: tile.nested ? tile.header : Math.min(tile.height, HEADER + 2),
       faint: tile.nested ? FAINT[tile.level] : 0,
       rest: tile.rest,
+      size: tile.size,
       skipped: tile.skipped,
     }));
     const skips = boxes.some(({ skipped }) => skipped > 0);
-    return { boxes, note: skips ? "levels between are skipped where nodes have few children (dashed)" : "", lines: false };
+    return { boxes, note: skips ? "some levels between are skipped" : "", lines: false };
   }
 }
