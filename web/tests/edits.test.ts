@@ -81,7 +81,6 @@ describe("large trees", () => {
       expect(made.tree.n).toBe(n - 1);
       expect(made.tree.size[made.tree.root]).toBe(n - 1);
       expect(took).toBeLessThan(most); // far above what it takes, for slow machines
-      console.log(n, took);
     }
   });
 
