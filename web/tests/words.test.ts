@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { likelihoodRatio, tellingWords, wordsOf } from "../src/core/words.ts";
+
+const GOLDEN = JSON.parse(readFileSync(new URL("golden/words.json", import.meta.url), "utf8")) as {
+  names: [string, string[]][];
+  ratios: [number, number, number, number, number][];
+};
+
+describe("words", () => {
+  it.each(GOLDEN.names)("of %j are those that Python finds", (name, words) => {
+    expect([...wordsOf(name)]).toEqual(words);
+  });
+
+  it("are weighed as in Python", () => {
+    for (const [inside, size, total, n, ratio] of GOLDEN.ratios) expect(likelihoodRatio(inside, size, total, n)).toBeCloseTo(ratio, 9);
+  });
+
+  it("that tell names from others come by their evidence", () => {
+    const inside = ["barn owl", "snowy owl", "eagle owl.jpg", "barn swallow", "red x", "blue x"];
+    const outside = ["red barn", "blue sky", "green sky", "x ray", "plain", "field"];
+    const found = tellingWords(inside, outside, 5);
+    expect(found.map(({ word }) => word)).toEqual(["owl"]);
+    expect(found[0]).toMatchObject({ inside: 3, outside: 0 });
+    expect(tellingWords([], outside, 5)).toEqual([]);
+    expect(tellingWords(inside, [], 5)).toEqual([]);
+  });
+});
