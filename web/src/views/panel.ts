@@ -25,6 +25,7 @@ export class Panel implements View {
   readonly #summary = element("summary", {});
   readonly #drawer: HTMLDetailsElement;
   readonly #status = element("p", { class: "status", role: "status", "aria-live": "polite" });
+  #noted = "";
 
   constructor(
     private readonly store: Store,
@@ -40,13 +41,13 @@ export class Panel implements View {
     const parts = [
       this.#head,
       new Sample(context, this.#media),
+      new Members(context, this.#media, "some"),
       new Words(context),
       new Mix(context),
-      new Members(context, this.#media),
       new Neighbours(context),
+      new Members(context, this.#media, "all"),
     ];
     this.#views = [...parts, actions];
-    // What there is to see comes before the long list of all.
     this.#body = element("div", { class: "body" }, ...parts.map((part) => part.element));
     this.#drawer = element("details", { class: "drawer" }, this.#summary, element("div", { class: "inside" }, actions.element, this.#history.element));
     this.element = element("section", { class: "panel", "aria-label": "Selected node" }, this.#body, this.#status, this.#drawer);
@@ -56,8 +57,6 @@ export class Panel implements View {
     });
     this.#note();
   }
-
-  #noted = "";
 
   update(changed: ReadonlySet<Change>): void {
     const focused = this.#focusedKey();

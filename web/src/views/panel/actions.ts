@@ -26,7 +26,7 @@ export class Actions implements View {
     this.#add("Drop", () => this.#keepOrDrop("drop"));
     const choose = element("button", { type: "button", class: "action", "data-key": "move-to" }, "Move to …");
     choose.addEventListener("click", () => this.#moveTo());
-    this.#list.prepend(element("li", {}, choose, element("span", { class: "about" }, "chooses this node; then go to its new group and press “Move chosen here”")));
+    this.#list.prepend(element("li", {}, choose, element("span", { class: "about" }, "chooses this; at its new group, press “Move chosen here”")));
   }
 
   update(changed: ReadonlySet<Change>): void {

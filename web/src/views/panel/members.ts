@@ -15,14 +15,17 @@ interface List {
   key: string;
 }
 
-/** The samples under the selected node: those that stand for it, the doubtful ones, and all, a page at a time. */
+/** The samples under the selected node: those that stand for it and the doubtful ones, or all, a page at a time. */
 export class Members implements View {
   readonly element = element("div");
   readonly #lists: List[];
+  /** Whether a name in sight has not been read yet. */
+  #unnamed = false;
 
   constructor(
     private readonly context: PanelContext,
     private readonly media: MediaParts,
+    which: "some" | "all",
   ) {
     const kind = context.store.page.media.anyImage ? "cards" : "rows";
     const of = (title: string, about: string, per: number, key: string, leaves: (node: number) => Int32Array): List => {
@@ -30,17 +33,20 @@ export class Members implements View {
       return { element: section(title, element("p", { class: "about" }, about), list.element), list, leaves, key };
     };
     const { store } = context;
-    this.#lists = [
-      of("Typical", "The samples nearest to the middle of this group.", 8, "typical", (node) => store.shown.typical(node)),
-      of("Borderline", "Samples that nearly belong to a group beside it.", 8, "borderline", (node) => store.shown.borderline(node)),
-      of("All samples", "In the order of the tree.", PER_PAGE, "all", (node) => store.shown.tree.leaves(node)),
-    ];
+    this.#lists = which === "all"
+      ? [of("All samples", "In the order of the tree.", PER_PAGE, "all", (node) => store.shown.tree.leaves(node))]
+      : [
+          of("Typical", "Nearest to the middle of this group.", 8, "typical", (node) => store.shown.typical(node)),
+          of("Borderline", "Nearly part of a group beside it.", 8, "borderline", (node) => store.shown.borderline(node)),
+        ];
     this.element.append(...this.#lists.map((own) => own.element));
   }
 
   update(changed: ReadonlySet<Change>): void {
-    if (!changed.has("selected") && !changed.has("tree")) return;
+    const named = changed.has("names") && this.#unnamed;
+    if (!changed.has("selected") && !changed.has("tree") && !named) return;
     const { shown, state } = this.context.store;
+    this.#unnamed = false;
     this.element.hidden = shown.tree.isLeaf(state.selected);
     for (const { element: part, list, leaves, key } of this.#lists) {
       const own = this.element.hidden ? new Int32Array(0) : leaves(state.selected);
@@ -59,6 +65,7 @@ export class Members implements View {
   /** A button that shows a long text in full. */
   #more(leaf: number): HTMLElement | null {
     const text = this.context.store.shown.leafName(leaf);
+    if (text === undefined) this.#unnamed = true;
     if (text === undefined || text.length <= LONG) return null;
     const whole = element("div", { class: "text", dir: "auto", tabindex: "0", role: "region", "aria-label": "Text in full" });
     whole.hidden = true;
