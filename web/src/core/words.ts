@@ -49,14 +49,23 @@ export function wordsOf(name: string): Set<string> {
   return found;
 }
 
+/** How many of some names hold each word. */
+export class WordCounts {
+  size = 0;
+  readonly counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.size++;
+    for (const word of wordsOf(name)) this.counts.set(word, (this.counts.get(word) ?? 0) + 1);
+  }
+}
+
 /** Words that are over-represented in names against others, the most evident first, at most so many. */
-export function tellingWords(inside: readonly string[], outside: readonly string[], most: number): Word[] {
-  const within = tally(inside);
-  const beside = tally(outside);
-  const [size, others] = [inside.length, outside.length];
+export function tellingWords(inside: WordCounts, outside: WordCounts, most: number): Word[] {
+  const [size, others] = [inside.size, outside.size];
   const found: Word[] = [];
-  for (const [word, count] of within) {
-    const elsewhere = beside.get(word) ?? 0;
+  for (const [word, count] of inside.counts) {
+    const elsewhere = outside.counts.get(word) ?? 0;
     if (count < 2 || count * others <= elsewhere * size) continue;
     const evidence = likelihoodRatio(count, size, count + elsewhere, size + others);
     if (evidence >= LEAST_EVIDENCE) found.push({ word, inside: count, outside: elsewhere, evidence });
@@ -76,12 +85,6 @@ export function likelihoodRatio(inside: number, size: number, total: number, n: 
 function logLikelihood(count: number, trials: number): number {
   const term = (times: number): number => (times === 0 ? 0 : times * Math.log(times / trials));
   return term(count) + term(trials - count);
-}
-
-function tally(names: readonly string[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) for (const word of wordsOf(name)) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return counts;
 }
 
 function* allWords(name: string): Generator<string> {

@@ -13,6 +13,8 @@ import { Neighbours } from "./panel/neighbours.ts";
 import { Sample } from "./panel/sample.ts";
 import { Words } from "./panel/words.ts";
 
+const LEAST_SAID = 1500; // milliseconds
+
 /** All about the selected node, and the edits of the tree. */
 export class Panel implements View {
   readonly element: HTMLElement;
@@ -26,13 +28,18 @@ export class Panel implements View {
   readonly #drawer: HTMLDetailsElement;
   readonly #status = element("p", { class: "status", role: "status", "aria-live": "polite" });
   #noted = "";
+  /** When the next selection takes away what was said. */
+  #saidUntil = Infinity;
 
   constructor(
     private readonly store: Store,
     private readonly editor: Editor,
   ) {
     const context = new PanelContext(store, editor);
-    context.say = (text) => (this.#status.textContent = text);
+    context.say = (text, stays = false) => {
+      this.#status.textContent = text;
+      this.#saidUntil = stays ? Infinity : performance.now() + LEAST_SAID;
+    };
     this.#context = context;
     this.#media = new MediaParts(context);
     this.#head = new NodeHead(context);
@@ -49,7 +56,7 @@ export class Panel implements View {
     ];
     this.#views = [...parts, actions];
     this.#body = element("div", { class: "body" }, ...parts.map((part) => part.element));
-    this.#drawer = element("details", { class: "drawer" }, this.#summary, element("div", { class: "inside" }, actions.element, this.#history.element));
+    this.#drawer = element("details", { class: "drawer" }, this.#summary, element("div", { class: "inside" }, this.#history.buttons, actions.element, this.#history.element));
     this.element = element("section", { class: "panel", "aria-label": "Selected node" }, this.#body, this.#status, this.#drawer);
     editor.onChange(() => {
       this.#tellCount();
@@ -62,7 +69,10 @@ export class Panel implements View {
     const focused = this.#focusedKey();
     if (changed.has("selected") || changed.has("tree")) this.#media.stop();
     for (const view of this.#views) view.update(changed);
-    if (changed.has("selected")) this.#body.scrollTop = 0;
+    if (changed.has("selected")) {
+      this.#body.scrollTop = 0;
+      if (performance.now() > this.#saidUntil) this.#status.textContent = "";
+    }
     if (changed.has("names") || changed.has("tree")) this.#history.show();
     this.#context.refresh(this.element, { names: changed.has("names"), chosen: changed.has("chosen"), colours: ["colour", "k", "theme"].some((own) => changed.has(own as Change)) });
     if (changed.has("chosen") || changed.has("selected")) this.#tellCount();
@@ -71,7 +81,7 @@ export class Panel implements View {
 
   #note(): void {
     this.#noted = this.editor.note;
-    this.#status.textContent = this.#noted;
+    this.#context.say(this.#noted);
   }
 
   #tellCount(): void {

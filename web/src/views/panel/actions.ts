@@ -1,32 +1,36 @@
-import type { Edit } from "../../core/edits.ts";
-import { makesNode } from "../../core/edits.ts";
+import { makesNode, type Edit } from "../../core/edits.ts";
+import type { Hierarchy } from "../../core/tree.ts";
 import { element } from "../../page/dom.ts";
 import type { Change, View } from "../../page/store.ts";
 import { count, type PanelContext } from "./context.ts";
 
 const MOST_CHIPS = 12;
 
-/** What a button would do now: a sentence, and the edits; or why it cannot. */
+/** What a button would do now: a sentence, the edits, and what is said then; or why it cannot. */
 type Offer = { can: true; about: string; edits: Edit[]; done: string } | { can: false; about: string };
+
+interface Button {
+  button: HTMLButtonElement;
+  about: HTMLElement;
+  offer: () => Offer;
+}
 
 /** The nodes chosen, and what can be done with them and with the selected one. */
 export class Actions implements View {
   readonly element: HTMLElement;
   readonly #chosen = element("div", { class: "chosen" });
-  readonly #buttons: { button: HTMLButtonElement; about: HTMLElement; offer: () => Offer }[] = [];
+  readonly #buttons: Button[] = [];
   readonly #list = element("ul", { class: "actions" });
 
   constructor(private readonly context: PanelContext) {
     this.element = element("div", {}, this.#chosen, this.#list);
+    this.#add("Move to …", () => this.#moveTo());
     this.#add("Merge chosen", () => this.#merge());
     this.#add("Move chosen here", () => this.#move());
     this.#add("Split off chosen", () => this.#split());
     this.#add("Dissolve", () => this.#dissolve());
     this.#add("Keep only", () => this.#keepOrDrop("keep"));
     this.#add("Drop", () => this.#keepOrDrop("drop"));
-    const choose = element("button", { type: "button", class: "action", "data-key": "move-to" }, "Move to …");
-    choose.addEventListener("click", () => this.#moveTo());
-    this.#list.prepend(element("li", {}, choose, element("span", { class: "about" }, "chooses this; at its new group, press “Move chosen here”")));
   }
 
   update(changed: ReadonlySet<Change>): void {
@@ -51,6 +55,10 @@ export class Actions implements View {
   #run(offer: Offer): void {
     const { store, editor } = this.context;
     if (!offer.can) return this.context.say(`Not possible: ${offer.about}.`);
+    if (offer.edits.length === 0) {
+      store.set({ chosen: [store.state.selected] });
+      return this.context.say(offer.done, true);
+    }
     const made = editor.next;
     const error = editor.do(...offer.edits);
     if (error !== null) return this.context.say(`Not done: ${error}.`);
@@ -98,7 +106,7 @@ export class Actions implements View {
     if (state.chosen.length === 0) return no("choose what shall go here first");
     if (tree.isLeaf(to)) return no("this is a single sample; go to a group");
     if (state.chosen.some((node) => tree.holds(node, to))) return no("a chosen node holds this group, or is it");
-    const nodes = tops(shown.tree.holds.bind(tree), state.chosen).filter((node) => tree.parent[node] !== to);
+    const nodes = tops(tree, state.chosen).filter((node) => tree.parent[node] !== to);
     if (nodes.length === 0) return no("the chosen ones are here already");
     return yes(
       `puts ${count(nodes.length, "chosen node")} into ${this.context.called(to)}`,
@@ -107,12 +115,12 @@ export class Actions implements View {
     );
   }
 
-  #moveTo(): void {
-    const { store } = this.context;
-    const { selected } = store.state;
-    if (selected === store.shown.tree.root) return this.context.say("Not possible: this is the top, which holds everything.");
-    store.set({ chosen: [selected] });
-    this.context.say(`${this.context.called(selected)} is chosen. Go to the group that it shall be in and press “Move chosen here”.`);
+  /** Moves nothing yet: chooses the selected node, for which a target is to be selected. */
+  #moveTo(): Offer {
+    const { shown, state } = this.context.store;
+    if (state.selected === shown.tree.root) return no("this is the top, which holds everything");
+    const name = this.context.called(state.selected);
+    return yes("chooses this; at its new group, press “Move chosen here”", `${name} is chosen. Go to the group that it shall be in and press “Move chosen here”.`);
   }
 
   #split(): Offer {
@@ -124,7 +132,7 @@ export class Actions implements View {
     const inside = state.chosen.filter((own) => own !== node && tree.holds(node, own));
     if (inside.length === 0) return no("choose parts or samples of this group first");
     if (inside.length < state.chosen.length) return no("not all of the chosen are in this group");
-    const nodes = tops(tree.holds.bind(tree), inside);
+    const nodes = tops(tree, inside);
     if (nodes.reduce((sum, own) => sum + tree.size[own], 0) === tree.size[node]) return no("these are all samples of this group; some must stay");
     return yes(`puts ${count(nodes.length, "chosen node")} beside this group`, `${count(nodes.length, "node")} split off.`, { op: "split", node: shown.id(node), nodes: this.#ids(nodes) });
   }
@@ -141,7 +149,7 @@ export class Actions implements View {
   #keepOrDrop(op: "keep" | "drop"): Offer {
     const { shown, state } = this.context.store;
     const { tree } = shown;
-    const nodes = tops(tree.holds.bind(tree), state.chosen.length > 0 ? state.chosen : [state.selected]);
+    const nodes = tops(tree, state.chosen.length > 0 ? state.chosen : [state.selected]);
     const samples = nodes.reduce((sum, node) => sum + tree.size[node], 0);
     const what = state.chosen.length > 0 ? "the chosen" : "this";
     if (samples === tree.n) return no(op === "keep" ? "this is the whole tree" : "no sample would be left");
@@ -155,12 +163,16 @@ export class Actions implements View {
   }
 }
 
-/** Nodes without those that lie below another. */
-function tops(holds: (above: number, node: number) => boolean, nodes: readonly number[]): number[] {
-  // Ids grow upwards, so what may hold a node comes before it here.
-  const found: number[] = [];
-  for (const node of [...nodes].sort((a, b) => b - a)) if (!found.some((above) => holds(above, node))) found.push(node);
-  return found;
+/** Nodes without those that lie below another, in depth-first order. */
+function tops(tree: Hierarchy, nodes: readonly number[]): number[] {
+  let end = 0;
+  // Of nodes with the same leaves, upper ones have larger ids.
+  const outer = (a: number, b: number): number => tree.start[a] - tree.start[b] || tree.size[b] - tree.size[a] || b - a;
+  return [...nodes].sort(outer).filter((node) => {
+    if (tree.start[node] < end) return false;
+    end = tree.start[node] + tree.size[node];
+    return true;
+  });
 }
 
 function yes(about: string, done: string, ...edits: Edit[]): Offer {

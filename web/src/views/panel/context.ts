@@ -7,8 +7,8 @@ const CAPTION = 120; // characters of a name in a list
 
 /** What the sections of the panel share: names, links, boxes to choose and patches of colour that stay up to date. */
 export class PanelContext {
-  /** Says a result to all users, on screen and aloud. */
-  say: (text: string) => void = () => undefined;
+  /** Says a result to all users, on screen and aloud; until another node is selected, or (`stays`) longer. */
+  say: (text: string, stays?: boolean) => void = () => undefined;
   #colours: Colours | undefined;
 
   constructor(

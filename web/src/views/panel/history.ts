@@ -8,6 +8,7 @@ const FILE = "edits.json";
 
 /** The edits done, with undo and redo, as a file to take away and from a file. */
 export class History {
+  readonly buttons: HTMLElement;
   readonly element: HTMLElement;
   readonly #list = element("ol", { class: "edits", "aria-label": "Edits done" });
   readonly #none = element("p", { class: "about" }, "No edits yet.");
@@ -46,14 +47,9 @@ export class History {
       element("p", { class: "about" }, "Save the edits, then make the corrected tree, taxonomy and assignments, with DIR the folder of this report:"),
       element("code", { tabindex: "0" }, `hyperclade apply DIR ${FILE} --out corrected`),
     );
-    this.element = element(
-      "div",
-      {},
-      element("div", { class: "buttons" }, this.#undo, this.#redo, this.#reset, this.#save, file, element("label", { for: "panel-file", class: "button" }, "Open edits")),
-      this.#none,
-      this.#list,
-      this.#command,
-    );
+    const open = element("label", { for: "panel-file", class: "button" }, "Open edits");
+    this.buttons = element("div", { class: "buttons" }, this.#undo, this.#redo, this.#reset, this.#save, file, open);
+    this.element = element("div", { class: "done" }, element("h3", {}, "Edits done"), this.#none, this.#list, this.#command);
     editor.onChange(() => this.show());
     this.show();
   }

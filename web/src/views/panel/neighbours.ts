@@ -36,7 +36,7 @@ export class Neighbours implements View {
   }
 
   update(changed: ReadonlySet<Change>): void {
-    if (!changed.has("selected") && !changed.has("tree")) return;
+    if (!["selected", "tree", "names"].some((own) => changed.has(own as Change))) return;
     const { selected } = this.context.store.state;
     for (const { element: part, list, nodes, key } of this.#lists) {
       const own = nodes(selected);
@@ -46,9 +46,11 @@ export class Neighbours implements View {
   }
 
   #row(node: number, key: string): HTMLLIElement {
-    const { tree } = this.context.store.shown;
-    const size = element("span", { class: "size" }, tree.size[node].toLocaleString("en"));
-    if (tree.isLeaf(node)) size.textContent = "sample";
+    const { shown } = this.context.store;
+    const { tree } = shown;
+    // What has no name is called by its size already.
+    const told = tree.isLeaf(node) ? "sample" : shown.name(node) === "" ? "" : tree.size[node].toLocaleString("en");
+    const size = element("span", { class: "size" }, told);
     return element("li", {}, this.context.box(node, key), this.context.swatch(node), this.context.link(node, key), size);
   }
 

@@ -1,10 +1,11 @@
-import { tellingWords } from "../../core/words.ts";
+import { tellingWords, WordCounts } from "../../core/words.ts";
 import { element, plain } from "../../page/dom.ts";
 import type { Change, View } from "../../page/store.ts";
 import { percent, section, type PanelContext } from "./context.ts";
 
 const SAMPLED = 2000; // names of each side that are read
 const MOST_WORDS = 8;
+const AT_ONCE = 8; // milliseconds of work between two frames
 const PAUSE = 150; // milliseconds after which a node is taken to be looked at
 
 /** Words that names under the selected node hold more often than those of its siblings. */
@@ -46,17 +47,27 @@ export class Words implements View {
       this.#body.replaceChildren(element("p", { class: "about" }, error instanceof Error ? error.message : String(error)));
       return;
     }
-    if (asked !== this.#asked) return;
-    const names = (leaves: number[]): string[] => leaves.map((leaf) => shown.leafName(leaf) ?? "");
-    const words = tellingWords(names(inside), names(outside), MOST_WORDS);
+    const [own, beside] = [new WordCounts(), new WordCounts()];
+    let paused = performance.now();
+    for (const [leaves, counts] of [[inside, own], [outside, beside]] as const) {
+      for (const leaf of leaves) {
+        if (performance.now() - paused > AT_ONCE) {
+          await new Promise((go) => setTimeout(go));
+          paused = performance.now();
+        }
+        if (asked !== this.#asked) return;
+        counts.add(shown.leafName(leaf) ?? "");
+      }
+    }
+    const words = tellingWords(own, beside, MOST_WORDS);
     const parts: HTMLElement[] = [];
     if (words.length > 0) {
-      const rows = words.map(({ word, inside: own, outside: other }) =>
+      const rows = words.map(({ word, inside: within, outside: other }) =>
         element(
           "li",
           {},
           element("bdi", { class: "value" }, plain(word, 60)),
-          element("span", { class: "size" }, `in ${percent(own / inside.length)}, beside it ${percent(outside.length === 0 ? 0 : other / outside.length)}`),
+          element("span", { class: "size" }, `in ${percent(within / inside.length)}, beside it ${percent(outside.length === 0 ? 0 : other / outside.length)}`),
         ),
       );
       parts.push(element("ul", { class: "bars" }, ...rows));
