@@ -14,6 +14,7 @@ import { Sample } from "./panel/sample.ts";
 import { Words } from "./panel/words.ts";
 
 const LEAST_SAID = 1500; // milliseconds
+const EVERYTHING: readonly Change[] = ["selected", "chosen", "colour", "tree", "names"];
 
 /** All about the selected node, and the edits of the tree. */
 export class Panel implements View {
@@ -28,6 +29,7 @@ export class Panel implements View {
   readonly #drawer: HTMLDetailsElement;
   readonly #status = element("p", { class: "status", role: "status", "aria-live": "polite" });
   #noted = "";
+  #drawn = false;
   /** When the next selection takes away what was said. */
   #saidUntil = Infinity;
 
@@ -65,7 +67,9 @@ export class Panel implements View {
     this.#note();
   }
 
-  update(changed: ReadonlySet<Change>): void {
+  update(changes: ReadonlySet<Change>): void {
+    const changed: ReadonlySet<Change> = this.#drawn ? changes : new Set(EVERYTHING);
+    this.#drawn = true;
     const focused = this.#focusedKey();
     if (changed.has("selected") || changed.has("tree")) this.#media.stop();
     for (const view of this.#views) view.update(changed);

@@ -67,7 +67,7 @@ export class Members implements View {
     const text = this.context.store.shown.leafName(leaf);
     if (text === undefined) this.#unnamed = true;
     if (text === undefined || text.length <= LONG) return null;
-    const whole = element("div", { class: "text", dir: "auto", tabindex: "0", role: "region", "aria-label": "Text in full" });
+    const whole = element("div", { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": "Text in full" });
     whole.hidden = true;
     const button = element("button", { type: "button", class: "more", "aria-expanded": "false" }, "all of it");
     button.addEventListener("click", () => {

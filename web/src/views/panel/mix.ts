@@ -63,7 +63,7 @@ export class Mix implements View {
       const value = element("bdi", { class: "value" }, plain(column.values[code], 80) || "(empty)");
       return element("li", {}, value, element("span", { class: "size" }, `${counts[code].toLocaleString("en")} · ${percent(counts[code] / leaves.length)}`), bar);
     });
-    const parts: HTMLElement[] = [element("ul", { class: "bars" }, ...rows)];
+    const parts: HTMLElement[] = [element("ul", { class: "bars", tabindex: "-1" }, ...rows)];
     const rest = codes.slice(shownCodes.length);
     if (rest.length > 0) {
       const others = rest.reduce((sum, code) => sum + counts[code], 0);

@@ -40,7 +40,7 @@ export class Sample implements View {
     const name = page.names === null ? undefined : shown.leafName(leaf);
     const text = (title: string, own: string): HTMLElement[] => [
       element("dt", {}, title),
-      element("dd", {}, element("div", { class: "text", dir: "auto", tabindex: "0", role: "region", "aria-label": title }, own)),
+      element("dd", {}, element("div", { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": title }, own)),
     ];
     list?.replaceChildren(...(name === undefined ? [] : text("Name", name === "" ? "(empty)" : name)), ...(id === undefined ? [] : text("Id", id === "" ? "(empty)" : id)));
   }
