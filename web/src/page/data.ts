@@ -78,6 +78,10 @@ export class Media {
     return this.sounds.has(leaf);
   }
 
+  get anyImage(): boolean {
+    return this.images.size > 0;
+  }
+
   get any(): boolean {
     return this.images.size > 0 || this.sounds.size > 0;
   }

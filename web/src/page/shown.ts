@@ -26,7 +26,8 @@ export class Shown {
   /** Disjoint main branches in depth-first order, which have colours of their own. */
   readonly branches: readonly number[];
   readonly layers: readonly { title: string; k: number }[];
-  #current: Map<number, number> | undefined;
+  #current: Int32Array | undefined;
+  #names: ReadonlyMap<number, string>;
 
   constructor(
     readonly page: PageData,
@@ -34,6 +35,7 @@ export class Shown {
     readonly revision: Revision,
   ) {
     this.tree = revision.tree;
+    this.#names = revision.names;
     this.cuts = new Cuts(this.tree);
     this.branches = data.head.branches
       .map((node) => this.node(node))
@@ -52,8 +54,18 @@ export class Shown {
   node(id: number): number | null {
     const { origin } = this.revision;
     if (origin === null) return id >= 0 && id < this.tree.m ? id : null;
-    this.#current ??= new Map(Array.from(origin, (own, node) => [own, node]));
-    return this.#current.get(id) ?? null;
+    if (this.#current === undefined) {
+      const last = origin.reduce((most, own) => Math.max(most, own), 0);
+      this.#current = new Int32Array(last + 1).fill(-1);
+      for (let node = 0; node < origin.length; node++) this.#current[origin[node]] = node;
+    }
+    const node = this.#current[id] ?? -1;
+    return node < 0 ? null : node;
+  }
+
+  /** Other names by edits, for the same tree. */
+  rename(names: ReadonlyMap<number, string>): void {
+    this.#names = names;
   }
 
   /** The leaf as written of a shown leaf: its place in ids, names, columns and media. */
@@ -69,7 +81,7 @@ export class Shown {
   /** The name of a node, "" where it has none (yet): leaves have theirs once their block is read. */
   name(node: number): string {
     const id = this.id(node);
-    const given = this.revision.names.get(id);
+    const given = this.#names.get(id);
     if (given !== undefined) return given;
     if (this.tree.isLeaf(node)) return this.leafName(node) ?? "";
     return id < this.data.tree.m ? this.data.name(id) : "";
