@@ -8,16 +8,28 @@ import { Store, type State } from "./page/store.ts";
 import { Notice } from "./shell/notice.ts";
 import type { Parts } from "./shell/parts.ts";
 import { ALL, Shell } from "./shell/shell.ts";
+import { Editor } from "./page/editor.ts";
+import { Curves } from "./views/curves.ts";
 import { Disk } from "./views/disk.ts";
+import { Icicle } from "./views/icicle.ts";
+import { Matrix } from "./views/matrix.ts";
+import { Pair } from "./views/pair.ts";
+import { Panel } from "./views/panel.ts";
+import { Treemap } from "./views/treemap.ts";
 
 /** The views of this page, a line each. */
-function partsOf(store: Store): Parts {
+function partsOf(store: Store, editor: Editor): Parts {
   return {
     disk: new Disk(store),
-    sides: [],
-    panel: null,
-    curves: null,
-    editor: null,
+    sides: [
+      { side: "icicle", title: "Icicle", make: (own) => new Icicle(own) },
+      { side: "treemap", title: "Treemap", make: (own) => new Treemap(own) },
+      { side: "matrix", title: "Similarity", make: (own) => new Matrix(own) },
+      { side: "pair", title: "Two trees", make: (own) => new Pair(own) },
+    ],
+    panel: new Panel(store, editor),
+    curves: store.page.head.labels ? new Curves(store) : null,
+    editor,
   };
 }
 
@@ -49,8 +61,9 @@ async function start(app: HTMLElement): Promise<void> {
     theme: "auto",
   };
   const store = new Store(page, shown, state);
+  const editor = new Editor(store);
   const notice = new Notice();
-  const shell = new Shell(store, state, partsOf(store), notice);
+  const shell = new Shell(store, state, partsOf(store, editor), notice);
   shell.restore();
   app.replaceChildren(...shell.elements);
   shell.update(ALL);

@@ -30,6 +30,6 @@ export function storeOf(parent: number[], n: number, columns: Column[] = []): St
   };
   const shown = new Shown(page, data, { tree, leaves: null, origin: null, names: new Map() });
   return new Store(page, shown, {
-    focus: m - 1, selected: m - 1, chosen: [], hovered: null, k: 2, colour: "branch", side: "icicle", query: "", theme: "auto",
+    focus: m - 1, selected: m - 1, chosen: [], hovered: null, k: 2, least: 1, colour: "branch", side: "icicle", query: "", theme: "auto",
   });
 }
