@@ -100,7 +100,10 @@ def test_summary_holds_what_the_model_knows_between_what_is_given(iris, tmp_path
     summary = outcome.write(tmp_path / "out", lambda stage, _: stages.append(stage))
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     keys = list(summary)
-    assert keys[0] == "input" and keys[-1] == "seed"
+    assert keys[:5] == ["format", "version", "tree", "title", "input"] and keys[-2:] == ["seed", "content"]
+    assert (summary["format"], summary["version"]) == ("hyperclade-outcome", 1)
+    assert summary["tree"] == model.tree_.fingerprint and summary["title"] == outcome.title
+    assert set(summary["content"]["files"]) == set(os.listdir(tmp_path / "out")) == set(FILES)
     assert summary["cost"] == model.cost_ and summary["score"] == model.score_
     assert (summary["rows"], summary["features"], summary["dtype"]) == (150, 4, "float64")
     assert summary["clusters"] == model.n_clusters_
@@ -126,7 +129,7 @@ def test_long_lists_of_clusters_are_counted_only():
 
 def test_a_tree_alone_is_enough(tmp_path):
     summary = Outcome(FOUR).write(tmp_path / "out")
-    assert set(os.listdir(tmp_path / "out")) == set(FILES)
+    assert set(os.listdir(tmp_path / "out")) == set(FILES) - {"parts.npz", "cost_shares.npy"}
     assert pd.read_parquet(tmp_path / "out" / "assignments.parquet").to_dict("list") == {
         "id": [0, 1, 2, 3],
         "leaf": [0, 1, 2, 3],
@@ -150,7 +153,7 @@ def test_files_hold_what_is_given(tmp_path):
     )
     summary = outcome.write(tmp_path)
     rows = pd.read_parquet(tmp_path / "assignments.parquet")
-    assert list(rows) == ["id", "name", "leaf", "cluster", "layer_2", "cut_4", "x0", "x1"]
+    assert list(rows) == ["id", "name", "label", "leaf", "cluster", "layer_2", "cut_4", "x0", "x1"]
     assert rows["layer_2"].tolist() == [1, 1, 0, 0] and rows["x1"].tolist() == [0.2, 0.4, 0, -0.5]
     assert (tmp_path / "tree.nwk").read_text(encoding="utf-8").count("animals") == 1
     assert Tree.from_json((tmp_path / "tree.json").read_text(encoding="utf-8")).names == tuple(outcome.names)
@@ -173,6 +176,10 @@ def test_values_of_another_number_of_rows_are_refused():
     for what in ("clusters", "points", "ids", "names", "labels"):
         with pytest.raises(ValueError, match=f"need {what} of the 4 leaves, got 3"):
             Outcome(FOUR, **{what: np.zeros(3, dtype=np.int64)})
+    with pytest.raises(ValueError, match="need 'width' of the 4 leaves, got 3"):
+        Outcome(FOUR, values={"width": np.zeros(3)})
+    with pytest.raises(ValueError, match="need cost shares of the 3 inner nodes, got 4"):
+        Outcome(FOUR, cost_shares=np.zeros(4))
 
 
 def test_versions_are_of_what_is_installed(monkeypatch):

@@ -11,6 +11,7 @@ _EMBEDDED = ("features.npy", "features.rows.parquet", "features.npy.skipped.csv"
 _ENCODED = ("folder", "image table", "texts")
 _GIVE = "a feature file, a folder or Parquet file of images, or a text file"
 _SCALED = "scaled.npy"
+_MOST_SHOWN = 4  # files, the first, that the last line names
 _FEW_PRECLUSTERS = 20
 _WIDE = 64  # characters of the table of scores, which are not to be cut short
 _IN_MEMORY = 1 << 30  # bytes of scaled rows; those of larger memory maps lie in a file
@@ -257,5 +258,6 @@ def _print(summary: dict[str, Any], lines: list[str], target: Path) -> None:
     on.print()
     for line in lines:
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    written = [PAGE, *FILES, *([MODEL] if (target / MODEL).exists() else [])]
-    on.print(f"\nWritten to {target}: {', '.join(written)}")
+    shown = [PAGE, *FILES[:_MOST_SHOWN], *([MODEL] if (target / MODEL).exists() else [])]
+    others = len(summary["content"]["files"]) - _MOST_SHOWN
+    on.print(f"\nWritten to {target}: {', '.join(shown)} and {others} more files")

@@ -185,9 +185,9 @@ class _Counts:
         listed = [self._candidates(which) for which in own.tolist()]
         lengths = np.array([len(found) for found, _ in listed], dtype=np.int64)
         begin = np.cumsum(lengths) - lengths
-        found, inside = (
-            np.concatenate([part[k] for part in listed] or [[]]).astype(np.int64) for k in (0, 1)
-        )
+        none = np.zeros(0, dtype=np.int64)
+        found = np.concatenate([none, *(words for words, _ in listed)])
+        inside = np.concatenate([none, *(names for _, names in listed)])
         # From here on a line is a pair and a word of its node.
         count = lengths[of_pair]
         pair = np.repeat(np.arange(len(node)), count)

@@ -38,9 +38,10 @@ class Parts:
     def of(cls, tree: Tree, X: Any, metric: Metric) -> Parts:
         """The cut of a tree into at most 512 parts, with at most 64 numbers for each.
 
-        Rows are of length one under "cosine", and moved to their mean before they are scaled to it under
-        "euclidean". The columns are those of the singular value decomposition of the mean rows, weighted by
-        size, that keep most of the products.
+        Rows are of length one under "cosine"; under "euclidean" they are moved to their mean before (but for
+        sparse ones, which stay sparse). Sparse rows of more than 512 columns are projected, as
+        `Rows.sketch` says. The columns are those of the singular value decomposition of the mean rows,
+        weighted by size, that keep most of the products.
 
         Parameters
         ----------
