@@ -4,10 +4,10 @@ import { readPage } from "./page/data.ts";
 import { element } from "./page/dom.ts";
 import { readHead } from "./page/head.ts";
 import { Shown } from "./page/shown.ts";
-import { Store, type State } from "./page/store.ts";
+import { ALL, Store, type State } from "./page/store.ts";
 import { Notice } from "./shell/notice.ts";
 import type { Parts } from "./shell/parts.ts";
-import { ALL, Shell } from "./shell/shell.ts";
+import { Shell } from "./shell/shell.ts";
 import { Disk } from "./views/disk.ts";
 
 /** The views of this page, a line each. */

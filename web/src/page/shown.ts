@@ -56,6 +56,11 @@ export class Shown {
     return this.#current.get(id) ?? null;
   }
 
+  /** Names that edits gave or took, by id in the space of edits. */
+  get given(): ReadonlyMap<number, string> {
+    return this.revision.names;
+  }
+
   /** The leaf as written of a shown leaf: its place in ids, names, columns and media. */
   sample(leaf: number): number {
     return this.revision.leaves === null ? leaf : this.revision.leaves[leaf];
