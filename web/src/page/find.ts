@@ -35,7 +35,7 @@ export class Found {
 export class Finder {
   readonly #leafNames: TextSearch | null;
   readonly #leafIds: TextSearch | null;
-  #named: { shown: Shown; ids: number[]; search: TextSearch } | undefined;
+  #named: { given: ReadonlyMap<number, string>; ids: number[]; search: TextSearch } | undefined;
 
   constructor(shown: Shown) {
     const { names, ids } = shown.page;
@@ -58,7 +58,7 @@ export class Finder {
       if (leaves === null) continue;
       for await (const hits of leaves.find(query, signal)) {
         for (const { place, fit } of hits) {
-          const renamed = leaves === this.#leafNames && shown.revision.names.has(place);
+          const renamed = leaves === this.#leafNames && shown.given.has(place);
           if (!renamed) add(place, fit);
         }
         if (hits.length > 0 && !signal.aborted) tell(found, false);
@@ -69,10 +69,10 @@ export class Finder {
 
   /** Names of inner nodes, and those that edits gave. */
   #nodes(shown: Shown): { ids: number[]; search: TextSearch } {
-    if (this.#named?.shown !== shown) {
-      const given = shown.revision.names;
+    const { given } = shown;
+    if (this.#named?.given !== given) {
       const names = new Map([...shown.data.named(), ...given]);
-      this.#named = { shown, ids: [...names.keys()], search: new TextSearch(inBlocks([...names.values()])) };
+      this.#named = { given, ids: [...names.keys()], search: new TextSearch(inBlocks([...names.values()])) };
     }
     return this.#named;
   }

@@ -1,6 +1,6 @@
 import { CutScale, type Measure } from "../core/scale.ts";
 import { element, plain } from "../page/dom.ts";
-import type { Change, Store, View } from "../page/store.ts";
+import { ALL, type Change, type Store, type View } from "../page/store.ts";
 import { icon } from "./icons.ts";
 
 const THUMB = 16; // pixels wide, as in the style
@@ -36,7 +36,7 @@ export class CutBar implements View {
       element("label", { for: "cut-least", title: "Smaller clusters are not counted, and grey where colours are those of clusters" }, "of at least", this.#least, "samples"),
       this.#told,
     );
-    if (curves !== null) {
+    if (curves !== null && !curves.element.hidden) {
       place.append(curves.element);
       this.element.append(this.#curvesButton(place));
     }
@@ -81,7 +81,7 @@ export class CutBar implements View {
       place.hidden = !place.hidden;
       button.setAttribute("aria-expanded", String(!place.hidden));
       button.replaceChildren("Curves", icon(place.hidden ? "down" : "up"));
-      if (!place.hidden) this.curves?.update(new Set<Change>(["tree", "k", "least", "names", "theme", "colour"]));
+      if (!place.hidden) this.curves?.update(ALL);
     };
     button.append(icon("down"));
     button.addEventListener("click", turn);

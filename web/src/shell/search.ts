@@ -59,7 +59,7 @@ export class SearchBox implements View {
 
   update(changed: ReadonlySet<Change>): void {
     if (changed.has("query") && this.#input.value !== this.store.state.query) this.#input.value = this.store.state.query;
-    if (changed.has("tree")) this.#searched = "";
+    if (changed.has("tree") || (changed.has("names") && this.#popup.hidden)) this.#searched = "";
     if (document.activeElement === this.#input && (changed.has("query") || changed.has("tree"))) this.#search();
     else if (changed.has("names") && !this.#popup.hidden) this.#draw();
   }

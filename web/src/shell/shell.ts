@@ -20,11 +20,6 @@ import { ThemeSwitch } from "./theme.ts";
 const PANEL = 340; // pixels wide
 const SIDE = 0.3; // of the window's height
 
-/** Everything there is to change: what a view is told when it is first shown. */
-export const ALL: ReadonlySet<Change> = new Set<Change>([
-  "focus", "selected", "chosen", "hovered", "k", "least", "colour", "side", "query", "theme", "tree", "names",
-]);
-
 /** The page around its views: header, cut, path, places of the views, keys. */
 export class Shell {
   readonly elements: readonly HTMLElement[];
@@ -38,7 +33,7 @@ export class Shell {
     notice: Notice,
   ) {
     const { disk, panel, editor } = parts;
-    const sides = parts.sides.length > 0 ? new Sides(store, parts.sides, ALL) : null;
+    const sides = parts.sides.length > 0 ? new Sides(store, parts.sides) : null;
     const search = new SearchBox(store);
     const theme = new ThemeSwitch(store);
     const cut = new CutBar(store, parts.curves);

@@ -1,5 +1,5 @@
 import { element } from "../page/dom.ts";
-import type { Change, Side, Store, View } from "../page/store.ts";
+import { ALL, type Change, type Side, type Store, type View } from "../page/store.ts";
 import { icon } from "./icons.ts";
 import type { SideView } from "./parts.ts";
 
@@ -15,7 +15,6 @@ export class Sides implements View {
   constructor(
     private readonly store: Store,
     private readonly sides: readonly SideView[],
-    private readonly all: ReadonlySet<Change>,
   ) {
     const tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Views of the subtree" });
     for (const { side, title } of sides) {
@@ -73,7 +72,7 @@ export class Sides implements View {
       this.#made.set(own.side, view);
     }
     if (view.element.parentElement !== this.#place) this.#place.replaceChildren(view.element);
-    view.update(this.all);
+    view.update(ALL);
   }
 
   #turn(open: boolean): void {
