@@ -48,12 +48,13 @@ export function treemap(tree: Hierarchy, root: number, width: number, height: nu
   for (let at = 0; at < tiles.length; at++) {
     const own = tiles[at];
     if (own.rest || own.level === LEVELS || tree.isLeaf(own.node) || own.width * own.height < LEAST_NESTED) continue;
-    const header = own.width >= LEAST_HEADED.width && own.height >= LEAST_HEADED.height ? HEADER : 0;
+    const headed = own.width >= LEAST_HEADED.width && own.height >= LEAST_HEADED.height;
+    const header = headed ? HEADER + (at === 0 ? PAD + PAD : 0) : 0;
     const inner = { x: own.x + PAD, y: own.y + Math.max(header, PAD), width: own.width - 2 * PAD, height: own.height - PAD - Math.max(header, PAD) };
     if (inner.width < PAD || inner.height < PAD) continue;
     const least = (LEAST_AREA * tree.size[own.node]) / (inner.width * inner.height);
     const pieces = enough(tree, own.node).filter(({ node }) => tree.size[node] >= least);
-    if (pieces.length === 0) continue;
+    if (pieces.length === 0 && at > 0) continue;
     pieces.sort((a, b) => tree.size[b.node] - tree.size[a.node] || tree.start[a.node] - tree.start[b.node]);
     const sizes = pieces.map(({ node }) => tree.size[node]);
     const left = tree.size[own.node] - sizes.reduce((sum, size) => sum + size, 0);

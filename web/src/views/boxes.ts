@@ -17,7 +17,7 @@ const LEAST_ROOM = 22;
 const LEAST_DASHED = 40; // px, of a box that shows that levels above it are skipped
 const FLIGHT = 380; // ms, from one focus to the next
 const LEAST_CONTRAST = 1.6; // of a box with the ground
-const MARGIN = 4; // px, left and right of a name
+const MARGIN = 6; // px, left and right of a name
 
 /** A node as a rectangle. */
 export interface Box extends Rectangle {

@@ -262,9 +262,9 @@ export class Matrix implements View {
     const steps = Math.max(1, Math.round(width / 2));
     for (let i = 0; i < steps; i++) pen.fill(x + (i * width) / steps, y, width / steps + 0.5, 8, ramp(i / Math.max(steps - 1, 1)));
     const above = groups.length > 1 && values.some((value) => value > high + 1e-9) ? "≥ " : "";
-    pen.text(low.toFixed(2), x, y + 16, inks.quiet, SIZE);
-    pen.text(((low + high) / 2).toFixed(2), x + width / 2, y + 16, inks.quiet, SIZE, { anchor: "middle" });
-    pen.text(above + high.toFixed(2), x + width, y + 16, inks.quiet, SIZE, { anchor: "end" });
+    pen.text(number(low), x, y + 16, inks.quiet, SIZE);
+    pen.text(number((low + high) / 2), x + width / 2, y + 16, inks.quiet, SIZE, { anchor: "middle" });
+    pen.text(above + number(high), x + width, y + 16, inks.quiet, SIZE, { anchor: "end" });
     const label = "mean similarity";
     if (measure(label, SIZE) + width + 10 < this.#board.width - x) pen.text(label, x + width + 10, y + 4, inks.quiet, SIZE);
   }
@@ -383,14 +383,18 @@ export class Matrix implements View {
 
 /** Ends of the scale: of all values, but groups with themselves do not make it longer. */
 function range(values: Float64Array, count: number): [number, number] {
-  let [low, high] = [Infinity, -Infinity];
+  let [low, high, highest] = [Infinity, -Infinity, -Infinity];
   values.forEach((value, at) => {
     if (Number.isNaN(value)) return;
     low = Math.min(low, value);
-    if (count === 1 || Math.floor(at / count) !== at % count) high = Math.max(high, value);
+    highest = Math.max(highest, value);
+    if (Math.floor(at / count) !== at % count) high = Math.max(high, value);
   });
-  return low <= high ? [low, high] : [Math.min(0, low), 1];
+  if (highest === -Infinity) return [0, 1];
+  return [low, high > low ? high : highest];
 }
+
+const number = (value: number): string => value.toFixed(2).replace(/^-(0\.0*)$/, "$1");
 
 function picture(values: Float64Array, count: number, low: number, high: number, unknown: string): HTMLCanvasElement {
   const canvas = element("canvas", { width: String(count), height: String(count) });
