@@ -15,7 +15,7 @@ export class SearchBox implements View {
   readonly #input: HTMLInputElement;
   readonly #list = element("ul", { id: "search-results", role: "listbox", "aria-label": "Results" });
   readonly #status = element("span", { role: "status" });
-  readonly #mark = element("button", { type: "button" });
+  readonly #mark = element("button", { type: "button", hidden: true });
   readonly #popup: HTMLElement;
   readonly #finder: Finder;
   #running = new AbortController();
@@ -81,7 +81,10 @@ export class SearchBox implements View {
     };
     this.#nodes = [];
     this.#active = -1;
-    void this.#finder.find(query, this.store.shown, this.#running.signal, tell);
+    this.#finder.find(query, this.store.shown, this.#running.signal, tell).catch((error: unknown) => {
+      this.#searched = "";
+      this.#status.textContent = error instanceof Error ? error.message : String(error);
+    });
     this.#open();
   }
 
