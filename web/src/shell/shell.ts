@@ -6,19 +6,16 @@ import { ChosenCount } from "./chosen.ts";
 import { Crumbs } from "./crumbs.ts";
 import { CutBar } from "./cut.ts";
 import { exportMenu } from "./exports.ts";
+import { frame, skipLink } from "./frame.ts";
 import { Help } from "./help.ts";
-import { icon } from "./icons.ts";
 import { listen, type Shortcuts } from "./keys.ts";
 import { Legend } from "./legend.ts";
 import type { Notice } from "./notice.ts";
 import type { Parts } from "./parts.ts";
-import { resizer } from "./resize.ts";
 import { SearchBox } from "./search.ts";
 import { Sides } from "./sides.ts";
 import { ThemeSwitch } from "./theme.ts";
-
-const PANEL = 340; // pixels wide
-const SIDE = 0.3; // of the window's height
+import { undoButtons } from "./undo.ts";
 
 /** The page around its views: header, cut, path, places of the views, keys. */
 export class Shell {
@@ -100,49 +97,10 @@ export class Shell {
       theme.element,
       helpButton(help),
     ]);
-    const root = document.documentElement.style;
-    const stage = element(
-      "div",
-      { class: "stage" },
-      element("div", { class: "stage-inside" }, legend.element, disk.element),
-    );
-    const main = element(
-      "main",
-      { id: "main", tabindex: "-1" },
-      element("div", { class: "way-row" }, crumbs.element, chosen.element),
-      stage,
-    );
-    if (sides !== null) {
-      const bar = resizer({
-        title: "Height of the views below",
-        orientation: "horizontal",
-        size: innerHeight * SIDE,
-        least: 96,
-        most: () => innerHeight * 0.6,
-        apply: (size) => root.setProperty("--side-height", `${size}px`),
-      });
-      main.append(bar, sides.element);
-    }
-    const body = element("div", { class: "page-body" }, main);
-    if (panel !== null) {
-      const bar = resizer({
-        title: "Width of the panel",
-        orientation: "vertical",
-        size: PANEL,
-        least: 240,
-        most: () => innerWidth * 0.5,
-        apply: (size) => root.setProperty("--panel-width", `${size}px`),
-      });
-      body.append(
-        element("aside", { class: "panel-place", "aria-label": "Selected node" }, bar, panel.element),
-      );
-    }
-    const skip = element("a", { class: "skip", href: "#main" }, "Skip to the hierarchy");
-    skip.addEventListener("click", (event) => {
-      event.preventDefault(); // the hash is the state's
-      main.focus();
-    });
-    this.elements = [skip, header, cut.element, body, help.element, notice.element];
+    const way = element("div", { class: "way-row" }, crumbs.element, chosen.element);
+    const stage = element("div", { class: "stage-inside" }, legend.element, disk.element);
+    const body = frame(way, stage, sides?.element ?? null, panel?.element ?? null);
+    this.elements = [skipLink(body), header, cut.element, body, help.element, notice.element];
   }
 
   /** Takes the state from the URL. */
@@ -194,25 +152,4 @@ function helpButton(help: Help): HTMLElement {
   );
   button.addEventListener("click", () => help.open());
   return button;
-}
-
-function undoButtons(editor: NonNullable<Parts["editor"]>): HTMLElement[] {
-  const make = (name: "undo" | "redo", title: string, act: () => void): HTMLButtonElement => {
-    const button = element(
-      "button",
-      { type: "button", class: "quiet", "aria-label": title, title },
-      icon(name),
-    );
-    button.addEventListener("click", act);
-    return button;
-  };
-  const undo = make("undo", "Undo an edit (Ctrl+Z)", () => editor.undo());
-  const redo = make("redo", "Redo an edit (Ctrl+Shift+Z)", () => editor.redo());
-  const refresh = (): void => {
-    undo.disabled = !editor.canUndo;
-    redo.disabled = !editor.canRedo;
-  };
-  editor.onChange(refresh);
-  refresh();
-  return [undo, redo];
 }
