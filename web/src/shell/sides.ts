@@ -18,14 +18,23 @@ export class Sides implements View {
   ) {
     const tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Views of the subtree" });
     for (const { side, title } of sides) {
-      const tab = element("button", { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" }, title);
+      const tab = element(
+        "button",
+        { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" },
+        title,
+      );
       tab.addEventListener("click", () => this.choose(side));
       this.#tabs.set(side, tab);
       tabs.append(tab);
     }
     tabs.addEventListener("keydown", (event) => this.#key(event));
     this.#fold.addEventListener("click", () => this.#turn(!this.#open));
-    this.element = element("section", { class: "sides", "aria-label": "More views" }, element("div", { class: "tab-row" }, tabs, this.#fold), this.#place);
+    this.element = element(
+      "section",
+      { class: "sides", "aria-label": "More views" },
+      element("div", { class: "tab-row" }, tabs, this.#fold),
+      this.#place,
+    );
     this.#turn(true);
   }
 
