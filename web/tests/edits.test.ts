@@ -101,6 +101,18 @@ describe("large trees", () => {
   });
 });
 
+it("number nodes of one height by level and leaf", () => {
+  // A balanced tree whose numbering is canonical: all pairs, then all pairs of pairs, ….
+  const n = 1 << 14;
+  const parent = Int32Array.from({ length: 2 * n - 1 }, (_, v) => (v === 2 * n - 2 ? -1 : n + (v >> 1)));
+  for (const height of [() => 1, (v: number) => Math.floor(v / n), (v: number) => Math.log(v)]) {
+    const tree = new Hierarchy(parent, Float64Array.from(parent, (_, v) => (v < n ? 0 : height(v))), n);
+    const { tree: made, origin } = new EditedTree(tree).tree();
+    expect(origin.every((id, node) => id === node)).toBe(true);
+    expect(made.parent.every((above, node) => above === parent[node])).toBe(true);
+  }
+});
+
 it("tells which edits make nodes", () => {
   expect(makesNode({ op: "split", node: 9, nodes: [1] })).toBe(false);
   expect(namesOf([{ op: "split", node: 9, nodes: [1] }, { op: "merge", nodes: [1, 2], name: "a" }, { op: "rename", node: 9, name: "" }], 12)).toEqual(

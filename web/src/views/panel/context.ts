@@ -3,7 +3,7 @@ import { Colours } from "../../page/colours.ts";
 import { element, plain } from "../../page/dom.ts";
 import type { Store } from "../../page/store.ts";
 
-const CAPTION = 120; // characters of a name in a list
+const [CAPTION, MENTION] = [120, 60]; // characters of a name in a list, and in a sentence
 
 /** What the sections of the panel share: names, links, boxes to choose and patches of colour that stay up to date. */
 export class PanelContext {
@@ -27,7 +27,7 @@ export class PanelContext {
 
   /** What a node is called, for labels and messages. */
   called(node: number): string {
-    return plain(this.store.shown.title(node), CAPTION) || "(no name)";
+    return plain(this.store.shown.title(node), MENTION) || "(no name)";
   }
 
   /** A button that goes to a node; with Ctrl or ⌘ it chooses it. */
