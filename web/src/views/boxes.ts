@@ -66,6 +66,10 @@ export abstract class Boxes implements View {
   #places = new Map<number, number>();
   #colours: Colours | null = null;
   #flight: Flight | null = null;
+  /** Whether a key has changed what is to be said. */
+  #saying = false;
+  /** The focus when something was last said. */
+  #said = -1;
 
   constructor(
     protected readonly store: Store,
@@ -232,6 +236,12 @@ export abstract class Boxes implements View {
     this.#told.textContent = this.#describe(node);
     const active = this.#active();
     const { tree } = shown;
+    if (this.#saying) {
+      const showing = this.#said === state.focus ? "" : `showing ${this.#name(state.focus)}; `;
+      this.#live.textContent = showing + this.#describe(active);
+    }
+    this.#said = state.focus;
+    this.#saying = false;
     const parent = tree.parent[active];
     const siblings = parent < 0 ? [active] : tree.children(parent);
     this.#item.textContent = this.#name(active);
@@ -318,7 +328,7 @@ export abstract class Boxes implements View {
     event.preventDefault();
     this.store.set(tree.holds(state.focus, next) ? { selected: next } : { selected: next, focus: next });
     if (next < tree.n) this.store.need([next]);
-    this.#live.textContent = this.#describe(next);
+    this.#saying = true;
   }
 
   /** The name of a node where it has room; of a node without one its size. */
