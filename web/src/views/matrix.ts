@@ -1,10 +1,10 @@
 import "./matrix.css";
 import { groupsBelow, meanRows, PartRuns, similarities } from "../core/groups.ts";
-import { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
+import { coloursOf, fillsOf } from "./fills.ts";
 import { mix } from "./inks.ts";
 import { fit, measure, SvgPen, type Pen } from "./pen.ts";
 
@@ -92,6 +92,7 @@ export class Matrix implements View {
     place.addEventListener("click", (event) => this.#go(this.#hit(event), false));
     place.addEventListener("dblclick", (event) => this.#go(this.#hit(event), true));
     this.#grid.addEventListener("keydown", (event) => this.#key(event));
+    this.#grid.addEventListener("blur", () => this.#point(null));
   }
 
   update(changed: ReadonlySet<Change>): void {
@@ -233,11 +234,10 @@ export class Matrix implements View {
     const { shown, state } = this.store;
     const { inks } = this.#board;
     const { x, y, side, cell, left, top } = this.#place(table);
-    const colours = new Colours(shown, state.colour, state.k);
-    const css = colours.css(mix(inks.line, inks.quiet, 0.25));
+    const fills = fillsOf(coloursOf(shown, state), inks);
     pen.image(table.picture, x, y, side, side);
     table.groups.forEach((node, g) => {
-      const fill = css[colours.of(node)];
+      const fill = fills(node, 0);
       const gap = cell > 4 ? 1 : 0;
       pen.fill(x - STRIP - 2, y + g * cell, STRIP, cell - gap, fill);
       pen.fill(x + g * cell, y - STRIP - 2, cell - gap, STRIP, fill);
