@@ -7,6 +7,7 @@ import type { Change, Store, View } from "../page/store.ts";
 import { Camera } from "./disk-camera.ts";
 import { listen } from "./disk-gestures.ts";
 import { Labels, type Label } from "./disk-labels.ts";
+import { Names } from "./disk-names.ts";
 import { traceGeodesic } from "./disk-path.ts";
 import { Scene } from "./disk-scene.ts";
 import { sceneSvg } from "./disk-svg.ts";
@@ -18,7 +19,6 @@ const WIDTHS = [0.6, 0.9, 1.2, 1.6, 2, 2.5, 3, 3.6] as const;
 const HOLD = 0.97; // of the radius: how far out the picture can be held
 const HIT = 16; // pixels from a node that still mean it
 const SETTLED = 180; // milliseconds after the last movement
-const LONGEST_NAME = 230; // pixels in type of 16
 const PICTURED = 24; // pixels a unit of length takes where thumbnails begin to grow
 const LEAST_PICTURE = 16; // pixels, from where on they are read and painted
 const LARGEST_PICTURE = 96;
@@ -70,11 +70,13 @@ export class Disk implements View {
   #width = 0;
   #height = 0;
   #radius = 1;
-  readonly #texts = new Map<number, string>();
-  /** Inner nodes whose text is their size. */
-  readonly #unnamed = new Set<number>();
-  readonly #widths = new Map<string, number>();
-  readonly #needed = new Set<number>();
+  readonly #names = new Names(
+    () => this.store.shown,
+    (text) => {
+      this.#context.font = `16px ${FONT}`;
+      return this.#context.measureText(text).width;
+    },
+  );
   readonly #circle = new Float64Array(3);
   readonly #point = { re: 0, im: 0 };
   /** Edges by colour and width: the first of each, and the next of each edge, -1 for none. */
@@ -88,7 +90,7 @@ export class Disk implements View {
     this.#thumbnails = new Thumbnails(() => this.#soon());
     this.#labels = new Labels({
       text: (node) => this.#text(node),
-      width: (text) => this.#textWidth(text),
+      width: (text) => this.#names.width(text),
       picture: (node, unit) => this.#picture(node, unit),
       weight: (node) => this.#weight(node),
     });
@@ -125,9 +127,7 @@ export class Disk implements View {
       this.#centre(state.focus);
     }
     if (changed.has("tree") || changed.has("names")) {
-      this.#texts.clear();
-      this.#unnamed.clear();
-      this.#needed.clear();
+      this.#names.clear();
     }
     if (changed.has("tree") || changed.has("k") || this.#cutNodes.length === 0) {
       for (const node of this.#cutNodes) this.#cut[node] = 0;
@@ -336,7 +336,7 @@ export class Disk implements View {
     const sized = tree.isLeaf(selected) || shown.name(selected) !== "";
     const text = `${name}${sized ? size : ""}, level ${tree.depth[selected]}`;
     if (this.#told.textContent !== text) this.#told.textContent = text;
-    if (tree.isLeaf(selected)) this.#need(selected);
+    if (tree.isLeaf(selected)) this.#names.text(selected);
   }
 
   // Looks
@@ -355,59 +355,16 @@ export class Disk implements View {
     this.#soon();
   }
 
+  /** The text of a label: a size alone says what it counts only where it stands for something wanted. */
   #text(node: number): string {
-    let text = this.#texts.get(node);
-    if (text === undefined) {
-      text = this.#find(node);
-      this.#texts.set(node, text);
-    }
-    return this.#unnamed.has(node) && this.#wanted(node) > 0 ? `${text} samples` : text;
-  }
-
-  #find(node: number): string {
-    const { shown } = this.store;
-    const leaf = shown.tree.isLeaf(node);
-    const name = plain(shown.name(node), 60);
-    if (name !== "") return this.#fitted(name);
-    if (!leaf) this.#unnamed.add(node);
-    if (leaf && shown.leafName(node) === undefined) {
-      this.#need(node);
-      return "";
-    }
-    return leaf ? this.#fitted(plain(shown.title(node), 60)) : shown.tree.size[node].toLocaleString("en");
-  }
-
-  #need(leaf: number): void {
-    if (this.store.shown.leafName(leaf) === undefined) this.#needed.add(leaf);
-  }
-
-  #fitted(text: string): string {
-    if (this.#textWidth(text) <= LONGEST_NAME) return text;
-    let [low, high] = [1, text.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#textWidth(`${text.slice(0, middle)}…`) <= LONGEST_NAME) low = middle;
-      else high = middle - 1;
-    }
-    return plain(`${text.slice(0, low).trimEnd()}…`);
-  }
-
-  #textWidth(text: string): number {
-    let width = this.#widths.get(text);
-    if (width === undefined) {
-      this.#context.font = `16px ${FONT}`;
-      width = this.#context.measureText(text).width;
-      if (this.#widths.size > 20_000) this.#widths.clear();
-      this.#widths.set(text, width);
-    }
-    return width;
+    const text = this.#names.text(node);
+    return this.#wanted(node) > 0 && this.#names.unnamed(node) ? `${text} samples` : text;
   }
 
   #weight(node: number): number {
     const wanted = this.#wanted(node);
     if (wanted > 0 || this.#scene.tree.isLeaf(node)) return wanted;
-    this.#text(node);
-    return this.#unnamed.has(node) ? -1 : 0;
+    return this.#names.unnamed(node) ? -1 : 0;
   }
 
   #wanted(node: number): number {
@@ -473,10 +430,8 @@ export class Disk implements View {
     this.#scene.collect(this.#camera.map, this.#radius, DETAIL, this.#cut);
     this.#labels.place(this.#scene, { radius: this.#radius, width: this.#width, height: this.#height, moving, passed });
     this.#paint();
-    if (this.#needed.size > 0) {
-      this.store.need([...this.#needed]);
-      this.#needed.clear();
-    }
+    const missing = this.#names.takeMissing();
+    if (missing.length > 0) this.store.need(missing);
     if (camera.settled(now, SETTLED)) this.#settle();
     if (again || moving || this.#labels.fading || camera.unsettled) this.#soon();
   }
