@@ -6,7 +6,7 @@ import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
-import { coloursOf, fillsOf } from "./fills.ts";
+import { fillsOf } from "./fills.ts";
 import { onColour } from "./inks.ts";
 import { fit, measure, SvgPen, type Pen } from "./pen.ts";
 
@@ -193,7 +193,7 @@ export abstract class Boxes implements View {
     const { shown, state } = this.store;
     const { tree } = shown;
     const { inks, width, height } = this.#board;
-    const fills = fillsOf(coloursOf(shown, state), inks);
+    const fills = fillsOf(this.store.colours, inks);
     const split = splitBy(shown.cuts, state.k);
     const cuts: [Rectangle, Box][] = [];
     for (const box of scene.boxes) {
@@ -220,9 +220,8 @@ export abstract class Boxes implements View {
 
   /** Names of boxes that have room for them. */
   #letter(pen: Pen, scene: Scene, place: (box: Rectangle) => Rectangle): void {
-    const { shown, state } = this.store;
     const { inks, width } = this.#board;
-    const fills = fillsOf(coloursOf(shown, state), inks);
+    const fills = fillsOf(this.store.colours, inks);
     for (const box of scene.boxes) {
       if (!named(box)) continue;
       const at = place(box);

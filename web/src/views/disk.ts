@@ -1,7 +1,6 @@
 import "./disk.css";
 import type { Complex } from "../core/mobius.ts";
-import { Colours } from "../page/colours.ts";
-import { legible } from "../page/contrast.ts";
+import type { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Camera } from "./disk-camera.ts";
@@ -134,12 +133,7 @@ export class Disk implements View {
       this.#cutNodes = shown.cuts.nodes(state.k);
       for (const node of this.#cutNodes) this.#cut[node] = 1;
     }
-    const { colour, k } = state;
-    const stale = this.#colours === undefined || this.#colours.shown !== shown || this.#colours.by !== colour;
-    if (stale || (colour === "layer" && changed.has("k"))) {
-      this.#colours = new Colours(shown, colour, k);
-      this.#dress();
-    } else if (changed.has("theme")) this.#dress();
+    if (this.#colours !== this.store.colours || changed.has("theme")) this.#dress();
     if (changed.has("focus")) {
       if (state.focus !== this.#followed) this.#glideTo(state.focus);
       this.#followed = -1;
@@ -351,7 +345,8 @@ export class Disk implements View {
       quiet: style.textDecorationColor,
       raised: style.columnRuleColor,
     };
-    this.#css = this.#colours.css(TRUNK).map((colour) => legible(colour, this.#theme.ground, 2.4));
+    this.#colours = this.store.colours;
+    this.#css = this.#colours.css(TRUNK);
     this.#soon();
   }
 
