@@ -44,3 +44,11 @@ export async function memory(page: Page): Promise<number> {
     .map(({ id }) => Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${id}/status`, "utf8"))?.[1] ?? 0) / 1024);
   return Math.max(...held);
 }
+
+/** Clicks into what lies in a box, some times, waiting for each glide; for pictures that cannot be dragged. */
+export async function clicks(page: Page, box: { x: number; y: number; width: number; height: number }): Promise<void> {
+  for (const [right, down] of [[0.55, 0.4], [0.6, 0.6], [0.65, 0.5]] as const) {
+    await page.mouse.click(box.x + right * box.width, box.y + down * box.height);
+    await page.waitForTimeout(1200);
+  }
+}
