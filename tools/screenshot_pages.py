@@ -1,0 +1,69 @@
+"""Write the pages that `make screenshots` takes pictures of: `python tools/screenshot_pages.py FOLDER`.
+
+Nouns as `discover` finds them, the same beside their hierarchy by another similarity, and the photos of the
+tutorial where its data is there (HYPERCLADE_DATA). `nodes.json` names nodes by what they hold.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hyperclade.cli.main import main
+from hyperclade.report import Outcome
+from hyperclade.report.media import Media
+from hyperclade.report.page import write_page
+from hyperclade.trees import Tree
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("HYPERCLADE_DATA", ROOT.parent / "shared" / "data"))
+LABELS = ("bird", "musical instrument", "emotion", "fish", "fruit")
+
+sys.path.append(str(ROOT / "benchmarks"))
+
+
+def write_pages(folder: Path) -> None:
+    """Pages and what their nodes are."""
+    _run("discover", "--out", folder / "nouns")
+    _run("discover", "--similarity", "cosine", "--out", folder / "other")
+    found = Outcome.read(folder / "nouns")
+    write_page(folder / "nouns.html", found)
+    other = Outcome.read(folder / "other")
+    write_page(folder / "pair.html", found, beside=other)
+    nodes = {label: best_node(found.tree, found.labels == label) for label in LABELS}
+    nodes["animals"] = int(next(v for v in found.tree.cut_nodes(10) if holds(found.tree, v, nodes["bird"])))
+    nodes["deep"] = int(max(found.tree.leaves(nodes["bird"]), key=lambda leaf: found.tree.depth[leaf]))
+    images = DATA / "cifar100" / "test.parquet"
+    if images.exists():
+        from documented import save_photos
+
+        save_photos(images, folder / "photos")
+        _run("discover", folder / "photos", "--out", folder / "found")
+        photos = Outcome.read(folder / "found")
+        write_page(folder / "photos.html", photos, media=Media(folder / "photos"))
+        nodes["orchid"] = best_node(photos.tree, np.isin(photos.labels, ["orchid", "rose", "tulip", "poppy"]))
+    (folder / "nodes.json").write_text(json.dumps(nodes), encoding="utf-8")
+
+
+def best_node(tree: Tree, wanted: np.ndarray) -> int:
+    """The node whose leaves match the wanted ones best, by Jaccard."""
+    first, end = tree.leaf_interval.T
+    before = np.r_[0, np.cumsum(wanted[tree.leaf_order])]
+    shared = before[end] - before[first]
+    return int(np.argmax(shared / (tree.size + wanted.sum() - shared)))
+
+
+def holds(tree: Tree, above: int, node: int) -> bool:
+    (first, end), (own, _) = tree.leaf_interval[above], tree.leaf_interval[node]
+    return bool(first <= own < end)
+
+
+def _run(*arguments: str | Path) -> None:
+    if status := main([str(own) for own in arguments]):
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    write_pages(Path(sys.argv[1]))
