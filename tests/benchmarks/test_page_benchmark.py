@@ -22,8 +22,8 @@ FIGURES = {
 
 def test_the_page_is_written_and_measured(tmp_path):
     path = tmp_path / "page.html"
-    found = page.written("hyperclade", 600, str(path), 2, 60)
-    assert len(found["seconds"]) == 2 and found["peak_mib"] > 50
+    found = page.written("hyperclade", 600, str(path))
+    assert 0 < found["seconds"] < 60 and found["peak_mib"] > 50
     text = path.read_text(encoding="utf-8")
     assert '"n": 600' in text and '"parts": {' in text
 
