@@ -1,8 +1,8 @@
 """Golden values of the page's geometry: `web/tests/golden/geometry.json`, by ways other than the page's own.
 
-Everything is computed with 50 digits in other models of the hyperbolic plane where there is a choice: distances
-and geodesics on the hyperboloid, translations as two half-turns, circles through inverted points. Run it to
-write the file again:
+Everything is computed with 50 digits in other models of the hyperbolic plane where there is a choice:
+distances and geodesics on the hyperboloid, translations as two half-turns, circles through inverted points.
+Run it to write the file again:
 
     python tools/golden_geometry.py
 """

@@ -1,7 +1,11 @@
 """`hc.show` in a notebook that runs, and what it refuses."""
 
 import html
+import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import nbclient
 import nbformat
@@ -15,6 +19,28 @@ from hyperclade.report.page import page_text
 from hyperclade.trees import Tree
 
 FOUR = Outcome(Tree([4, 4, 5, 5, 6, 6, -1]))
+WEB = Path(__file__).parents[2] / "web"
+CHROMIUM = Path("/usr/bin/chromium")
+LOOK = """
+import { chromium } from "playwright-core";
+const [browserPath, file] = process.argv.slice(-2);
+const off = ["quic", "background-networking", "component-update", "sync"];
+const quiet = off.map((what) => `--disable-${what}`);
+const browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox", ...quiet] });
+try {
+  const page = await browser.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("console", (line) => line.type() === "error" && wrong.push(line.text()));
+  await page.goto(`file://${file}`);
+  const frame = await (await page.waitForSelector("iframe")).contentFrame();
+  await frame.waitForSelector("#app canvas, #app svg", { timeout: 20000 });
+  const alerts = (await frame.$$("[role=alert]:not(:empty)")).length;
+  console.log(JSON.stringify({ title: await frame.title(), alerts, wrong }));
+} finally {
+  await browser.close();
+}
+"""
 
 
 def document(markup):
@@ -44,6 +70,22 @@ def test_a_notebook_holds_the_whole_page():
     assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>") and "hc-head" in page
     assert 'height="500"' in markup and 'sandbox="allow-scripts allow-downloads"' in markup
     assert markup.count("<") == 2  # the frame and its end
+
+
+@pytest.mark.skipif(
+    not (CHROMIUM.exists() and shutil.which("node") and (WEB / "node_modules" / "playwright-core").exists()),
+    reason="needs node, Chromium and `npm ci` in web/",
+)
+def test_a_browser_draws_the_page_in_its_frame(model, tmp_path):
+    shown = hc.show(*model, names=[f"</iframe>\"'& {k}" for k in range(60)])
+    file = tmp_path / "output.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8>{shown._repr_html_()}", encoding="utf-8")
+    look = ["node", "--input-type=module", "-e", LOOK, "--", str(CHROMIUM), str(file)]
+    done = subprocess.run(look, cwd=WEB, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["title"].startswith("60 rows × 3 features")
+    assert seen["wrong"] == [] and seen["alerts"] == 0
 
 
 def test_outcomes_folders_and_models_give_the_same_page(model, tmp_path):

@@ -37,7 +37,9 @@ function partsOf(store: Store, editor: Editor): Parts {
 async function start(app: HTMLElement): Promise<void> {
   const missing = missingFeature();
   if (missing !== null) {
-    throw new Error(`this browser is too old to read the page: it lacks ${missing} (Chrome 123, Firefox 120 and Safari 17.5 have it)`);
+    throw new Error(
+      `this browser is too old to read the page: it lacks ${missing} (Chrome 123, Firefox 120 and Safari 17.5 have it)`,
+    );
   }
   const head = readHead(document.getElementById("hc-head")?.textContent);
   document.title = `${head.title} · Hyperclade`;
@@ -91,6 +93,13 @@ const app = document.getElementById("app") as HTMLElement;
 document.addEventListener("DOMContentLoaded", () => {
   start(app).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    app.replaceChildren(element("main", { class: "failure", role: "alert" }, element("h1", {}, "This page cannot be shown"), element("p", {}, reason)));
+    app.replaceChildren(
+      element(
+        "main",
+        { class: "failure", role: "alert" },
+        element("h1", {}, "This page cannot be shown"),
+        element("p", {}, reason),
+      ),
+    );
   });
 });

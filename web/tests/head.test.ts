@@ -8,7 +8,12 @@ const head = { format: "hyperclade-page", version: 1, title: "t", trees: [tree],
 test("a whole head is read", () => expect(readHead(JSON.stringify(head)).trees[0].n).toBe(2));
 
 test.each([
-  ["", /not complete/], [null, /not complete/], ["{", /damaged/], ["null", /damaged/], ["[]", /damaged/], ['{"format":"other"}', /another kind/],
+  ["", /not complete/],
+  [null, /not complete/],
+  ["{", /damaged/],
+  ["null", /damaged/],
+  ["[]", /damaged/],
+  ['{"format":"other"}', /another kind/],
   [JSON.stringify({ ...head, version: 2 }), /version 2/],
   [JSON.stringify({ ...head, trees: [] }), /changed/],
   [JSON.stringify({ ...head, trees: [null] }), /changed/],

@@ -44,16 +44,23 @@ export class Finder {
   }
 
   /** Searches all; tells now and then of what has been found so far, and of the rest at the end. */
-  async find(query: string, shown: Shown, signal: AbortSignal, tell: (found: Found, done: boolean) => void): Promise<void> {
+  async find(
+    query: string,
+    shown: Shown,
+    signal: AbortSignal,
+    tell: (found: Found, done: boolean) => void,
+  ): Promise<void> {
     const found = new Found(shown);
     const add = (id: number, fit: Fit): void => {
       const node = shown.node(id);
       if (node !== null) found.add(node, fit);
     };
     const number = /^\s*#?(\d{1,9})\s*$/.exec(query)?.[1];
-    if (number !== undefined && this.#leafIds === null && Number(number) < shown.data.tree.n) add(Number(number), 0);
+    if (number !== undefined && this.#leafIds === null && Number(number) < shown.data.tree.n)
+      add(Number(number), 0);
     const { ids, search } = this.#nodes(shown);
-    for await (const hits of search.find(query, signal)) for (const { place, fit } of hits) add(ids[place], fit);
+    for await (const hits of search.find(query, signal))
+      for (const { place, fit } of hits) add(ids[place], fit);
     for (const leaves of [this.#leafNames, this.#leafIds]) {
       if (leaves === null) continue;
       for await (const hits of leaves.find(query, signal)) {

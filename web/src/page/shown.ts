@@ -70,7 +70,7 @@ export class Shown {
 
   /** Names that edits gave or took, by id in the space of edits. */
   get given(): ReadonlyMap<number, string> {
-    return this.revision.names;
+    return this.#names;
   }
 
   /** The leaf as written of a shown leaf: its place in ids, names, columns and media. */
@@ -108,7 +108,8 @@ export class Shown {
     const name = this.name(node);
     if (name !== "") return name;
     if (this.tree.isLeaf(node)) return this.leafName(node) === undefined ? "…" : this.leafId(node) || "(no name)";
-    return `${this.tree.size[node].toLocaleString("en")} samples`;
+    const { n, size } = this.tree;
+    return `${size[node] === n ? "all " : ""}${size[node].toLocaleString("en")} samples`;
   }
 
   /** Shown leaves that stand for a node. */

@@ -18,14 +18,23 @@ export class Sides implements View {
   ) {
     const tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Views of the subtree" });
     for (const { side, title } of sides) {
-      const tab = element("button", { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" }, title);
+      const tab = element(
+        "button",
+        { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" },
+        title,
+      );
       tab.addEventListener("click", () => this.choose(side));
       this.#tabs.set(side, tab);
       tabs.append(tab);
     }
     tabs.addEventListener("keydown", (event) => this.#key(event));
     this.#fold.addEventListener("click", () => this.#turn(!this.#open));
-    this.element = element("section", { class: "sides", "aria-label": "More views" }, element("div", { class: "tab-row" }, tabs, this.#fold), this.#place);
+    this.element = element(
+      "section",
+      { class: "sides", "aria-label": "More views" },
+      element("div", { class: "tab-row" }, tabs, this.#fold),
+      this.#place,
+    );
     this.#turn(true);
   }
 
@@ -65,6 +74,7 @@ export class Sides implements View {
       tab.tabIndex = side === own.side ? 0 : -1;
     }
     this.#place.setAttribute("aria-labelledby", `tab-${own.side}`);
+    this.element.dataset.side = own.side;
     if (!this.#open) return;
     let view = this.#made.get(own.side);
     if (view === undefined) {

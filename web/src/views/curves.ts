@@ -94,7 +94,7 @@ export class Curves implements View {
     if (this.#busy) return;
     this.#busy = true;
     let [shown, k] = [this.store.shown, 0];
-    while (this.#of !== null && (shown !== this.#of || k !== this.store.state.k)) {
+    while (this.#of !== null && this.#codes.length > 0 && (shown !== this.#of || k !== this.store.state.k)) {
       [shown, k] = [this.#of, this.store.state.k];
       for await (const point of curve(shown.tree, shown.cuts, this.#codes, [k])) {
         if (this.#of === shown) this.#own = point;
@@ -122,7 +122,7 @@ export class Curves implements View {
     if (point === null) return "";
     const [k, own] = point;
     const said = MEASURES.filter(({ colours }) => colours !== undefined).map(({ key, name }) => `${name} ${own[key].toFixed(2)}`);
-    return `${k.toLocaleString("en")} clusters: ${said.join(", ")}`;
+    return `${k.toLocaleString("en")} ${k === 1 ? "cluster" : "clusters"}: ${said.join(", ")}`;
   }
 
   /** The cut with its scores; while these are computed, the point nearest to it. */
@@ -178,10 +178,14 @@ export class Curves implements View {
     // Names beside the ends of their lines, one below the other where these meet.
     ends.sort((a, b) => a.y - b.y);
     ends.forEach((end, i) => {
-      if (i > 0) end.y = Math.max(end.y, ends[i - 1].y + SIZE + 2);
+      end.y = Math.max(end.y, i > 0 ? ends[i - 1].y + SIZE + 2 : SIZE / 2 + 1);
     });
-    const over = Math.max(0, (ends.at(-1)?.y ?? 0) - (height - EDGE.bottom - SIZE / 2));
-    for (const { y, name, colour } of ends) pen.text(name, this.#x(this.#points[this.#points.length - 1][0]) + 6, y - over, colour, SIZE);
+    let lowest = height - EDGE.bottom;
+    for (const end of ends.toReversed()) {
+      end.y = Math.min(end.y, lowest);
+      lowest = end.y - SIZE - 2;
+    }
+    for (const { y, name, colour } of ends) pen.text(name, this.#x(this.#points[this.#points.length - 1][0]) + 6, y, colour, SIZE);
   }
 
   #paintCut(pen: Pen): void {
