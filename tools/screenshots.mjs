@@ -13,14 +13,14 @@ const nodes = JSON.parse(readFileSync(resolve(pages, "nodes.json"), "utf8"));
 const at = (name) => `focus=${nodes[name]}&selected=${nodes[name]}`;
 
 const PICTURES = [
-  { name: "page", hash: `selected=${nodes.animals}&k=10&colour=layer` },
+  { name: "page", hash: `selected=${nodes["what is worn"]}&k=10&colour=layer` },
   { name: "page-dark", theme: "dark", hash: `${at("musical instrument")}&k=31&colour=layer` },
   { name: "page-deep", hash: `${at("deep")}&k=91&colour=label` },
-  { name: "treemap", hash: `selected=${nodes.animals}&side=treemap&k=31&colour=layer`, act: (page) => raise(page, 200) },
+  { name: "treemap", hash: "side=treemap&k=31&colour=layer", act: (page) => raise(page, 200) },
   { name: "matrix", hash: "side=matrix&k=10&colour=layer", act: (page) => raise(page, 240) },
   { name: "pair", page: "pair", hash: "side=pair&k=10&colour=layer", act: (page) => raise(page, 220) },
-  { name: "photos", page: "photos", hash: `${at("orchid")}&k=8&colour=label` },
-  { name: "edit", hash: `${at("animals")}&k=31&colour=layer`, act: edit },
+  { name: "photos", page: "photos", hash: `${at("photos")}&k=8&colour=label` },
+  { name: "edit", size: [1280, 960], hash: `${at("animals")}&k=31&colour=layer`, act: edit },
   { name: "tablet", size: [820, 1180], hash: `${at("animals")}&k=31&colour=layer` },
 ];
 
@@ -53,20 +53,20 @@ async function raise(page, by) {
   await page.mouse.up();
 }
 
-/** Some corrections, with what can be done next. */
+/** Some corrections, and what can be done next with what is chosen. */
 async function edit(page) {
   const go = async (name) => {
     await page.evaluate((hash) => (location.hash = hash), `${at(name)}&k=31&colour=layer`);
     await page.waitForTimeout(600);
   };
-  const rename = async (node, name) => {
+  for (const [node, name] of [["bird", "birds"], ["insect", "insects"], ["animals", "animals on land"]]) {
     await go(node);
     await page.getByRole("button", { name: "Rename" }).first().click();
     await page.locator("#panel-name").fill(name);
     await page.keyboard.press("Enter");
-  };
-  await rename("bird", "birds");
-  await rename("fish", "fish");
-  await rename("animals", "beasts and birds");
+  }
+  await go("bird");
+  await page.keyboard.press("c");
+  await go("animals");
   await page.getByText("Edit the tree").click();
 }

@@ -2,7 +2,7 @@
 
     python tools/screenshots.py [--pages FOLDER]
 
-Needs Node 20 with `cd web && npm ci`, and Chromium (/usr/bin/chromium, or as CHROMIUM says). Pictures keep 256
+Needs Node 20 with `cd web && npm ci`, and Chromium (/usr/bin/chromium, or CHROMIUM). Pictures keep 256
 colours, for their size.
 """
 
@@ -34,7 +34,9 @@ def main() -> int:
         subprocess.run(["node", HERE / "screenshots.mjs", pages, taken], check=True)
         for path in sorted(taken.glob("*.png")):
             written = IMAGES / path.name
-            Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(written, optimize=True)
+            picture = Image.open(path).convert("RGB")
+            few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+            few.save(written, optimize=True)
             size = written.stat().st_size
             print(f"{written.name}: {size / 1000:.0f} kB")
             if size > MOST:
