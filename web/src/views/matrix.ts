@@ -44,6 +44,11 @@ let made = 0;
 /** Similarity of groups in the order of the hierarchy: of the focus, cut into as many as asked for. */
 export class Matrix implements View {
   readonly element: HTMLElement;
+  readonly keys = [
+    ["← ↑ ↓ →", "Select a pair of groups"],
+    ["Home End", "The first, the last of the row"],
+    ["Enter", "Go to its group"],
+  ] as const;
   readonly #board: Board;
   readonly #less = element("button", { type: "button", "aria-label": "Fewer groups" }, "−");
   readonly #more = element("button", { type: "button", "aria-label": "More groups" }, "+");

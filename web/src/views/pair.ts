@@ -25,6 +25,10 @@ interface Side {
 /** Two trees over the same samples: the groups of each, and how many samples any two have in common. */
 export class Pair implements View {
   readonly element: HTMLElement;
+  readonly keys = [
+    ["Enter", "Select a group"],
+    ["Ctrl+Enter", "Go to it"],
+  ] as const;
   readonly #svg = document.createElementNS(SVG, "svg");
   readonly #told = element("p", { class: "told", role: "status" });
   readonly #titles = [element("div"), element("div")];

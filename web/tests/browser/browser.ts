@@ -1,27 +1,14 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { inject } from "vitest";
+import { firstPicture } from "./chromium.ts";
 
-const QUIET = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+export { launch } from "./chromium.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
     pages: string;
   }
-}
-
-/** Chromium without a window; it draws in software where there is no GPU. */
-export function launch(): Promise<Browser> {
-  const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-  if (!existsSync(executablePath)) throw new Error(`${executablePath} is missing; CHROMIUM names another`);
-  return chromium.launch({ executablePath, args: QUIET });
 }
 
 /** File of a page made by pages.py, or of what lies beside it. */
@@ -49,9 +36,6 @@ export async function open(browser: Browser, name: string, options: Parameters<B
     if (!/^(blob|data):/.test(request.url()) && request.resourceType() !== "document") opened.requests.push(request.url());
   });
   await page.goto(`file://${fileOf(name)}${hash}`, { waitUntil: "commit" });
-  await page.waitForFunction(() => performance.getEntriesByName("hyperclade-first-picture").length > 0, undefined, {
-    timeout: 30_000,
-    polling: 50,
-  });
+  await firstPicture(page);
   return opened;
 }

@@ -68,7 +68,8 @@ def nouns(folder: Path) -> None:
     (folder / "nouns.json").write_text(json.dumps({"cuts": cuts}))
 
 
-def large(folder: Path, n: int, name: str, named: bool) -> None:
+def samples(n: int, named: bool) -> Outcome:
+    """Many samples with labels and names of upper nodes."""
     tree = random_tree(n, seed=1)
     words = np.array(["owl", "oak", "lamp", "river", "stone", "violin", "granite", "harbour"], dtype=object)
     names = None
@@ -77,10 +78,9 @@ def large(folder: Path, n: int, name: str, named: bool) -> None:
     titles = {node: f"group {node}" for node in np.argsort(-tree.size, kind="stable")[:4000].tolist()}
     titles = {node: title for node, title in titles.items() if node >= n}
     labels = (np.arange(n) // (n // 20)).astype(str).astype(object)[tree.leaf_order.argsort()]
-    outcome = Outcome(
+    return Outcome(
         tree, layered(tree), names=names, labels=labels, node_names=titles, title=f"{n:,} samples"
     )
-    write_page(folder / f"{name}.html", outcome)
 
 
 def edges(folder: Path) -> None:
@@ -119,7 +119,7 @@ if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
     nouns(target)
-    large(target, 100_000, "large", named=True)
-    large(target, 1_000_000, "million", named=False)
+    write_page(target / "large.html", samples(100_000, named=True))
+    write_page(target / "million.html", samples(1_000_000, named=False))
     edges(target)
     hostile(target)

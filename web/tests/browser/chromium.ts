@@ -1,0 +1,26 @@
+import { existsSync } from "node:fs";
+import { chromium, type Browser, type Page } from "playwright-core";
+
+const QUIET = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Chromium without a window; it draws in software where there is no GPU. */
+export function launch(): Promise<Browser> {
+  const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+  if (!existsSync(executablePath)) throw new Error(`${executablePath} is missing; CHROMIUM names another`);
+  return chromium.launch({ executablePath, args: QUIET });
+}
+
+/** Waits for the first picture of a page; gives the milliseconds from its opening to it. */
+export async function firstPicture(page: Page, limit = 30_000): Promise<number> {
+  await page.waitForFunction(() => performance.getEntriesByName("hyperclade-first-picture").length > 0, undefined, {
+    timeout: limit,
+    polling: 50,
+  });
+  return page.evaluate(() => performance.getEntriesByName("hyperclade-first-picture")[0].startTime);
+}
