@@ -27,7 +27,7 @@ from hyperclade.trees import Tree, decode_disk
 
 FILES = {
     "tree.json", "tree.nwk", "linkage.npy", "assignments.parquet", "summary.json", "hierarchy.png",
-    "nodes.parquet", "parts.npz", "cost_shares.npy",
+    "nodes.parquet", "parts.npz", "cost_shares.npy", "report.html",
 }  # fmt: skip
 COMMAND = [sys.executable, "-m", "hyperclade.cli.main", "discover"]
 
@@ -172,8 +172,11 @@ def test_labels_change_nothing_but_the_evaluation(done, tmp_path):
     for name in ("shuffled", "none"):
         target = tmp_path / name
         assert main(["discover", f"{tmp_path / name}.parquet", "--out", str(target), "--seed", "3"]) == 0
-        for file in ("tree.json", "tree.nwk", "linkage.npy", "assignments.parquet"):
+        for file in FILES - {"assignments.parquet", "summary.json", "hierarchy.png", "report.html"}:
             assert (target / file).read_bytes() == (out / file).read_bytes()
+        rows, expected = (pd.read_parquet(folder / "assignments.parquet") for folder in (target, out))
+        assert ("label" in rows) == (name == "shuffled")
+        assert rows.drop(columns="label", errors="ignore").equals(expected.drop(columns="label"))
         again, first = (json.loads((f / "summary.json").read_text(encoding="utf-8")) for f in (target, out))
         assert again["layers"] == first["layers"]
         assert again["evaluation"] != first["evaluation"]

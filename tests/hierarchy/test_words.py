@@ -1,8 +1,14 @@
 """Words in names: what is kept of each kind of name, and the built-in stop words."""
 
+import json
+from pathlib import Path
+
 import pytest
+from scipy.stats import chi2_contingency
 
 from hyperclade.hierarchy.words import NameWords, words_in
+
+GOLDEN = Path(__file__).parents[2] / "web" / "tests" / "golden" / "words.json"  # the page finds the same
 
 
 def kept(name):
@@ -78,3 +84,20 @@ def test_function_words_of_large_languages_are_stop_words(sentence):
 
 def test_words_in_a_text_are_in_lower_case():
     assert words_in("Ａ\u00ad bÉ_c") == ["a", "bé", "c"]
+
+
+def test_words_are_those_that_the_page_finds():
+    names = json.loads(GOLDEN.read_text(encoding="utf-8"))["names"]
+    assert len(names) > 40
+    assert {name: sorted(words) for name, words in names} == {name: sorted(kept(name)) for name, _ in names}
+
+
+def test_the_page_weighs_words_by_the_likelihood_ratio():
+    for inside, size, total, n, ratio in json.loads(GOLDEN.read_text(encoding="utf-8"))["ratios"]:
+        rest = n - size
+        table = [[inside, size - inside], [total - inside, rest - total + inside]]
+        if rest and 0 < total < n:
+            expected = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+            assert ratio == pytest.approx(expected, abs=1e-9)
+        else:
+            assert ratio == pytest.approx(0, abs=1e-9)

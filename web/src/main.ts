@@ -4,12 +4,12 @@ import { readPage } from "./page/data.ts";
 import { element } from "./page/dom.ts";
 import { readHead } from "./page/head.ts";
 import { Shown } from "./page/shown.ts";
-import { Store, type State } from "./page/store.ts";
+import { ALL, Store, type State } from "./page/store.ts";
 import { Notice } from "./shell/notice.ts";
 import type { Parts } from "./shell/parts.ts";
-import { ALL, Shell } from "./shell/shell.ts";
 import { Editor } from "./page/editor.ts";
 import { Curves } from "./views/curves.ts";
+import { Shell } from "./shell/shell.ts";
 import { Disk } from "./views/disk.ts";
 import { Icicle } from "./views/icicle.ts";
 import { Matrix } from "./views/matrix.ts";
@@ -44,7 +44,9 @@ function partsOf(store: Store, editor: Editor, disk: Disk): Parts {
 async function start(app: HTMLElement): Promise<void> {
   const missing = missingFeature();
   if (missing !== null) {
-    throw new Error(`this browser is too old to read the page: it lacks ${missing} (Chrome 123, Firefox 120 and Safari 17.5 have it)`);
+    throw new Error(
+      `this browser is too old to read the page: it lacks ${missing} (Chrome 123, Firefox 120 and Safari 17.5 have it)`,
+    );
   }
   const head = readHead(document.getElementById("hc-head")?.textContent);
   document.title = `${head.title} · Hyperclade`;
@@ -100,6 +102,13 @@ const app = document.getElementById("app") as HTMLElement;
 document.addEventListener("DOMContentLoaded", () => {
   start(app).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    app.replaceChildren(element("main", { class: "failure", role: "alert" }, element("h1", {}, "This page cannot be shown"), element("p", {}, reason)));
+    app.replaceChildren(
+      element(
+        "main",
+        { class: "failure", role: "alert" },
+        element("h1", {}, "This page cannot be shown"),
+        element("p", {}, reason),
+      ),
+    );
   });
 });

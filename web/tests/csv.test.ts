@@ -6,7 +6,9 @@ test("cells are quoted where they must be", () => {
 });
 
 test("texts that a spreadsheet would run get an apostrophe, numbers stay", () => {
-  expect(csvRow(["=1+1", "+1", "-1", "@SUM(A1)", "\tx", -1.5, "a=b"])).toBe("'=1+1,'+1,'-1,'@SUM(A1),'\tx,-1.5,a=b\r\n");
+  expect(csvRow(["=1+1", "+1", "-1", "@SUM(A1)", "\tx", -1.5, "a=b"])).toBe(
+    "'=1+1,'+1,'-1,'@SUM(A1),'\tx,-1.5,a=b\r\n",
+  );
   expect(csvRow(['=HYPERLINK("x","y")'])).toBe('"\'=HYPERLINK(""x"",""y"")"\r\n');
 });
 

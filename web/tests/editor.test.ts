@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Editor, type Keeper } from "../src/page/editor.ts";
 import { storeOf } from "./page-fixture.ts";
 
+globalThis.requestAnimationFrame = (): number => 0; // nothing is drawn here
+
 const PARENT = [5, 5, 6, 6, 6, 7, 7, -1]; // 0 1 | 2 3 4
 
 class Memory implements Keeper {

@@ -63,7 +63,7 @@ test("a caterpillar of 50,000 levels fits by skipping levels that lose little", 
   const tree = caterpillar(50_000);
   const began = performance.now();
   const drawn = icicle(tree, tree.root, 100, 20);
-  expect(performance.now() - began).toBeLessThan(200);
+  expect(performance.now() - began).toBeLessThan(2000); // milliseconds; squared work would take many seconds
   expect(drawn.deeper).toBe(false);
   expect(drawn.share).toBeGreaterThan(0);
   expect(drawn.rows).toBeGreaterThan(8);

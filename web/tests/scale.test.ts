@@ -6,8 +6,14 @@ import { Hierarchy } from "../src/core/tree.ts";
 const treeOf = (n: number, parent: number[], inner: number[]): Hierarchy =>
   new Hierarchy(Int32Array.from(parent), Float64Array.from([...new Array<number>(n).fill(0), ...inner]), n);
 const caterpillar = (n: number): Hierarchy => {
-  const parent = Array.from({ length: 2 * n - 1 }, (_, v) => (v < 2 ? n : v < n ? n + v - 1 : v < 2 * n - 2 ? v + 1 : -1));
-  return treeOf(n, parent, Array.from({ length: n - 1 }, (_, i) => i + 1));
+  const parent = Array.from({ length: 2 * n - 1 }, (_, v) =>
+    v < 2 ? n : v < n ? n + v - 1 : v < 2 * n - 2 ? v + 1 : -1,
+  );
+  return treeOf(
+    n,
+    parent,
+    Array.from({ length: n - 1 }, (_, i) => i + 1),
+  );
 };
 // Two nodes of three leaves below the root, of one height: counts 1, 2, 4, 6.
 const threes = treeOf(6, [6, 6, 6, 7, 7, 7, 8, 8, -1], [1, 1, 3]);
@@ -51,7 +57,9 @@ test("one leaf and a tree without heights have a slider of one place by height",
   const one = new Cuts(treeOf(1, [-1], []));
   for (const by of ["count", "height"] as const) {
     const scale = new CutScale(one, by);
-    expect([scale.place(1), scale.at(0), scale.at(1), scale.next(1, 1), scale.next(1, -1)]).toEqual([0, 1, 1, 1, 1]);
+    expect([scale.place(1), scale.at(0), scale.at(1), scale.next(1, 1), scale.next(1, -1)]).toEqual([
+      0, 1, 1, 1, 1,
+    ]);
   }
   const flat = new CutScale(new Cuts(treeOf(3, [3, 3, 3, -1], [0])), "height");
   expect([flat.at(0), flat.at(1), flat.next(1, 1)]).toEqual([1, 1, 1]);

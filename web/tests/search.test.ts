@@ -30,16 +30,31 @@ test("texts are compared without case, accents and signs that are not seen", () 
 });
 
 test("hits come in order, with how they fit", async () => {
-  const search = new TextSearch(new Blocks(["cat", "Cattle", "a cat", "concatenate", "dog", "", "wildcat CAT", "scat-cat"]));
+  const search = new TextSearch(
+    new Blocks(["cat", "Cattle", "a cat", "concatenate", "dog", "", "wildcat CAT", "scat-cat"]),
+  );
   expect(await hits(search, " CÄT ")).toEqual([
-    { place: 0, fit: 0 }, { place: 1, fit: 1 }, { place: 2, fit: 2 }, { place: 3, fit: 3 }, { place: 6, fit: 2 }, { place: 7, fit: 2 },
+    { place: 0, fit: 0 },
+    { place: 1, fit: 1 },
+    { place: 2, fit: 2 },
+    { place: 3, fit: 3 },
+    { place: 6, fit: 2 },
+    { place: 7, fit: 2 },
   ]);
   expect(await hits(search, "")).toEqual([]);
   expect(await hits(search, "horse")).toEqual([]);
 });
 
 test("hostile texts are found as they are", async () => {
-  const strings = ["two\nlines", "<script>alert(1)</script>", ".*", "x".repeat(10_000), "\u202eevil", "\n\n\n", "a\r\nb"];
+  const strings = [
+    "two\nlines",
+    "<script>alert(1)</script>",
+    ".*",
+    "x".repeat(10_000),
+    "\u202eevil",
+    "\n\n\n",
+    "a\r\nb",
+  ];
   const search = new TextSearch(new Blocks(strings));
   expect(await hits(search, "two lines")).toEqual([{ place: 0, fit: 0 }]);
   expect(await hits(search, "two\nlines")).toEqual([{ place: 0, fit: 0 }]);

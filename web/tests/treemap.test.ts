@@ -68,11 +68,11 @@ test("10,000 children, 50,000 levels, one leaf, two, no room", () => {
   const wide = star(10_000);
   const tiles = treemap(wide, wide.root, 800, 600);
   expect(tiles.length).toBe(10_001); // 47 px² each
-  expect(treemap(wide, wide.root, 300, 200).length).toBe(1);
+  expect(treemap(wide, wide.root, 300, 200).map(({ rest, size }) => [rest, size])).toEqual([[false, 10_000], [true, 10_000]]);
   const long = caterpillar(50_000);
   const began = performance.now();
   const deep = treemap(long, long.root, 800, 600);
-  expect(performance.now() - began).toBeLessThan(200);
+  expect(performance.now() - began).toBeLessThan(2000); // milliseconds; squared work would take many seconds
   expect(deep.length).toBeGreaterThan(4);
   expectWhole(long, deep);
   expect(treemap(treeOf([-1], 1), 0, 80, 60).length).toBe(1);

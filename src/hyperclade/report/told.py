@@ -10,7 +10,7 @@ import numpy as np
 
 from hyperclade.data.columns import row_names
 from hyperclade.environment import IntArray
-from hyperclade.hierarchy.members import members_of
+from hyperclade.hierarchy.members import MOST_CANDIDATES, members_of
 from hyperclade.hierarchy.naming import name_nodes, nearest_above
 from hyperclade.hierarchy.rows import Metric
 from hyperclade.hierarchy.traits import name_by_features
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hyperclade.data.features import FeatureTable
 
 _MOST_TOLD = 4000  # inner nodes, the largest, beside those that are shown or listed
+_MOST_READ = 2**20  # rows of these, so that wide ones do not take long
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +77,14 @@ def tell(
     others = np.setdiff1d(largest, wanted)
     nodes = np.concatenate([wanted, others])
     called = None if columns is not None else row_names(table.names, table.ids)
-    members = None
+    typical: dict[int, IntArray] = {}
+    borderline: dict[int, IntArray] = {}
     if exemplars or called is not None:
-        members = members_of(tree, rows, nodes, metric, doubtful=exemplars > 0)
+        few = min(_MOST_READ // max(len(others), 1), MOST_CANDIDATES)
+        for some, most in ((wanted, MOST_CANDIDATES), (others, few)):
+            members = members_of(tree, rows, some, metric, most=most, doubtful=exemplars > 0)
+            typical |= members.typical
+            borderline |= members.borderline
     # Names of what is shown do not hang on how many nodes are told of beside it.
     within = np.concatenate([nearest_above(tree, wanted), nearest_above(tree, nodes)[len(wanted) :]])
     named, within = np.r_[nodes, shown], np.r_[within, _branch_above(tree, shown)]
@@ -86,18 +92,16 @@ def tell(
     if columns is not None:
         within[: len(wanted)] = tree.root
         titles = name_by_features(tree, table.features, named, columns, within=within)
-    elif called is not None and members is not None:
+    elif called is not None:
         titles = name_nodes(
             tree, called, rows, named,
-            metric=metric, within=within, stop_words=stop_words, typical=members.typical,
+            metric=metric, within=within, stop_words=stop_words, typical=typical,
         )  # fmt: skip
     return Told(
         dict(zip(nodes.tolist(), titles, strict=False)),
         dict(zip(shown.tolist(), titles[len(nodes) :], strict=False)),
-        *(
-            {node: leaves[:exemplars] for node, leaves in of_nodes.items()}
-            for of_nodes in ((members.typical, members.borderline) if members and exemplars else ({}, {}))
-        ),
+        {node: leaves[:exemplars] for node, leaves in typical.items() if exemplars},
+        {node: leaves[:exemplars] for node, leaves in borderline.items()},
     )
 
 

@@ -2,7 +2,7 @@ import type { Cuts } from "./cut.ts";
 import type { Hierarchy } from "./tree.ts";
 
 const SLICE = 12; // ms of work at a stretch
-const STEP = 50_000; // leaves between looks at the clock
+const STEP = 20_000; // leaves or splits between looks at the clock
 
 /** How well clusters agree with known labels, as `hyperclade.metrics.partitions` has it. */
 export interface Scores {
@@ -50,39 +50,40 @@ export async function* curve(
   counts: readonly number[],
   pause: () => Promise<void> = breathe,
 ): AsyncGenerator<[number, Scores]> {
+  let began = performance.now();
+  const rest = async (): Promise<void> => {
+    if (performance.now() - began < SLICE) return;
+    await pause();
+    began = performance.now();
+  };
   const classes = new Int32Array(tree.n);
   let nClasses = 0;
   for (let position = 0; position < tree.n; position++) {
     const code = codes[tree.leafOrder[position]];
     classes[position] = code;
-    nClasses = Math.max(nClasses, code + 1);
+    if (code >= nClasses) nClasses = code + 1;
+    if (position % STEP === STEP - 1) await rest();
   }
   // Clusters are runs of leaves in depth-first order; a split puts an edge before each child.
   const edge = new Uint8Array(tree.n + 1);
   edge[tree.n] = 1;
   let done = 0;
-  let began = performance.now();
   const reached = [...new Set(counts.map((k) => cuts.reached(Math.max(k, 1))))].sort((a, b) => a - b);
   for (const k of reached) {
     for (; cuts.counts[done] < k; done++) {
       for (const child of tree.children(tree.splits[tree.splits.length - 1 - done])) edge[tree.start[child]] = 1;
+      if (done % STEP === STEP - 1) await rest();
     }
     const tally = new Tally(nClasses);
     for (let position = 0; position < tree.n; position++) {
       tally.add(classes[position]);
       if (edge[position + 1]) tally.close();
-      if (position % STEP === STEP - 1 && performance.now() - began > SLICE) {
-        await pause();
-        began = performance.now();
-      }
+      if (position % STEP === STEP - 1) await rest();
     }
     const found = tally.scores();
     if (found === null) return;
     yield [k, found];
-    if (performance.now() - began > SLICE) {
-      await pause();
-      began = performance.now();
-    }
+    await rest();
   }
 }
 

@@ -42,7 +42,10 @@ export class TextSearch {
         await new Promise((resolve) => setTimeout(resolve));
         since = performance.now();
       }
-      const block = (this.#folded[number] ??= new Folded(number * this.texts.per, await this.texts.block(number)));
+      const block = (this.#folded[number] ??= new Folded(
+        number * this.texts.per,
+        await this.texts.block(number),
+      ));
       if (signal?.aborted) return;
       yield block.find(wanted);
     }
@@ -58,7 +61,8 @@ class Folded {
     private readonly first: number,
     strings: readonly string[],
   ) {
-    this.#text = END + fold(strings.map((own) => (own.includes(END) ? own.replaceAll(END, " ") : own)).join(END)) + END;
+    this.#text =
+      END + fold(strings.map((own) => (own.includes(END) ? own.replaceAll(END, " ") : own)).join(END)) + END;
     this.#starts = new Int32Array(strings.length);
     for (let i = 0, at = 0; i < strings.length; i++) {
       this.#starts[i] = at + 1;
@@ -73,7 +77,10 @@ class Folded {
     for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at)) {
       place = this.#holding(at, place);
       const end = text.indexOf(END, at);
-      hits.push({ place: this.first + place, fit: fitOf(text.slice(this.#starts[place], end), wanted, at - this.#starts[place]) });
+      hits.push({
+        place: this.first + place,
+        fit: fitOf(text.slice(this.#starts[place], end), wanted, at - this.#starts[place]),
+      });
       at = end;
     }
     return hits;

@@ -48,12 +48,13 @@ export function treemap(tree: Hierarchy, root: number, width: number, height: nu
   for (let at = 0; at < tiles.length; at++) {
     const own = tiles[at];
     if (own.rest || own.level === LEVELS || tree.isLeaf(own.node) || own.width * own.height < LEAST_NESTED) continue;
-    const header = own.width >= LEAST_HEADED.width && own.height >= LEAST_HEADED.height ? HEADER : 0;
+    const headed = own.width >= LEAST_HEADED.width && own.height >= LEAST_HEADED.height;
+    const header = headed ? HEADER + (at === 0 ? PAD + PAD : 0) : 0;
     const inner = { x: own.x + PAD, y: own.y + Math.max(header, PAD), width: own.width - 2 * PAD, height: own.height - PAD - Math.max(header, PAD) };
     if (inner.width < PAD || inner.height < PAD) continue;
     const least = (LEAST_AREA * tree.size[own.node]) / (inner.width * inner.height);
-    const pieces = enough(tree, own.node).filter(({ node }) => tree.size[node] >= least);
-    if (pieces.length === 0) continue;
+    const pieces = enough(tree, own.node, least);
+    if (pieces.length === 0 && at > 0) continue;
     pieces.sort((a, b) => tree.size[b.node] - tree.size[a.node] || tree.start[a.node] - tree.start[b.node]);
     const sizes = pieces.map(({ node }) => tree.size[node]);
     const left = tree.size[own.node] - sizes.reduce((sum, size) => sum + size, 0);
@@ -107,11 +108,16 @@ export function squarify(sizes: readonly number[], within: Rectangle): Rectangle
   return placed;
 }
 
-/** What to show in a node: its children, or where these are few or one holds nearly all, more than one level below. */
-function enough(tree: Hierarchy, node: number): Piece[] {
+/**
+ * What to show in a node, of nodes of at least so many leaves: its children, or where these are few or one holds
+ * nearly all, nodes of further levels.
+ */
+function enough(tree: Hierarchy, node: number, least: number): Piece[] {
   const below = (of: number, before: number): Piece[] => {
     const pieces: Piece[] = [];
-    piecesBelow(tree, of, 1 - MOST, (piece, skipped) => pieces.push({ node: piece, skipped: before + skipped }));
+    piecesBelow(tree, of, 1 - MOST, (piece, skipped) => {
+      if (tree.size[piece] >= least) pieces.push({ node: piece, skipped: before + skipped });
+    });
     return pieces;
   };
   const sliver = SLIVER * tree.size[node];
@@ -131,7 +137,7 @@ function enough(tree: Hierarchy, node: number): Piece[] {
     const more = counts(inner);
     if (more < 2) kept.push(piece);
     else {
-      pieces.push(...inner);
+      for (const own of inner) pieces.push(own);
       seen += more - 1;
     }
   }

@@ -35,7 +35,7 @@ export class Found {
 export class Finder {
   readonly #leafNames: TextSearch | null;
   readonly #leafIds: TextSearch | null;
-  #named: { shown: Shown; ids: number[]; search: TextSearch } | undefined;
+  #named: { given: ReadonlyMap<number, string>; ids: number[]; search: TextSearch } | undefined;
 
   constructor(shown: Shown) {
     const { names, ids } = shown.page;
@@ -44,21 +44,28 @@ export class Finder {
   }
 
   /** Searches all; tells now and then of what has been found so far, and of the rest at the end. */
-  async find(query: string, shown: Shown, signal: AbortSignal, tell: (found: Found, done: boolean) => void): Promise<void> {
+  async find(
+    query: string,
+    shown: Shown,
+    signal: AbortSignal,
+    tell: (found: Found, done: boolean) => void,
+  ): Promise<void> {
     const found = new Found(shown);
     const add = (id: number, fit: Fit): void => {
       const node = shown.node(id);
       if (node !== null) found.add(node, fit);
     };
     const number = /^\s*#?(\d{1,9})\s*$/.exec(query)?.[1];
-    if (number !== undefined && this.#leafIds === null && Number(number) < shown.data.tree.n) add(Number(number), 0);
+    if (number !== undefined && this.#leafIds === null && Number(number) < shown.data.tree.n)
+      add(Number(number), 0);
     const { ids, search } = this.#nodes(shown);
-    for await (const hits of search.find(query, signal)) for (const { place, fit } of hits) add(ids[place], fit);
+    for await (const hits of search.find(query, signal))
+      for (const { place, fit } of hits) add(ids[place], fit);
     for (const leaves of [this.#leafNames, this.#leafIds]) {
       if (leaves === null) continue;
       for await (const hits of leaves.find(query, signal)) {
         for (const { place, fit } of hits) {
-          const renamed = leaves === this.#leafNames && shown.revision.names.has(place);
+          const renamed = leaves === this.#leafNames && shown.given.has(place);
           if (!renamed) add(place, fit);
         }
         if (hits.length > 0 && !signal.aborted) tell(found, false);
@@ -69,10 +76,10 @@ export class Finder {
 
   /** Names of inner nodes, and those that edits gave. */
   #nodes(shown: Shown): { ids: number[]; search: TextSearch } {
-    if (this.#named?.shown !== shown) {
-      const given = shown.revision.names;
+    const { given } = shown;
+    if (this.#named?.given !== given) {
       const names = new Map([...shown.data.named(), ...given]);
-      this.#named = { shown, ids: [...names.keys()], search: new TextSearch(inBlocks([...names.values()])) };
+      this.#named = { given, ids: [...names.keys()], search: new TextSearch(inBlocks([...names.values()])) };
     }
     return this.#named;
   }

@@ -41,7 +41,9 @@ export function namedPaths(shown: Shown, separator = " > "): (leaf: number) => s
     let path = known.get(node);
     if (path === undefined) {
       const long = count[node] > 2 * ENDS;
-      const names = long ? [...namesTo(tenth[node], ENDS), "…", ...namesTo(node, ENDS)] : namesTo(node, Infinity);
+      const names = long
+        ? [...namesTo(tenth[node], ENDS), "…", ...namesTo(node, ENDS)]
+        : namesTo(node, Infinity);
       path = names.join(separator);
       known.set(node, path);
     }

@@ -6,7 +6,10 @@ import type { State } from "./store.ts";
 const AT_ONCE = 8192; // rows between two pauses
 
 /** Leaves under the selected node and the chosen ones, each once, in the order of the tree. */
-export function selectedLeaves(shown: Shown, { selected, chosen }: Pick<State, "selected" | "chosen">): Int32Array {
+export function selectedLeaves(
+  shown: Shown,
+  { selected, chosen }: Pick<State, "selected" | "chosen">,
+): Int32Array {
   const { tree } = shown;
   if (chosen.length === 0) return tree.leaves(selected);
   const change = new Int32Array(tree.n + 1);
@@ -30,8 +33,15 @@ export async function* selectionCsv(shown: Shown, leaves: Int32Array): AsyncGene
     let text = "";
     for (const leaf of some) {
       const sample = shown.sample(leaf);
-      const values = columns.map((own) => (own.kind === "number" ? own.codes[sample] : (own.values[own.codes[sample]] ?? "")));
-      text += csvRow([ids === null ? sample : (ids.at(sample) ?? ""), shown.name(leaf), path(leaf), ...values]);
+      const values = columns.map((own) =>
+        own.kind === "number" ? own.codes[sample] : (own.values[own.codes[sample]] ?? ""),
+      );
+      text += csvRow([
+        ids === null ? sample : (ids.at(sample) ?? ""),
+        shown.name(leaf),
+        path(leaf),
+        ...values,
+      ]);
     }
     yield text;
     await new Promise((resolve) => setTimeout(resolve));

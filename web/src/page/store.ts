@@ -28,6 +28,11 @@ export interface State {
 /** What may change: a field of the state, the tree (by an edit), the names that have been read, the colours. */
 export type Change = keyof State | "tree" | "names";
 
+/** Everything there is to change: what a view is told when it is first shown. */
+export const ALL: ReadonlySet<Change> = new Set<Change>([
+  "focus", "selected", "chosen", "hovered", "k", "least", "colour", "side", "query", "theme", "tree", "names",
+]);
+
 type Listener = (changed: ReadonlySet<Change>) => void;
 
 /** Holds the state and tells views what has changed, once a frame. */

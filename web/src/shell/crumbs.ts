@@ -41,18 +41,32 @@ export class Crumbs implements View {
 
   #step(node: number, last: boolean): HTMLElement {
     const title = plain(this.store.shown.title(node), 60);
-    const button = element("button", { type: "button", title, ...(last ? { "aria-current": "location" } : {}) }, title);
+    const button = element(
+      "button",
+      { type: "button", title, ...(last ? { "aria-current": "location" } : {}) },
+      title,
+    );
     button.addEventListener("click", () => this.#go(node));
     return element("li", {}, button);
   }
 
   #gap(hidden: readonly number[]): HTMLElement {
     const count = hidden.length.toLocaleString("en");
-    const button = element("button", { type: "button", "aria-label": `${count} levels between`, title: `${count} levels between` }, "…");
+    const button = element(
+      "button",
+      { type: "button", "aria-label": `${count} levels between`, title: `${count} levels between` },
+      "…",
+    );
     const every = Math.max(1, hidden.length / LISTED);
     const items = (): MenuItem[] => {
-      const listed = Array.from({ length: Math.min(hidden.length, LISTED) }, (_, i) => hidden[Math.floor(i * every)]);
-      return listed.map((node) => ({ title: plain(this.store.shown.title(node), 60), act: () => this.#go(node) }));
+      const listed = Array.from(
+        { length: Math.min(hidden.length, LISTED) },
+        (_, i) => hidden[Math.floor(i * every)],
+      );
+      return listed.map((node) => ({
+        title: plain(this.store.shown.title(node), 60),
+        act: () => this.#go(node),
+      }));
     };
     return element("li", { class: "gap" }, new Menu(button, "Levels between", items).element);
   }

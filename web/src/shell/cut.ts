@@ -1,6 +1,6 @@
 import { CutScale, type Measure } from "../core/scale.ts";
 import { element, plain } from "../page/dom.ts";
-import type { Change, Store, View } from "../page/store.ts";
+import { ALL, type Change, type Store, type View } from "../page/store.ts";
 import { icon } from "./icons.ts";
 
 const THUMB = 16; // pixels wide, as in the style
@@ -11,7 +11,13 @@ const TALL = 880; // pixels of height from which the curves have room
 /** The slider that cuts the tree, by count or by height, with the layers as stops and the curves below it. */
 export class CutBar implements View {
   readonly element: HTMLElement;
-  readonly #slider = element("input", { type: "range", min: "0", max: "1", step: "any", "aria-label": "Cut" });
+  readonly #slider = element("input", {
+    type: "range",
+    min: "0",
+    max: "1",
+    step: "any",
+    "aria-label": "Cut",
+  });
   readonly #ticks = element("div", { class: "cut-ticks" });
   readonly #track: HTMLElement;
   readonly #unit = element("span");
@@ -29,14 +35,24 @@ export class CutBar implements View {
     const place = element("div", { class: "curves-place", id: "curves", hidden: true });
     this.#track = element("div", { class: "cut-track" }, this.#slider, this.#ticks, place);
     this.element = element(
-      "section", { class: "cut-bar", "aria-label": "Cut of the tree" },
+      "section",
+      { class: "cut-bar", "aria-label": "Cut of the tree" },
       this.#switch(),
       this.#track,
       element("label", { for: "cut-field" }, this.#unit, this.#field),
-      element("label", { for: "cut-least", title: "Smaller clusters are not counted, and grey where colours are those of clusters" }, "of at least", this.#least, "samples"),
+      element(
+        "label",
+        {
+          for: "cut-least",
+          title: "Smaller clusters are not counted, and grey where colours are those of clusters",
+        },
+        "of at least",
+        this.#least,
+        "samples",
+      ),
       this.#told,
     );
-    if (curves !== null) {
+    if (curves !== null && !curves.element.hidden) {
       place.append(curves.element);
       this.element.append(this.#curvesButton(place));
     }
@@ -76,12 +92,16 @@ export class CutBar implements View {
   }
 
   #curvesButton(place: HTMLElement): HTMLElement {
-    const button = element("button", { type: "button", class: "quiet", "aria-controls": "curves", "aria-expanded": "false" }, "Curves");
+    const button = element(
+      "button",
+      { type: "button", class: "quiet", "aria-controls": "curves", "aria-expanded": "false" },
+      "Curves",
+    );
     const turn = (): void => {
       place.hidden = !place.hidden;
       button.setAttribute("aria-expanded", String(!place.hidden));
       button.replaceChildren("Curves", icon(place.hidden ? "down" : "up"));
-      if (!place.hidden) this.curves?.update(new Set<Change>(["tree", "k", "least", "names", "theme", "colour"]));
+      if (!place.hidden) this.curves?.update(ALL);
     };
     button.append(icon("down"));
     button.addEventListener("click", turn);
@@ -99,7 +119,9 @@ export class CutBar implements View {
   #slide(): void {
     const place = this.#slider.valueAsNumber;
     const width = Math.max(this.#track.clientWidth - THUMB, 1);
-    const layer = this.store.shown.layers.find(({ k }) => Math.abs(this.#scale.place(k) - place) * width < SNAP);
+    const layer = this.store.shown.layers.find(
+      ({ k }) => Math.abs(this.#scale.place(k) - place) * width < SNAP,
+    );
     this.store.set({ k: layer?.k ?? this.#scale.at(place) });
   }
 
@@ -147,11 +169,14 @@ export class CutBar implements View {
     this.#least.value = String(state.least);
     this.#least.max = String(tree.n);
     let counted = reached;
-    if (state.least > 1) counted = cuts.nodes(state.k).reduce((sum, node) => sum + (tree.size[node] >= state.least ? 1 : 0), 0);
+    if (state.least > 1)
+      counted = cuts.nodes(state.k).reduce((sum, node) => sum + (tree.size[node] >= state.least ? 1 : 0), 0);
     const clusters = `${reached.toLocaleString("en")} ${reached === 1 ? "cluster" : "clusters"}`;
     const parts = [
       counted === reached ? clusters : `${counted.toLocaleString("en")} of ${clusters}`,
-      ...(this.#by === "count" ? [`height ${height.toLocaleString("en", { maximumSignificantDigits: 4 })}`] : []),
+      ...(this.#by === "count"
+        ? [`height ${height.toLocaleString("en", { maximumSignificantDigits: 4 })}`]
+        : []),
       ...(reached === state.k ? [] : [`no cut has ${state.k.toLocaleString("en")}`]),
     ];
     this.#told.textContent = parts.join(" · ");
@@ -159,13 +184,19 @@ export class CutBar implements View {
   }
 
   #drawTicks(): void {
-    this.#ticks.replaceChildren(...this.store.shown.layers.map(({ title, k }) => {
-      const text = plain(title, 30);
-      const tick = element("button", { type: "button", tabindex: "-1", title: `${text}: ${k.toLocaleString("en")} clusters` }, element("span", {}, text));
-      tick.style.left = `calc(${THUMB / 2}px + ${this.#scale.place(k)} * (100% - ${THUMB}px))`;
-      tick.addEventListener("click", () => this.store.set({ k }));
-      return tick;
-    }));
+    this.#ticks.replaceChildren(
+      ...this.store.shown.layers.map(({ title, k }) => {
+        const text = plain(title, 30);
+        const tick = element(
+          "button",
+          { type: "button", tabindex: "-1", title: `${text}: ${k.toLocaleString("en")} clusters` },
+          element("span", {}, text),
+        );
+        tick.style.left = `calc(${THUMB / 2}px + ${this.#scale.place(k)} * (100% - ${THUMB}px))`;
+        tick.addEventListener("click", () => this.store.set({ k }));
+        return tick;
+      }),
+    );
     this.#placeTicks();
   }
 

@@ -12,5 +12,12 @@ export function download(name: string, content: Blob): void {
 
 /** A title as the stem of a file name. */
 export function stem(title: string): string {
-  return title.normalize("NFKD").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 60).toLowerCase() || "hierarchy";
+  return (
+    title
+      .normalize("NFKD")
+      .replace(/[^\p{L}\p{N}]+/gu, "-")
+      .replace(/^-+|-+$/g, "")
+      .slice(0, 60)
+      .toLowerCase() || "hierarchy"
+  );
 }

@@ -15,17 +15,32 @@ export function exportMenu(
   editor: Edits | null,
   notice: Notice,
 ): HTMLElement {
-  const button = element("button", { type: "button", class: "quiet" }, icon("export"), element("span", { class: "wide" }, "Export"));
+  const button = element(
+    "button",
+    { type: "button", class: "quiet" },
+    icon("export"),
+    element("span", { class: "wide" }, "Export"),
+  );
   button.setAttribute("aria-label", "Export");
   const name = stem(store.page.head.title);
   const attempt = (work: () => Promise<void> | void) => (): void => {
-    Promise.resolve().then(work).catch((error: unknown) => notice.say(error instanceof Error ? error.message : String(error)));
+    Promise.resolve()
+      .then(work)
+      .catch((error: unknown) => notice.say(error instanceof Error ? error.message : String(error)));
   };
   const drawing = (svg: () => string, part: string): MenuItem[] => [
-    { title: `${part} as SVG`, act: attempt(() => download(`${name}-${stem(part)}.svg`, new Blob([svg()], { type: "image/svg+xml" }))) },
+    {
+      title: `${part} as SVG`,
+      act: attempt(() => download(`${name}-${stem(part)}.svg`, new Blob([svg()], { type: "image/svg+xml" }))),
+    },
     {
       title: `${part} as PNG`,
-      act: attempt(async () => download(`${name}-${stem(part)}.png`, await pngOf(svg(), getComputedStyle(document.body).backgroundColor))),
+      act: attempt(async () =>
+        download(
+          `${name}-${stem(part)}.png`,
+          await pngOf(svg(), getComputedStyle(document.body).backgroundColor),
+        ),
+      ),
     },
   ];
   const selection = (): MenuItem => {
@@ -45,12 +60,17 @@ export function exportMenu(
   };
   const edits = (own: Edits): MenuItem => ({
     title: "Edits as JSON",
-    hint: own.edits.length === 0 ? "No edits yet" : `${own.edits.length.toLocaleString("en")} edits, for “hyperclade apply”`,
+    hint:
+      own.edits.length === 0
+        ? "No edits yet"
+        : `${own.edits.length.toLocaleString("en")} edits, for “hyperclade apply”`,
     disabled: own.edits.length === 0,
     act: attempt(() => download(`${name}-edits.json`, new Blob([own.json()], { type: "application/json" }))),
   });
   return new Menu(button, "Export", () => [
-    ...pictures().flatMap(({ title, view }) => (view.svg === undefined ? [] : drawing(() => view.svg?.() ?? "", title))),
+    ...pictures().flatMap(({ title, view }) =>
+      view.svg === undefined ? [] : drawing(() => view.svg?.() ?? "", title),
+    ),
     selection(),
     ...(editor === null ? [] : [edits(editor)]),
   ]).element;

@@ -21,18 +21,36 @@ export class Help {
     if (this.element.open) return;
     const close = element("button", { type: "button", class: "quiet" }, "Close");
     close.addEventListener("click", () => this.element.close());
-    const facts = (this.head.facts ?? []).flatMap(([title, text]) => [element("dt", {}, plain(title)), element("dd", {}, plain(text, 1000))]);
-    const groups = this.keys().filter(({ keys }) => keys.length > 0).map(({ title, keys }) => element(
-      "section", {},
-      element("h3", {}, title),
-      element("dl", { class: "keys" }, ...keys.flatMap(([key, does]) => [element("dt", {}, ...key.split(" ").map((own) => element("kbd", {}, own))), element("dd", {}, does)])),
-    ));
-    this.element.replaceChildren(element(
-      "div", { class: "inside" },
-      element("div", { class: "top" }, element("h2", { id: "help-title" }, "About this page"), close),
-      ...(facts.length > 0 ? [element("dl", { class: "facts" }, ...facts)] : []),
-      element("div", { class: "groups" }, ...groups),
-    ));
+    const facts = (this.head.facts ?? []).flatMap(([title, text]) => [
+      element("dt", {}, plain(title)),
+      element("dd", {}, plain(text, 1000)),
+    ]);
+    const groups = this.keys()
+      .filter(({ keys }) => keys.length > 0)
+      .map(({ title, keys }) =>
+        element(
+          "section",
+          {},
+          element("h3", {}, title),
+          element(
+            "dl",
+            { class: "keys" },
+            ...keys.flatMap(([key, does]) => [
+              element("dt", {}, ...key.split(" ").map((own) => element("kbd", {}, own))),
+              element("dd", {}, does),
+            ]),
+          ),
+        ),
+      );
+    this.element.replaceChildren(
+      element(
+        "div",
+        { class: "inside" },
+        element("div", { class: "top" }, element("h2", { id: "help-title" }, "About this page"), close),
+        ...(facts.length > 0 ? [element("dl", { class: "facts" }, ...facts)] : []),
+        element("div", { class: "groups" }, ...groups),
+      ),
+    );
     this.element.showModal();
   }
 }

@@ -10,11 +10,24 @@ export class Legend implements View {
 
   constructor(private readonly store: Store) {
     const titles = store.page.columns.map(({ title }) => title);
-    const usual = [["branch", "Branch"], ["layer", "Clusters of the cut"]].filter(([value]) => !titles.includes(value));
-    this.#select.append(...[...usual, ...titles.map((title) => [title, plain(title, 40) || "(no title)"])].map(([value, text]) => element("option", { value }, text)));
+    const usual = [
+      ["branch", "Branch"],
+      ["layer", "Clusters of the cut"],
+    ].filter(([value]) => !titles.includes(value));
+    this.#select.append(
+      ...[...usual, ...titles.map((title) => [title, plain(title, 40) || "(no title)"])].map(
+        ([value, text]) => element("option", { value }, text),
+      ),
+    );
     this.#select.addEventListener("change", () => store.set({ colour: this.#select.value }));
     const choice = element("label", { class: "choice", for: "colour" }, "Colour", this.#select);
-    this.element = element("section", { class: "colour-legend", "aria-label": "Colours" }, choice, this.#list, this.#note);
+    this.element = element(
+      "section",
+      { class: "colour-legend", "aria-label": "Colours" },
+      choice,
+      this.#list,
+      this.#note,
+    );
   }
 
   update(changed: ReadonlySet<Change>): void {
@@ -26,19 +39,32 @@ export class Legend implements View {
     const rows = colours.legend();
     const numbers = colours.column?.kind === "number";
     this.#list.classList.toggle("scale", numbers);
-    this.#list.replaceChildren(...rows.map(({ title, colour }) => {
-      const dot = element("span", { class: "dot" });
-      dot.style.background = css[colour];
-      const text = plain(title, 60) || "(empty)";
-      return element("li", { title: text }, dot, element("span", {}, text));
-    }));
+    this.#list.replaceChildren(
+      ...rows.map(({ title, colour }) => {
+        const dot = element("span", { class: "dot" });
+        dot.style.background = css[colour];
+        const text = plain(title, 60) || "(empty)";
+        return element("li", { title: text }, dot, element("span", {}, text));
+      }),
+    );
     const { categories } = colours;
     this.#list.hidden = rows.length === 0;
-    const note = categories > rows.length
-      ? `${categories.toLocaleString("en")} in all: the ${rows.length} colours repeat`
-      : rows.length === 0 ? (numbers ? "No values" : "Too small for branches") : "";
+    const note =
+      categories > rows.length
+        ? `${categories.toLocaleString("en")} in all: the ${rows.length} colours repeat`
+        : rows.length === 0
+          ? numbers
+            ? "No values"
+            : "Too small for branches"
+          : "";
     this.#note.textContent = note;
     this.#note.hidden = note === "";
-    if (state.colour === "layer") this.store.need(shown.cuts.nodes(state.k).subarray(0, rows.length).filter((node) => shown.tree.isLeaf(node)));
+    if (state.colour === "layer")
+      this.store.need(
+        shown.cuts
+          .nodes(state.k)
+          .subarray(0, rows.length)
+          .filter((node) => shown.tree.isLeaf(node)),
+      );
   }
 }

@@ -23,7 +23,12 @@ export class Menu {
   ) {
     button.setAttribute("aria-haspopup", "menu");
     button.setAttribute("aria-expanded", "false");
-    this.#list = element("div", { class: "popup popup-menu", role: "menu", "aria-label": title, hidden: true });
+    this.#list = element("div", {
+      class: "popup popup-menu",
+      role: "menu",
+      "aria-label": title,
+      hidden: true,
+    });
     this.element = element("div", { class: "menu-place" }, button, this.#list);
     button.addEventListener("click", () => (this.#list.hidden ? this.#open() : this.#close()));
     button.addEventListener("keydown", (event) => {
@@ -54,7 +59,12 @@ export class Menu {
   }
 
   #entry({ title, hint, disabled, act }: MenuItem): HTMLButtonElement {
-    const entry = element("button", { type: "button", role: "menuitem", tabindex: "-1", "aria-disabled": String(disabled === true) });
+    const entry = element("button", {
+      type: "button",
+      role: "menuitem",
+      tabindex: "-1",
+      "aria-disabled": String(disabled === true),
+    });
     entry.append(element("span", {}, title));
     if (hint !== undefined) entry.append(element("small", {}, hint));
     entry.addEventListener("click", () => {

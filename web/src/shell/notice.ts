@@ -16,7 +16,8 @@ export class Notice {
 
   /** Tells of errors that nothing else has caught. */
   watch(): void {
-    const tell = (reason: unknown): void => this.say(reason instanceof Error ? reason.message : String(reason));
+    const tell = (reason: unknown): void =>
+      this.say(reason instanceof Error ? reason.message : String(reason));
     addEventListener("error", (event) => {
       if (event.error !== undefined && event.error !== null) tell(event.error); // not of a ResizeObserver's loop
     });

@@ -18,7 +18,11 @@ export async function pngOf(svg: string, ground: string): Promise<Blob> {
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) => {
-      canvas.toBlob((blob) => (blob === null ? reject(new Error("the picture is too large for this browser")) : resolve(blob)), "image/png");
+      canvas.toBlob(
+        (blob) =>
+          blob === null ? reject(new Error("the picture is too large for this browser")) : resolve(blob),
+        "image/png",
+      );
     });
   } finally {
     URL.revokeObjectURL(url);

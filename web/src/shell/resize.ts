@@ -14,7 +14,13 @@ export function resizer(options: {
   apply: (size: number) => void;
 }): HTMLElement {
   const { title, orientation, least, most, apply } = options;
-  const bar = element("div", { class: `resizer ${orientation}`, role: "separator", tabindex: "0", "aria-label": title, "aria-orientation": orientation });
+  const bar = element("div", {
+    class: `resizer ${orientation}`,
+    role: "separator",
+    tabindex: "0",
+    "aria-label": title,
+    "aria-orientation": orientation,
+  });
   let { size } = options;
   const set = (wanted: number): void => {
     size = Math.round(Math.max(least, Math.min(wanted, most())));
@@ -33,7 +39,8 @@ export function resizer(options: {
   bar.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     bar.setPointerCapture(event.pointerId);
-    const of = ({ clientX, clientY }: PointerEvent): number => (orientation === "vertical" ? clientX : clientY);
+    const of = ({ clientX, clientY }: PointerEvent): number =>
+      orientation === "vertical" ? clientX : clientY;
     const [from, before] = [of(event), size];
     const move = (next: PointerEvent): void => set(before + from - of(next));
     const end = (): void => bar.removeEventListener("pointermove", move);

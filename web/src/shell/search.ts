@@ -15,7 +15,7 @@ export class SearchBox implements View {
   readonly #input: HTMLInputElement;
   readonly #list = element("ul", { id: "search-results", role: "listbox", "aria-label": "Results" });
   readonly #status = element("span", { role: "status" });
-  readonly #mark = element("button", { type: "button" });
+  readonly #mark = element("button", { type: "button", hidden: true });
   readonly #popup: HTMLElement;
   readonly #finder: Finder;
   #running = new AbortController();
@@ -27,12 +27,27 @@ export class SearchBox implements View {
   constructor(private readonly store: Store) {
     this.#finder = new Finder(store.shown);
     this.#input = element("input", {
-      type: "text", role: "combobox", id: "search", placeholder: "Search names and ids", autocomplete: "off", spellcheck: "false", maxlength: "200",
-      "aria-label": "Search names and ids", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "search-results",
+      type: "text",
+      role: "combobox",
+      id: "search",
+      placeholder: "Search names and ids",
+      autocomplete: "off",
+      spellcheck: "false",
+      maxlength: "200",
+      "aria-label": "Search names and ids",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": "search-results",
     });
     const foot = element("div", { class: "foot" }, this.#status, this.#mark);
     this.#popup = element("div", { class: "popup search-popup", hidden: true }, this.#list, foot);
-    this.element = element("div", { class: "search-box", role: "search" }, icon("search"), this.#input, this.#popup);
+    this.element = element(
+      "div",
+      { class: "search-box", role: "search" },
+      icon("search"),
+      this.#input,
+      this.#popup,
+    );
     this.#input.addEventListener("input", () => store.set({ query: this.#input.value }));
     this.#input.addEventListener("focus", () => this.#search());
     this.#input.addEventListener("click", () => this.#search());
@@ -58,9 +73,11 @@ export class SearchBox implements View {
   }
 
   update(changed: ReadonlySet<Change>): void {
-    if (changed.has("query") && this.#input.value !== this.store.state.query) this.#input.value = this.store.state.query;
-    if (changed.has("tree")) this.#searched = "";
-    if (document.activeElement === this.#input && (changed.has("query") || changed.has("tree"))) this.#search();
+    if (changed.has("query") && this.#input.value !== this.store.state.query)
+      this.#input.value = this.store.state.query;
+    if (changed.has("tree") || (changed.has("names") && this.#popup.hidden)) this.#searched = "";
+    if (document.activeElement === this.#input && (changed.has("query") || changed.has("tree")))
+      this.#search();
     else if (changed.has("names") && !this.#popup.hidden) this.#draw();
   }
 
@@ -81,7 +98,10 @@ export class SearchBox implements View {
     };
     this.#nodes = [];
     this.#active = -1;
-    void this.#finder.find(query, this.store.shown, this.#running.signal, tell);
+    this.#finder.find(query, this.store.shown, this.#running.signal, tell).catch((error: unknown) => {
+      this.#searched = "";
+      this.#status.textContent = error instanceof Error ? error.message : String(error);
+    });
     this.#open();
   }
 
@@ -106,7 +126,12 @@ export class SearchBox implements View {
     this.#list.replaceChildren(...this.#nodes.map((node, at) => this.#option(node, at)));
     this.#list.hidden = this.#nodes.length === 0;
     this.#mark.hidden = count === 0;
-    this.#mark.textContent = count > MARKED ? `Mark the first ${MARKED.toLocaleString("en")}` : count === 1 ? "Mark it" : `Mark all ${count.toLocaleString("en")}`;
+    this.#mark.textContent =
+      count > MARKED
+        ? `Mark the first ${MARKED.toLocaleString("en")}`
+        : count === 1
+          ? "Mark it"
+          : `Mark all ${count.toLocaleString("en")}`;
     this.#activate(this.#active);
   }
 
@@ -115,10 +140,20 @@ export class SearchBox implements View {
     const { tree } = shown;
     const title = plain(shown.title(node), 80) || "(no name)";
     const id = tree.isLeaf(node) && shown.page.names !== null ? plain(shown.leafId(node) ?? "", 40) : "";
-    const kind = tree.isLeaf(node) ? (id === title ? "" : id) : `${tree.size[node].toLocaleString("en")} samples`;
-    const path = namesAbove(shown, node, ABOVE).map((name) => plain(name, 40)).join(" › ");
+    const kind = tree.isLeaf(node)
+      ? id === title
+        ? ""
+        : id
+      : `${tree.size[node].toLocaleString("en")} samples`;
+    const path = namesAbove(shown, node, ABOVE)
+      .map((name) => plain(name, 40))
+      .join(" › ");
     const option = element("li", { role: "option", id: `search-${at}`, "aria-selected": "false" });
-    option.append(element("span", { class: "title" }, title), element("span", { class: "kind" }, kind), element("span", { class: "path" }, path));
+    option.append(
+      element("span", { class: "title" }, title),
+      element("span", { class: "kind" }, kind),
+      element("span", { class: "path" }, path),
+    );
     return option;
   }
 

@@ -6,24 +6,16 @@ import { ChosenCount } from "./chosen.ts";
 import { Crumbs } from "./crumbs.ts";
 import { CutBar } from "./cut.ts";
 import { exportMenu } from "./exports.ts";
+import { frame, skipLink } from "./frame.ts";
 import { Help } from "./help.ts";
-import { icon } from "./icons.ts";
 import { listen, type Shortcuts } from "./keys.ts";
 import { Legend } from "./legend.ts";
 import type { Notice } from "./notice.ts";
 import type { Parts } from "./parts.ts";
-import { resizer } from "./resize.ts";
 import { SearchBox } from "./search.ts";
 import { Sides } from "./sides.ts";
 import { ThemeSwitch } from "./theme.ts";
-
-const PANEL = 340; // pixels wide
-const SIDE = 0.3; // of the window's height
-
-/** Everything there is to change: what a view is told when it is first shown. */
-export const ALL: ReadonlySet<Change> = new Set<Change>([
-  "focus", "selected", "chosen", "hovered", "k", "least", "colour", "side", "query", "theme", "tree", "names",
-]);
+import { undoButtons } from "./undo.ts";
 
 /** The page around its views: header, cut, path, places of the views, keys. */
 export class Shell {
@@ -38,7 +30,7 @@ export class Shell {
     notice: Notice,
   ) {
     const { disk, panel, editor } = parts;
-    const sides = parts.sides.length > 0 ? new Sides(store, parts.sides, ALL) : null;
+    const sides = parts.sides.length > 0 ? new Sides(store, parts.sides) : null;
     const search = new SearchBox(store);
     const theme = new ThemeSwitch(store);
     const cut = new CutBar(store, parts.curves);
@@ -46,7 +38,17 @@ export class Shell {
     const chosen = new ChosenCount(store);
     const legend = new Legend(store);
     this.#address = new Address(store, start);
-    this.#views = [theme, search, cut, crumbs, chosen, legend, disk, ...(sides === null ? [] : [sides]), ...(panel === null ? [] : [panel])];
+    this.#views = [
+      theme,
+      search,
+      cut,
+      crumbs,
+      chosen,
+      legend,
+      disk,
+      ...(sides === null ? [] : [sides]),
+      ...(panel === null ? [] : [panel]),
+    ];
 
     const shortcuts: Shortcuts = [
       { key: "/", title: "Search", act: () => search.focus() },
@@ -58,52 +60,47 @@ export class Shell {
       { key: "x", title: "Choose none", act: () => store.set({ chosen: [] }) },
       ...parts.sides.map(({ title }, at) => ({ key: String(at + 1), title, act: () => sides?.choose(at) })),
       { key: "t", title: "Light, dark or as the system", act: () => theme.turn() },
-      ...(editor === null ? [] : [
-        { key: "Ctrl+Z", title: "Undo an edit", act: () => editor.canUndo && editor.undo() },
-        { key: "Ctrl+Shift+Z", title: "Redo an edit", act: () => editor.canRedo && editor.redo() },
-      ]),
+      ...(editor === null
+        ? []
+        : [
+            { key: "Ctrl+Z", title: "Undo an edit", act: () => editor.canUndo && editor.undo() },
+            { key: "Ctrl+Shift+Z", title: "Redo an edit", act: () => editor.canRedo && editor.redo() },
+          ]),
       { key: "?", title: "This help", act: () => help.open() },
     ];
     const help = new Help(store.page.head, () => [
-      { title: "Anywhere", keys: shortcuts.map(({ key, title }) => [key.length === 1 ? key.toUpperCase() : key, title] as const) },
+      {
+        title: "Anywhere",
+        keys: shortcuts.map(({ key, title }) => [key.length === 1 ? key.toUpperCase() : key, title] as const),
+      },
       { title: "Disk", keys: disk.keys ?? [] },
       { title: sides?.current?.title ?? "", keys: sides?.keys ?? [] },
       { title: "Panel", keys: panel?.keys ?? [] },
-      { title: "Slider of the cut", keys: [["← →", "Coarser, finer"], ["PgUp PgDn", "To the next layer"], ["Home End", "One cluster, every sample"]] },
+      {
+        title: "Slider of the cut",
+        keys: [
+          ["← →", "Coarser, finer"],
+          ["PgUp PgDn", "To the next layer"],
+          ["Home End", "One cluster, every sample"],
+        ],
+      },
     ]);
     listen(shortcuts);
 
-    const pictures = (): { title: string; view: View }[] => [{ title: "Disk", view: disk }, ...(sides?.current ? [sides.current] : [])];
+    const pictures = (): { title: string; view: View }[] => [
+      { title: "Disk", view: disk },
+      ...(sides?.current ? [sides.current] : []),
+    ];
     const header = this.#header(search, [
       ...(editor === null ? [] : undoButtons(editor)),
       exportMenu(store, pictures, editor, notice),
       theme.element,
       helpButton(help),
     ]);
-    const root = document.documentElement.style;
-    const stage = element("div", { class: "stage" }, element("div", { class: "stage-inside" }, legend.element, disk.element));
-    const main = element("main", { id: "main", tabindex: "-1" }, element("div", { class: "way-row" }, crumbs.element, chosen.element), stage);
-    if (sides !== null) {
-      const bar = resizer({
-        title: "Height of the views below", orientation: "horizontal", size: innerHeight * SIDE, least: 96, most: () => innerHeight * 0.6,
-        apply: (size) => root.setProperty("--side-height", `${size}px`),
-      });
-      main.append(bar, sides.element);
-    }
-    const body = element("div", { class: "page-body" }, main);
-    if (panel !== null) {
-      const bar = resizer({
-        title: "Width of the panel", orientation: "vertical", size: PANEL, least: 240, most: () => innerWidth * 0.5,
-        apply: (size) => root.setProperty("--panel-width", `${size}px`),
-      });
-      body.append(element("aside", { class: "panel-place", "aria-label": "Selected node" }, bar, panel.element));
-    }
-    const skip = element("a", { class: "skip", href: "#main" }, "Skip to the hierarchy");
-    skip.addEventListener("click", (event) => {
-      event.preventDefault(); // the hash is the state's
-      main.focus();
-    });
-    this.elements = [skip, header, cut.element, body, help.element, notice.element];
+    const way = element("div", { class: "way-row" }, crumbs.element, chosen.element);
+    const stage = element("div", { class: "stage-inside" }, legend.element, disk.element);
+    const body = frame(way, stage, sides?.element ?? null, panel?.element ?? null);
+    this.elements = [skipLink(body), header, cut.element, body, help.element, notice.element];
   }
 
   /** Takes the state from the URL. */
@@ -120,7 +117,13 @@ export class Shell {
     const { title, subtitle } = this.store.page.head;
     const heading = element("h1", { title: plain(title, 1000) }, plain(title, 120) || "Hierarchy");
     const line = element("p", { title: plain(subtitle ?? "", 1000) }, plain(subtitle ?? "", 200));
-    return element("header", { class: "page-head" }, element("div", { class: "titles" }, heading, line), search.element, element("div", { class: "page-tools" }, ...tools));
+    return element(
+      "header",
+      { class: "page-head" },
+      element("div", { class: "titles" }, heading, line),
+      search.element,
+      element("div", { class: "page-tools" }, ...tools),
+    );
   }
 
   #go(node: number): void {
@@ -135,29 +138,18 @@ export class Shell {
 
   #choose(): void {
     const { chosen, selected } = this.store.state;
-    this.store.set({ chosen: chosen.includes(selected) ? chosen.filter((node) => node !== selected) : [...chosen, selected] });
+    this.store.set({
+      chosen: chosen.includes(selected) ? chosen.filter((node) => node !== selected) : [...chosen, selected],
+    });
   }
 }
 
 function helpButton(help: Help): HTMLElement {
-  const button = element("button", { type: "button", class: "quiet", "aria-label": "Help and keys", title: "Help and keys (?)" }, "?");
+  const button = element(
+    "button",
+    { type: "button", class: "quiet", "aria-label": "Help and keys", title: "Help and keys (?)" },
+    "?",
+  );
   button.addEventListener("click", () => help.open());
   return button;
-}
-
-function undoButtons(editor: NonNullable<Parts["editor"]>): HTMLElement[] {
-  const make = (name: "undo" | "redo", title: string, act: () => void): HTMLButtonElement => {
-    const button = element("button", { type: "button", class: "quiet", "aria-label": title, title }, icon(name));
-    button.addEventListener("click", act);
-    return button;
-  };
-  const undo = make("undo", "Undo an edit (Ctrl+Z)", () => editor.undo());
-  const redo = make("redo", "Redo an edit (Ctrl+Shift+Z)", () => editor.redo());
-  const refresh = (): void => {
-    undo.disabled = !editor.canUndo;
-    redo.disabled = !editor.canRedo;
-  };
-  editor.onChange(refresh);
-  refresh();
-  return [undo, redo];
 }

@@ -1,5 +1,5 @@
 import { element } from "../page/dom.ts";
-import type { Change, Side, Store, View } from "../page/store.ts";
+import { ALL, type Change, type Side, type Store, type View } from "../page/store.ts";
 import { icon } from "./icons.ts";
 import type { SideView } from "./parts.ts";
 
@@ -15,18 +15,26 @@ export class Sides implements View {
   constructor(
     private readonly store: Store,
     private readonly sides: readonly SideView[],
-    private readonly all: ReadonlySet<Change>,
   ) {
     const tabs = element("div", { class: "tabs", role: "tablist", "aria-label": "Views of the subtree" });
     for (const { side, title } of sides) {
-      const tab = element("button", { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" }, title);
+      const tab = element(
+        "button",
+        { type: "button", role: "tab", id: `tab-${side}`, "aria-controls": "side" },
+        title,
+      );
       tab.addEventListener("click", () => this.choose(side));
       this.#tabs.set(side, tab);
       tabs.append(tab);
     }
     tabs.addEventListener("keydown", (event) => this.#key(event));
     this.#fold.addEventListener("click", () => this.#turn(!this.#open));
-    this.element = element("section", { class: "sides", "aria-label": "More views" }, element("div", { class: "tab-row" }, tabs, this.#fold), this.#place);
+    this.element = element(
+      "section",
+      { class: "sides", "aria-label": "More views" },
+      element("div", { class: "tab-row" }, tabs, this.#fold),
+      this.#place,
+    );
     this.#turn(true);
   }
 
@@ -73,7 +81,7 @@ export class Sides implements View {
       this.#made.set(own.side, view);
     }
     if (view.element.parentElement !== this.#place) this.#place.replaceChildren(view.element);
-    view.update(this.all);
+    view.update(ALL);
   }
 
   #turn(open: boolean): void {

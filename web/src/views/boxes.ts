@@ -2,12 +2,12 @@ import "./boxes.css";
 import { splitBy } from "../core/order.ts";
 import { step } from "../core/steps.ts";
 import type { Rectangle } from "../core/treemap.ts";
-import { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
-import { contrast, mix, onColour, type Inks } from "./inks.ts";
+import { coloursOf, fillsOf } from "./fills.ts";
+import { onColour } from "./inks.ts";
 import { fit, measure, SvgPen, type CanvasPen, type Pen } from "./pen.ts";
 
 const SIZE = 12; // px, of names
@@ -16,8 +16,7 @@ const LEAST_BAND = 12; // px, of a box that has a name
 const LEAST_ROOM = 22;
 const LEAST_DASHED = 40; // px, of a box that shows that levels above it are skipped
 const FLIGHT = 380; // ms, from one focus to the next
-const LEAST_CONTRAST = 1.6; // of a box with the ground
-const MARGIN = 4; // px, left and right of a name
+const MARGIN = 6; // px, left and right of a name
 
 /** A node as a rectangle. */
 export interface Box extends Rectangle {
@@ -64,8 +63,11 @@ export abstract class Boxes implements View {
   #scene: Scene | null = null;
   #of: { shown: Shown; focus: number } | null = null;
   #places = new Map<number, number>();
-  #colours: Colours | null = null;
   #flight: Flight | null = null;
+  /** Whether a key has changed what is to be said. */
+  #saying = false;
+  /** The focus when something was last said. */
+  #said = -1;
 
   constructor(
     protected readonly store: Store,
@@ -188,17 +190,13 @@ export abstract class Boxes implements View {
     const { shown, state } = this.store;
     const { tree } = shown;
     const { inks, width, height } = this.#board;
-    if (this.#colours?.shown !== shown || this.#colours.by !== state.colour || state.colour === "layer") {
-      this.#colours = new Colours(shown, state.colour, state.k);
-    }
-    const colours = this.#colours;
-    const fills = fillsOf(colours, inks);
+    const fills = fillsOf(coloursOf(shown, state), inks);
     const split = splitBy(shown.cuts, state.k);
     const cuts: [Rectangle, Box][] = [];
     for (const box of scene.boxes) {
       const at = place(box);
       if (at.x > width || at.y > height || at.x + at.width < 0 || at.y + at.height < 0 || at.width < 0.3) continue;
-      const fill = fills(colours.of(box.node), box.rest ? 0.75 : box.faint);
+      const fill = fills(box.node, box.rest ? 0.75 : box.faint);
       const gap = at.width > 3 ? 1 : 0;
       pen.fill(at.x, at.y, at.width - gap, Math.max(at.height - 1, 0.5), fill);
       if (scene.lines && box.skipped > 0 && at.width > LEAST_DASHED) pen.line([at.x + 2, at.y + 2, at.x + at.width - 3, at.y + 2], onColour(fill), 1, true);
@@ -232,6 +230,12 @@ export abstract class Boxes implements View {
     this.#told.textContent = this.#describe(node);
     const active = this.#active();
     const { tree } = shown;
+    if (this.#saying) {
+      const showing = this.#said === state.focus ? "" : `showing ${this.#name(state.focus)}; `;
+      this.#live.textContent = showing + this.#describe(active);
+    }
+    this.#said = state.focus;
+    this.#saying = false;
     const parent = tree.parent[active];
     const siblings = parent < 0 ? [active] : tree.children(parent);
     this.#item.textContent = this.#name(active);
@@ -318,7 +322,7 @@ export abstract class Boxes implements View {
     event.preventDefault();
     this.store.set(tree.holds(state.focus, next) ? { selected: next } : { selected: next, focus: next });
     if (next < tree.n) this.store.need([next]);
-    this.#live.textContent = this.#describe(next);
+    this.#saying = true;
   }
 
   /** The name of a node where it has room; of a node without one its size. */
@@ -360,20 +364,4 @@ function nearest(parent: Int32Array, boxes: readonly Box[], node: number): Box |
   let at = node;
   while (at >= 0 && !places.has(at)) at = parent[at];
   return places.get(at);
-}
-
-/** Colours of boxes by the number of their colour and the share of the ground in it. */
-function fillsOf(colours: Colours, inks: Inks): (colour: number, faint: number) => string {
-  const css = colours.css(mix(inks.line, inks.quiet, 0.25));
-  const known = new Map<number, string>();
-  return (colour, faint) => {
-    const key = colour * 1000 + Math.round(100 * faint);
-    let fill = known.get(key);
-    if (fill === undefined) {
-      const own = css[colour];
-      fill = mix(contrast(own, inks.ground) < LEAST_CONTRAST ? mix(own, inks.ink, 0.3) : own, inks.ground, faint);
-      known.set(key, fill);
-    }
-    return fill;
-  };
 }

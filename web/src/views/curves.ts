@@ -28,6 +28,10 @@ export class Curves implements View {
   readonly #told = element("p", { class: "told" });
   #points: [number, Scores][] = [];
   #of: Shown | null = null;
+  #codes = new Int32Array(0);
+  /** The scores of the cut itself, which is seldom one of the points. */
+  #own: [number, Scores] | null = null;
+  #busy = false;
 
   constructor(private readonly store: Store) {
     this.#board = new Board(() => this.#draw());
@@ -51,6 +55,7 @@ export class Curves implements View {
     if (changed.has("theme")) this.#board.renew();
     if (!this.#board.visible) return;
     if (this.#of !== this.store.shown || changed.has("k")) this.#draw();
+    if (changed.has("k") && this.#codes.length > 0) void this.#computeOwn();
   }
 
   svg(): string {
@@ -65,11 +70,16 @@ export class Curves implements View {
   async #compute(shown: Shown): Promise<void> {
     this.#of = shown;
     this.#points = [];
+    this.#own = null;
+    this.#codes = new Int32Array(0);
     this.#body.replaceChildren();
     const column = shown.page.columns[0];
     if (column?.kind !== "category") return;
     const { tree, cuts } = shown;
-    const codes = Int32Array.from({ length: tree.n }, (_, leaf) => column.codes[shown.sample(leaf)]);
+    const codes = new Int32Array(tree.n);
+    for (let leaf = 0; leaf < tree.n; leaf++) codes[leaf] = column.codes[shown.sample(leaf)];
+    this.#codes = codes;
+    void this.#computeOwn();
     for await (const point of curve(tree, cuts, codes, spaced(tree.n, STEPS))) {
       if (this.#of !== shown) return;
       this.#points.push(point);
@@ -77,6 +87,21 @@ export class Curves implements View {
       if (this.#board.visible) this.#draw();
     }
     if (this.#points.length === 0) this.#told.textContent = "no sample has a label";
+  }
+
+  /** Computes the scores of the cut; again if it has moved in the meantime. */
+  async #computeOwn(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    let [shown, k] = [this.store.shown, 0];
+    while (this.#of !== null && this.#codes.length > 0 && (shown !== this.#of || k !== this.store.state.k)) {
+      [shown, k] = [this.#of, this.store.state.k];
+      for await (const point of curve(shown.tree, shown.cuts, this.#codes, [k])) {
+        if (this.#of === shown) this.#own = point;
+      }
+    }
+    this.#busy = false;
+    if (this.#board.visible) this.#draw();
   }
 
   #draw(): void {
@@ -91,13 +116,20 @@ export class Curves implements View {
     for (const [name, value] of Object.entries(values)) this.#slider.setAttribute(name, String(value));
   }
 
-  /** The clusters of the cut, and the scores of the cut nearest to it that has them. */
+  /** The clusters of the cut and its scores. */
   #describe(): string {
-    const at = this.#nearest(this.store.state.k);
-    if (at < 0) return "";
-    const [k, own] = this.#points[at];
+    const point = this.#current();
+    if (point === null) return "";
+    const [k, own] = point;
     const said = MEASURES.filter(({ colours }) => colours !== undefined).map(({ key, name }) => `${name} ${own[key].toFixed(2)}`);
-    return `${k.toLocaleString("en")} clusters: ${said.join(", ")}`;
+    return `${k.toLocaleString("en")} ${k === 1 ? "cluster" : "clusters"}: ${said.join(", ")}`;
+  }
+
+  /** The cut with its scores; while these are computed, the point nearest to it. */
+  #current(): [number, Scores] | null {
+    const { state, shown } = this.store;
+    if (this.#own?.[0] === shown.cuts.reached(state.k)) return this.#own;
+    return this.#points[this.#nearest(state.k)] ?? null;
   }
 
   #nearest(k: number): number {
@@ -146,9 +178,9 @@ export class Curves implements View {
     // Names beside the ends of their lines, one below the other where these meet.
     ends.sort((a, b) => a.y - b.y);
     ends.forEach((end, i) => {
-      if (i > 0) end.y = Math.max(end.y, ends[i - 1].y + SIZE + 2);
+      end.y = Math.max(end.y, i > 0 ? ends[i - 1].y + SIZE + 2 : SIZE / 2 + 1);
     });
-    const over = Math.max(0, (ends.at(-1)?.y ?? 0) - (height - SIZE / 2));
+    const over = Math.max(0, (ends.at(-1)?.y ?? 0) - (height - EDGE.bottom - SIZE / 2));
     for (const { y, name, colour } of ends) pen.text(name, this.#x(this.#points[this.#points.length - 1][0]) + 6, y - over, colour, SIZE);
   }
 
@@ -156,10 +188,10 @@ export class Curves implements View {
     const { inks, height } = this.#board;
     const x = this.#x(Math.min(this.store.state.k, this.store.shown.tree.n));
     pen.line([x, EDGE.top, x, height - EDGE.bottom], inks.ink, 1.5);
-    const at = this.#nearest(this.store.state.k);
-    if (at < 0) return;
+    const point = this.#current();
+    if (point === null) return;
     for (const { key, colours } of MEASURES) {
-      if (colours !== undefined) pen.fill(x - 2.5, this.#y(this.#points[at][1][key]) - 2.5, 5, 5, inks.ink);
+      if (colours !== undefined) pen.fill(x - 2.5, this.#y(point[1][key]) - 2.5, 5, 5, inks.ink);
     }
   }
 

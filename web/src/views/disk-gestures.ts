@@ -6,8 +6,8 @@ export interface Gestures {
   grab(at: Complex): void;
   /** The point where it was grabbed is now there. */
   drag(to: Complex): void;
-  /** Closer by a hyperbolic length (farther if negative), towards a point. */
-  zoom(length: number, towards: Complex): void;
+  /** Closer by a hyperbolic length (farther if negative), towards a point: in time, or at once under two fingers. */
+  zoom(length: number, towards: Complex, atOnce: boolean): void;
   /** The picture is let go. */
   release(): void;
   hover(at: Complex | null): void;
@@ -73,7 +73,7 @@ export function listen(canvas: HTMLCanvasElement, gestures: Gestures): void {
     gestures.drag(middle());
     if (held.size === 2) {
       const now = width();
-      gestures.zoom(1.5 * Math.log(now / spread), middle());
+      gestures.zoom(1.5 * Math.log(now / spread), middle(), true);
       spread = now;
       gestures.grab(middle());
     }
@@ -101,7 +101,7 @@ export function listen(canvas: HTMLCanvasElement, gestures: Gestures): void {
       const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1);
       // Two fingers on a touch pad come as a wheel with Control, in small steps.
       const length = -Math.min(Math.max(pixels, -200), 200) * WHEEL * (event.ctrlKey ? 5 : 1);
-      gestures.zoom(length, point(event));
+      gestures.zoom(length, point(event), false);
     },
     { passive: false },
   );

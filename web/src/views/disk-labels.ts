@@ -49,9 +49,10 @@ const MOST_TRIED = 500;
 const LEAST_UNIT = 9; // pixels a unit of hyperbolic length takes where names begin
 const LEAST_SIZED = 48; // where sizes of nodes without a name do
 const FADING_UNIT = 3; // pixels more, where they are wholly there
-const GAP = 4; // between two labels at rest
-const CLEAR = 12; // around a label that comes while the picture moves
+const GAP = 5; // between two labels at rest
+const CLEAR = 16; // around a label that comes while the picture moves
 const FADE = 140; // milliseconds
+const AWAY = 700; // milliseconds that a label which had to go stays away while the picture moves
 const OFF = 7; // of the text from its node
 
 /**
@@ -61,6 +62,9 @@ const OFF = 7; // of the text from its node
 export class Labels {
   readonly #shown = new Map<number, Label>();
   readonly #order: number[] = [];
+  /** When a label had to go, by its node, since the picture last was at rest. */
+  readonly #gone = new Map<number, number>();
+  #clock = 0;
   #ranks = new Float64Array(0);
   readonly #kept: Label[] = [];
   /** The label that is tried; a copy is kept if it fits. */
@@ -83,6 +87,8 @@ export class Labels {
   }
 
   place(scene: Scene, frame: Frame): void {
+    this.#clock += Math.min(frame.passed, FADE);
+    if (!frame.moving) this.#gone.clear();
     this.#rank(scene, frame);
     const wanted = frame.moving ? null : this.#wanted(scene, frame);
     const kept = this.#kept;
@@ -96,11 +102,15 @@ export class Labels {
       const gap = least(kept, label);
       if (gap <= 0) {
         this.#shown.delete(label.node);
+        this.#gone.set(label.node, this.#clock);
         found--;
         continue;
       }
       if (wanted !== null) label.goal = wanted.has(label.node) ? 1 : 0;
-      else label.goal = Math.min(gap / GAP, 1) * this.#fade(scene, at, frame);
+      else {
+        label.goal = Math.min(gap / GAP, 1) * this.#fade(scene, at, frame);
+        label.alpha = Math.min(label.alpha, label.goal);
+      }
       kept.push(label);
     }
     if (found < this.#shown.size) {
@@ -148,7 +158,9 @@ export class Labels {
   #comeWhileMoving(scene: Scene, frame: Frame): void {
     for (const at of this.#order) {
       if (this.#kept.length >= MOST) break;
-      if (this.#shown.has(scene.node[at]) || this.#fade(scene, at, frame) < 1) continue;
+      const node = scene.node[at];
+      if (this.#shown.has(node) || this.#fade(scene, at, frame) < 1) continue;
+      if (this.#clock - (this.#gone.get(node) ?? -Infinity) < AWAY) continue;
       if (this.#try(scene, at, frame) && least(this.#kept, this.#tried) >= CLEAR) this.#show({ ...this.#tried });
     }
   }

@@ -5,6 +5,7 @@ import type { Scene } from "./disk-scene.ts";
 /** Looks of the picture; colours are CSS colours. */
 export interface Inks {
   ground: string;
+  raised: string;
   ink: string;
   line: string;
   /** Colour of the edge to an entry of the scene. */
@@ -49,7 +50,7 @@ export function sceneSvg(scene: Scene, labels: readonly Label[], inks: Inks, rad
   return `<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="${-width / 2} ${-height / 2} ${width} ${height}">
 <rect x="${-width / 2}" y="${-height / 2}" width="${width}" height="${height}" fill="${inks.ground}"/>
-<circle r="${round(radius)}" fill="none" stroke="${inks.line}"/>
+<circle r="${round(radius)}" fill="${inks.raised}" stroke="${inks.line}"/>
 <g fill="none" stroke-linecap="round">
 ${paths.join("\n")}
 </g>

@@ -104,7 +104,7 @@ export class Disk implements View {
     listen(this.#canvas, {
       grab: (at) => this.#grab(at),
       drag: (to) => this.#drag(to),
-      zoom: (length, towards) => this.#zoom(length, this.#inDisk(towards, 1)),
+      zoom: (length, towards, atOnce) => this.#zoom(length, this.#inDisk(towards, 1), atOnce),
       release: () => this.#release(),
       hover: (at) => this.#hover(at),
       click: (at, more) => this.#click(at, more),
@@ -157,9 +157,7 @@ export class Disk implements View {
       this.#scene,
       this.#labels.all,
       {
-        ground: this.#theme.ground,
-        ink: this.#theme.ink,
-        line: this.#theme.line,
+        ...this.#theme,
         edge: (at) => this.#css[this.#colours.of(this.#scene.node[at])],
         width: (at) => WIDTHS[this.#widthOf(at)],
         dot: (at) => Math.max(this.#dot(at), 0.3),
@@ -260,10 +258,13 @@ export class Disk implements View {
     this.#soon();
   }
 
-  #zoom(length: number, towards: Complex): void {
+  #zoom(length: number, towards: Complex, atOnce: boolean): void {
     this.#glide = null;
-    this.#pending = Math.min(Math.max(this.#pending + length, -2.5), 2.5);
     this.#towards = towards;
+    if (atOnce) {
+      this.#step(length);
+      this.#touched(performance.now());
+    } else this.#pending = Math.min(Math.max(this.#pending + length, -2.5), 2.5);
     this.#soon();
   }
 
@@ -397,7 +398,7 @@ export class Disk implements View {
       node = largest(tree.children(node), tree.size);
       this.#scene.see(this.#map, node, towards);
     }
-    this.#zoom(length, towards);
+    this.#zoom(length, towards, false);
   }
 
   #tell(): void {

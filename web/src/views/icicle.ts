@@ -3,7 +3,7 @@ import type { Store } from "../page/store.ts";
 import { Boxes, type Scene } from "./boxes.ts";
 
 const LEAST = 2; // px, of a cell
-const ROW = { least: 20, most: 40 }; // px
+const ROW = { least: 20, most: 48 }; // px
 
 /** The subtree of the focus in rows, a level each, nodes as wide as their share of the leaves. */
 export class Icicle extends Boxes {

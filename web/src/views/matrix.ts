@@ -1,10 +1,10 @@
 import "./matrix.css";
 import { groupsBelow, meanRows, PartRuns, similarities } from "../core/groups.ts";
-import { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
+import { coloursOf, fillsOf } from "./fills.ts";
 import { mix } from "./inks.ts";
 import { fit, measure, SvgPen, type Pen } from "./pen.ts";
 
@@ -92,6 +92,7 @@ export class Matrix implements View {
     place.addEventListener("click", (event) => this.#go(this.#hit(event), false));
     place.addEventListener("dblclick", (event) => this.#go(this.#hit(event), true));
     this.#grid.addEventListener("keydown", (event) => this.#key(event));
+    this.#grid.addEventListener("blur", () => this.#point(null));
   }
 
   update(changed: ReadonlySet<Change>): void {
@@ -233,11 +234,10 @@ export class Matrix implements View {
     const { shown, state } = this.store;
     const { inks } = this.#board;
     const { x, y, side, cell, left, top } = this.#place(table);
-    const colours = new Colours(shown, state.colour, state.k);
-    const css = colours.css(mix(inks.line, inks.quiet, 0.25));
+    const fills = fillsOf(coloursOf(shown, state), inks);
     pen.image(table.picture, x, y, side, side);
     table.groups.forEach((node, g) => {
-      const fill = css[colours.of(node)];
+      const fill = fills(node, 0);
       const gap = cell > 4 ? 1 : 0;
       pen.fill(x - STRIP - 2, y + g * cell, STRIP, cell - gap, fill);
       pen.fill(x + g * cell, y - STRIP - 2, cell - gap, STRIP, fill);
@@ -262,9 +262,9 @@ export class Matrix implements View {
     const steps = Math.max(1, Math.round(width / 2));
     for (let i = 0; i < steps; i++) pen.fill(x + (i * width) / steps, y, width / steps + 0.5, 8, ramp(i / Math.max(steps - 1, 1)));
     const above = groups.length > 1 && values.some((value) => value > high + 1e-9) ? "≥ " : "";
-    pen.text(low.toFixed(2), x, y + 16, inks.quiet, SIZE);
-    pen.text(((low + high) / 2).toFixed(2), x + width / 2, y + 16, inks.quiet, SIZE, { anchor: "middle" });
-    pen.text(above + high.toFixed(2), x + width, y + 16, inks.quiet, SIZE, { anchor: "end" });
+    pen.text(number(low), x, y + 16, inks.quiet, SIZE);
+    pen.text(number((low + high) / 2), x + width / 2, y + 16, inks.quiet, SIZE, { anchor: "middle" });
+    pen.text(above + number(high), x + width, y + 16, inks.quiet, SIZE, { anchor: "end" });
     const label = "mean similarity";
     if (measure(label, SIZE) + width + 10 < this.#board.width - x) pen.text(label, x + width + 10, y + 4, inks.quiet, SIZE);
   }
@@ -383,14 +383,18 @@ export class Matrix implements View {
 
 /** Ends of the scale: of all values, but groups with themselves do not make it longer. */
 function range(values: Float64Array, count: number): [number, number] {
-  let [low, high] = [Infinity, -Infinity];
+  let [low, high, highest] = [Infinity, -Infinity, -Infinity];
   values.forEach((value, at) => {
     if (Number.isNaN(value)) return;
     low = Math.min(low, value);
-    if (count === 1 || Math.floor(at / count) !== at % count) high = Math.max(high, value);
+    highest = Math.max(highest, value);
+    if (Math.floor(at / count) !== at % count) high = Math.max(high, value);
   });
-  return low <= high ? [low, high] : [Math.min(0, low), 1];
+  if (highest === -Infinity) return [0, 1];
+  return [low, high > low ? high : highest];
 }
+
+const number = (value: number): string => value.toFixed(2).replace(/^-(0\.0*)$/, "$1");
 
 function picture(values: Float64Array, count: number, low: number, high: number, unknown: string): HTMLCanvasElement {
   const canvas = element("canvas", { width: String(count), height: String(count) });

@@ -3,13 +3,15 @@ import { Colours } from "../../page/colours.ts";
 import { element, plain } from "../../page/dom.ts";
 import type { Store } from "../../page/store.ts";
 
-const CAPTION = 120; // characters of a name in a list
+const [CAPTION, MENTION] = [120, 60]; // characters of a name in a list, and in a sentence
 
 /** What the sections of the panel share: names, links, boxes to choose and patches of colour that stay up to date. */
 export class PanelContext {
   /** Says a result to all users, on screen and aloud; until another node is selected, or (`stays`) longer. */
   say: (text: string, stays?: boolean) => void = () => undefined;
   #colours: Colours | undefined;
+  /** The cut that the colours are of, if they are those of a cut. */
+  #coloursOf = 0;
 
   constructor(
     readonly store: Store,
@@ -25,7 +27,7 @@ export class PanelContext {
 
   /** What a node is called, for labels and messages. */
   called(node: number): string {
-    return plain(this.store.shown.title(node), CAPTION) || "(no name)";
+    return plain(this.store.shown.title(node), MENTION) || "(no name)";
   }
 
   /** A button that goes to a node; with Ctrl or ⌘ it chooses it. */
@@ -35,6 +37,9 @@ export class PanelContext {
       if (event.ctrlKey || event.metaKey) this.choose(node, !this.store.state.chosen.includes(node));
       else this.go(node);
     });
+    for (const [event, hovered] of [["pointerenter", node], ["focus", node], ["pointerleave", null], ["blur", null]] as const) {
+      made.addEventListener(event, () => this.store.set({ hovered }));
+    }
     return made;
   }
 
@@ -57,7 +62,7 @@ export class PanelContext {
   /** Selects a node and moves the other views to it. */
   go(node: number): void {
     const { tree } = this.store.shown;
-    this.store.set({ selected: node, focus: tree.isLeaf(node) ? Math.max(tree.parent[node], node) : node });
+    this.store.set({ selected: node, focus: tree.isLeaf(node) ? Math.max(tree.parent[node], node) : node, hovered: null });
   }
 
   choose(node: number, chosen: boolean): void {
@@ -86,11 +91,14 @@ export class PanelContext {
 
   #fillSwatch(made: HTMLElement): void {
     const { shown, state } = this.store;
-    const k = state.colour === "layer" ? state.k : 1;
-    if (this.#colours === undefined || this.#colours.shown !== shown || this.#colours.by !== state.colour || state.colour === "layer") {
-      this.#colours = new Colours(shown, state.colour, k);
+    const known = this.#colours;
+    const k = state.colour === "layer" ? state.k : 0;
+    if (known === undefined || known.shown !== shown || known.by !== state.colour || this.#coloursOf !== k) {
+      this.#colours = new Colours(shown, state.colour, state.k);
+      this.#coloursOf = k;
     }
-    made.style.backgroundColor = this.#colours.css("var(--line)")[this.#colours.of(Number(made.dataset.swatch))];
+    const colours = this.#colours as Colours;
+    made.style.backgroundColor = colours.css("var(--line)")[colours.of(Number(made.dataset.swatch))];
   }
 }
 

@@ -58,7 +58,7 @@ export class Members implements View {
 
   #row(leaf: number, key: string): HTMLLIElement {
     const { context, media } = this;
-    const parts = [context.box(leaf, key), media.image(leaf, "thumb"), context.link(leaf, key), this.#more(leaf), media.sound(leaf, key)];
+    const parts = [context.box(leaf, key), media.image(leaf, "thumb"), context.link(leaf, key), media.sound(leaf, key), this.#more(leaf)];
     return element("li", {}, ...parts.filter((part) => part !== null));
   }
 

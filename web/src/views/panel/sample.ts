@@ -48,6 +48,6 @@ export class Sample implements View {
 
 function valueOf(column: Column, sample: number): string {
   const code = column.codes[sample];
-  if (column.kind === "category") return code < 0 ? "unknown" : column.values[code];
+  if (column.kind === "category") return code < 0 ? "unknown" : column.values[code] || "(empty)";
   return Number.isNaN(code) ? "unknown" : code.toLocaleString("en", { maximumSignificantDigits: 6 });
 }
