@@ -66,8 +66,7 @@ describe.each(SIZES)("hostile texts at $width × $height", (viewport) => {
         };
       });
       const usual = seen(name) === "" && node >= n ? "samples" : name;
-      for (const text of [texts.tip, texts.panel, texts.icicle]) shows(text, usual);
-      if (seen(name) !== "") for (const text of [texts.crumb, texts.said]) shows(text, usual);
+      for (const text of [texts.tip, texts.panel, texts.icicle, texts.crumb, texts.said]) shows(text, usual);
       expect(texts.inTip).toBe(0);
       expect(await layout(page), `layout at node ${node}`).toEqual(first);
     }
@@ -96,6 +95,7 @@ describe.each(SIZES)("hostile texts at $width × $height", (viewport) => {
     const first = await layout(page);
     for (const query of ["<script>", "onerror", "javascript:", "العربية", "long text", "xxxxx"]) {
       await page.fill("#search", query);
+      await drawn(page);
       await expect.poll(() => page.locator(".search-popup [role=status]").textContent()).toMatch(/^[1-9]\d* hits?$/);
       const options = await page.locator("#search-results .title").allTextContents();
       expect(options.length).toBeGreaterThan(0);

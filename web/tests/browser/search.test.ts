@@ -18,6 +18,7 @@ afterAll(async () => {
 /** Types a query and waits for all results; gives their titles. */
 async function search(query: string): Promise<string[]> {
   await page.fill("#search", query);
+  await drawn(page);
   await expect.poll(() => page.locator(".search-popup [role=status]").textContent()).toMatch(/^[\d,]+ hits?$/);
   await drawn(page);
   return page.locator("#search-results .title").allTextContents();
@@ -90,8 +91,7 @@ test("a change of name is found, the old one is not", async () => {
   await page.evaluate(() => hyperclade.editor.do({ op: "rename", node: 0, name: "Überraschung" }));
   expect(await search("uberrasch")).toEqual(["Überraschung"]);
   await page.evaluate(() => hyperclade.editor.undo());
-  await page.fill("#search", "uberrasch!");
-  await expect.poll(() => page.locator(".search-popup [role=status]").textContent()).toBe("0 hits");
+  expect(await search("uberrasch")).toEqual([]);
 });
 
 test("Escape closes the results, then empties the box", async () => {
