@@ -65,6 +65,11 @@ export class Shown {
     return node < 0 ? null : node;
   }
 
+  /** Names that edits gave or took (""), by id in the space of edits; another map after each change. */
+  get given(): ReadonlyMap<number, string> {
+    return this.#names;
+  }
+
   /** Other names by edits, for the same tree. */
   rename(names: ReadonlyMap<number, string>): void {
     this.#names = names;

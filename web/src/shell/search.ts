@@ -23,6 +23,7 @@ export class SearchBox implements View {
   #nodes: number[] = [];
   #active = -1;
   #searched = "";
+  #given: ReadonlyMap<number, string> | null = null;
 
   constructor(private readonly store: Store) {
     this.#finder = new Finder(store.shown);
@@ -84,10 +85,12 @@ export class SearchBox implements View {
   #search(): void {
     const query = this.store.state.query.trim();
     if (query === "") return this.#close();
-    if (query === this.#searched) return this.#open();
+    const { given } = this.store.shown;
+    if (query === this.#searched && given === this.#given) return this.#open();
     this.#running.abort();
     this.#running = new AbortController();
     this.#searched = query;
+    this.#given = given;
     this.#found = null;
     this.#status.textContent = "Searching…";
     const tell = (found: Found, done: boolean): void => {

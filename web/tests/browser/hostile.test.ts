@@ -118,6 +118,7 @@ describe.each(SIZES)("hostile texts at $width × $height", (viewport) => {
       return [root.querySelectorAll("parsererror").length, root.querySelectorAll("script, image, foreignObject, a").length];
     });
     expect(wrong).toEqual([0, 0]);
+    await page.locator(".disk canvas").focus();
     await page.keyboard.press("?");
     expect(await page.locator("dialog[open]").textContent()).toContain("<img src=x onerror=");
     const inside = await page.evaluate(() => {
