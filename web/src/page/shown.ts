@@ -75,11 +75,6 @@ export class Shown {
     this.#names = names;
   }
 
-  /** Names that edits gave or took, by id in the space of edits. */
-  get given(): ReadonlyMap<number, string> {
-    return this.revision.names;
-  }
-
   /** The leaf as written of a shown leaf: its place in ids, names, columns and media. */
   sample(leaf: number): number {
     return this.revision.leaves === null ? leaf : this.revision.leaves[leaf];
