@@ -1,8 +1,8 @@
 """Golden values of the page's geometry: `web/tests/golden/geometry.json`, by ways other than the page's own.
 
-Everything is computed with 50 digits in other models of the hyperbolic plane where there is a choice: distances
-and geodesics on the hyperboloid, translations as two half-turns, circles through inverted points. Run it to
-write the file again:
+Everything is computed with 50 digits in other models of the hyperbolic plane where there is a choice:
+distances and geodesics on the hyperboloid, translations as two half-turns, circles through inverted points.
+Run it to write the file again:
 
     python tools/golden_geometry.py
 """
@@ -38,7 +38,10 @@ def golden() -> dict[str, Any]:
                     "from": _point(p),
                     "to": _point(q),
                     "points": [_point(z) for z in points[:5]],
-                    "images": [_point(_half_turn(_half_turn(z, p), _between(p, q, mp.mpf("0.5")))) for z in points[:5]],
+                    "images": [
+                        _point(_half_turn(_half_turn(z, p), _between(p, q, mp.mpf("0.5"))))
+                        for z in points[:5]
+                    ],
                 }
                 for p, q in pairs
             ],
@@ -49,7 +52,12 @@ def golden() -> dict[str, Any]:
                 for c in [_through(p, q, 1 / mp.conj(p))]
             ],
             "glides": [
-                {"from": _point(p), "to": _point(q), "share": share, "middle": _point(_between(p, q, mp.mpf(share)))}
+                {
+                    "from": _point(p),
+                    "to": _point(q),
+                    "share": share,
+                    "middle": _point(_between(p, q, mp.mpf(share))),
+                }
                 for p, q in pairs
                 for share in (0.25, 0.5, 0.875)
             ],
@@ -63,7 +71,16 @@ def golden() -> dict[str, Any]:
 
 
 # Hyperbolic distance from the centre, and angle.
-_PLACES = [(0.3, 0.4), (1.7, 2.5), (3.2, -1.1), (6.5, 0.9), (9.0, -2.7), (0.02, 3.0), (12.0, 1.9), (2.4, -0.3)]
+_PLACES = [
+    (0.3, 0.4),
+    (1.7, 2.5),
+    (3.2, -1.1),
+    (6.5, 0.9),
+    (9.0, -2.7),
+    (0.02, 3.0),
+    (12.0, 1.9),
+    (2.4, -0.3),
+]
 
 
 def _polar(distance: float, angle: float) -> mp.mpc:
@@ -117,7 +134,9 @@ def _layout() -> list[mp.mpc]:
     def under(node: int) -> list[int]:
         if node < _LEAVES:
             return [node]
-        return [leaf for child in sorted(children[node], key=lambda v: min(under(v))) for leaf in under(child)]
+        return [
+            leaf for child in sorted(children[node], key=lambda v: min(under(v))) for leaf in under(child)
+        ]
 
     order = under(len(_PARENT) - 1)
     starts = [order.index(under(branch)[0]) for branch in _BRANCHES]

@@ -122,3 +122,14 @@ def test_dense_features_have_ids_of_text(features):
     assert plain.dtype == np.float32 and ids == ("0", "1", "2", "3")
     np.testing.assert_array_equal(plain, X)
     assert FeatureTable(features, np.array([7, 5, 3, 1])).dense()[1] == ("7", "5", "3", "1")
+
+
+def test_texts_of_numpy_as_bytes_are_texts(tmp_path):
+    path = tmp_path / "X.npz"
+    names = np.array(["owl", "café"]).astype("U8")
+    np.savez(path, X=np.eye(2), names=np.char.encode(names, "utf-8"), labels=np.array([b"bird", b""]))
+    table = read_features(path)
+    assert table.names.tolist() == ["owl", "café"] and table.labels.tolist() == ["bird", None]
+    np.savez(path, X=np.eye(2), names=np.array([b"\xff", b"a"]))
+    with pytest.raises(ValueError, match="must be UTF-8"):
+        read_features(path)

@@ -68,19 +68,16 @@ function randomTree(n: number, seed: number): Hierarchy {
 }
 
 describe("large trees", () => {
-  it("are edited without recursion, in time", () => {
-    for (const [n, most] of [[100_000, 2000], [300_000, 5000]]) {
+  it("are edited without recursion", () => {
+    for (const n of [100_000, 300_000]) {
       const tree = randomTree(n, 7);
-      const began = performance.now();
       const edited = new EditedTree(tree);
       const [a, b] = tree.children(tree.root);
       edited.apply({ op: "drop", nodes: [tree.leafOrder[0]] });
       edited.apply({ op: "move", node: tree.leafOrder[n - 1], to: Math.max(a, b) });
       const made = edited.tree();
-      const took = performance.now() - began;
       expect(made.tree.n).toBe(n - 1);
       expect(made.tree.size[made.tree.root]).toBe(n - 1);
-      expect(took).toBeLessThan(most); // far above what it takes, for slow machines
     }
   }, 60_000);
 

@@ -30,16 +30,20 @@ def apply(folder: str, edits: str, *, out: str, classes: int | None = None, over
     from hyperclade.data.store import check_replaceable
     from hyperclade.progress import counted
     from hyperclade.report.edited import FILES, write_edited
+    from hyperclade.report.media import media_of
+    from hyperclade.report.page import PAGE, write_page
     from hyperclade.trees.edits import read_edits
 
     source, target = Path(folder), Path(out)
     for path in (source, Path(edits)):
         if target.resolve() in (path.resolve(), *path.resolve().parents):
             raise ValueError(f"{path} would be replaced by --out {target}; choose another folder")
-    check_replaceable(target, FILES)
+    check_replaceable(target, {PAGE, *FILES})
     wanted = read_edits(edits)
     with atomic_directory(target, overwrite=overwrite) as new, bar() as (progress, say):
         summary, outcome, made = write_edited(source, new, wanted, classes, progress=progress, say=say)
+        media = media_of(outcome.facts.get("input"), say)
+        write_page(new / PAGE, outcome, media=media, progress=progress, say=say)
     about = summary["edited"]
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in about["by_kind"].items())
     rows = counted(len(outcome.tree), "row")
@@ -54,5 +58,5 @@ def apply(folder: str, edits: str, *, out: str, classes: int | None = None, over
     on.print()
     for line in outcome.outline():
         on.print(line, overflow="ellipsis", no_wrap=True, soft_wrap=False)
-    written = [name for name in FILES if (target / name).exists()]
+    written = [name for name in (PAGE, *FILES) if (target / name).exists()]
     on.print(f"\nWritten to {target}: {', '.join(written)}")

@@ -34,6 +34,7 @@ _SECONDS = 5.0
 _MP3_RATE, _MP3_BITS = 24_000, 48_000  # a second
 _WAV_RATE = 16_000
 _BATCH = 64
+_TRIED = 5  # files for each that is wanted, as some cannot be read and some clips are silent
 _GOLDEN = (5**0.5 - 1) / 2
 _WITH_IMAGES = ("folder", "image table")
 _GIVE = "a folder of images, sounds or clips, or a Parquet file of images"
@@ -217,7 +218,7 @@ def _made(
     makers: Iterable[tuple[int, _Maker]], most: int, stage: str, progress: Progress | None
 ) -> Iterator[tuple[int, _Content | str]]:
     """What is made of at most so many leaves, and what cannot be made on the way there."""
-    waiting, count = iter(makers), 0
+    waiting, count = islice(makers, _TRIED * most), 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while batch := list(islice(waiting, min(_BATCH, most - count))):
             results = pool.map(lambda own: own[1](), batch)

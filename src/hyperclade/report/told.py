@@ -49,6 +49,8 @@ def tell(
 ) -> Told:
     """Names, typical and borderline rows of the nodes that are shown or listed, and of the largest others.
 
+    A node that holds all rows has no name: a few of them would say nothing of it.
+
     Parameters
     ----------
     tree : Tree over n leaves
@@ -67,8 +69,8 @@ def tell(
     >>> from hyperclade.data.features import FeatureTable
     >>> table = FeatureTable(np.array([[0.0], [1.0], [5.0], [9.0]]), names=np.array(["a", "b", "c", "d"]))
     >>> told = tell(Tree([4, 4, 5, 5, 6, 6, -1]), table, table.features, "euclidean", [], exemplars=1)
-    >>> told.node_names[6], told.borderline[4].tolist()
-    ('c, b, a', [1])
+    >>> told.node_names, told.borderline[4].tolist()
+    ({0: 'a', 1: 'b', 2: 'c', 3: 'd', 4: 'a, b', 5: 'c, d'}, [1])
     """
     shown = shown_nodes(tree)
     wanted = np.unique(np.concatenate([shown, *listed]))
@@ -97,8 +99,9 @@ def tell(
             tree, called, rows, named,
             metric=metric, within=within, stop_words=stop_words, typical=typical,
         )  # fmt: skip
+    node_names = dict(zip(nodes.tolist(), titles, strict=False))
     return Told(
-        dict(zip(nodes.tolist(), titles, strict=False)),
+        {node: title for node, title in node_names.items() if tree.size[node] < tree.n_leaves},
         dict(zip(shown.tolist(), titles[len(nodes) :], strict=False)),
         {node: leaves[:exemplars] for node, leaves in typical.items() if exemplars},
         {node: leaves[:exemplars] for node, leaves in borderline.items()},

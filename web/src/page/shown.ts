@@ -114,7 +114,8 @@ export class Shown {
       const id = this.leafId(node) ?? "";
       return SEEN.test(id) ? id : "(no name)";
     }
-    return `${this.tree.size[node].toLocaleString("en")} samples`;
+    const { n, size } = this.tree;
+    return `${size[node] === n ? "all " : ""}${size[node].toLocaleString("en")} samples`;
   }
 
   /** Shown leaves that stand for a node. */

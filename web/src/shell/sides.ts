@@ -74,6 +74,7 @@ export class Sides implements View {
       tab.tabIndex = side === own.side ? 0 : -1;
     }
     this.#place.setAttribute("aria-labelledby", `tab-${own.side}`);
+    this.element.dataset.side = own.side;
     if (!this.#open) return;
     let view = this.#made.get(own.side);
     if (view === undefined) {

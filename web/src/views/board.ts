@@ -45,8 +45,9 @@ export class Board {
     return this.#clear(this.#under);
   }
 
-  /** A pen for the marks, which are gone now. */
-  marks(): CanvasPen {
+  /** A pen for the marks, which are gone now; all that it draws is seen through as far as told. */
+  marks(opacity = 1): CanvasPen {
+    this.#over.style.opacity = String(opacity);
     return this.#clear(this.#over);
   }
 

@@ -6,9 +6,9 @@ import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
-import { coloursOf, fillsOf } from "./fills.ts";
+import { fillsOf } from "./fills.ts";
 import { onColour } from "./inks.ts";
-import { fit, measure, SvgPen, type CanvasPen, type Pen } from "./pen.ts";
+import { fit, measure, SvgPen, type Pen } from "./pen.ts";
 
 const SIZE = 12; // px, of names
 const SMALL = 11;
@@ -108,7 +108,8 @@ export abstract class Boxes implements View {
     const pen = new SvgPen(width, height, `${this.title} of ${this.#name(this.store.state.focus)}`);
     pen.fill(0, 0, width, height, inks.ground);
     const scene = this.#scene ?? this.lay(width, height);
-    this.#paint(pen, scene, (box) => box, true);
+    this.#paint(pen, scene, same);
+    this.#letter(pen, scene, same);
     this.#paintMarks(pen, scene);
     return pen.document();
   }
@@ -136,7 +137,10 @@ export abstract class Boxes implements View {
 
   #still(): void {
     this.#flight = null;
-    if (this.#scene !== null) this.#paint(this.#board.picture(), this.#scene, (box) => box, true);
+    if (this.#scene === null) return;
+    const pen = this.#board.picture();
+    this.#paint(pen, this.#scene, same);
+    this.#letter(pen, this.#scene, same);
   }
 
   /** Moves from the picture before to this one, so that what is in both grows or shrinks. */
@@ -176,36 +180,30 @@ export abstract class Boxes implements View {
       const [wide, high] = [at.width / Math.max(base.width, 1e-3), at.height / Math.max(base.height, 1e-3)];
       return { x: at.x + (box.x - base.x) * wide, y: at.y + (box.y - base.y) * high, width: box.width * wide, height: box.height * high };
     };
-    this.#paint(pen, from, mapped(old), false);
-    pen.context.globalAlpha = Math.min(1, 1.5 * share);
-    this.#paint(pen, this.#scene as Scene, mapped(now), false);
-    if (share > 0.7) {
-      pen.context.globalAlpha = (share - 0.7) / 0.3;
-      this.#paint(pen, this.#scene as Scene, mapped(now), true);
-    }
-    pen.context.globalAlpha = 1;
+    this.#paint(pen, from, mapped(old));
+    const over = this.#board.marks(Math.min(1, 1.5 * share));
+    this.#paint(over, this.#scene as Scene, mapped(now));
+    if (share < 0.7) return;
+    over.context.globalAlpha = (share - 0.7) / 0.3;
+    this.#letter(over, this.#scene as Scene, mapped(now));
+    over.context.globalAlpha = 1;
   }
 
-  #paint(pen: Pen, scene: Scene, place: (box: Rectangle) => Rectangle, names: boolean): void {
+  #paint(pen: Pen, scene: Scene, place: (box: Rectangle) => Rectangle): void {
     const { shown, state } = this.store;
     const { tree } = shown;
     const { inks, width, height } = this.#board;
-    const fills = fillsOf(coloursOf(shown, state), inks);
+    const fills = fillsOf(this.store.colours, inks);
     const split = splitBy(shown.cuts, state.k);
     const cuts: [Rectangle, Box][] = [];
     for (const box of scene.boxes) {
       const at = place(box);
       if (at.x > width || at.y > height || at.x + at.width < 0 || at.y + at.height < 0 || at.width < 0.3) continue;
-      const fill = fills(box.node, box.rest ? 0.75 : box.faint);
+      const fill = fills(box.node, faint(box));
       const gap = at.width > 3 ? 1 : 0;
       pen.fill(at.x, at.y, at.width - gap, Math.max(at.height - 1, 0.5), fill);
       if (scene.lines && box.skipped > 0 && at.width > LEAST_DASHED) pen.line([at.x + 2, at.y + 2, at.x + at.width - 3, at.y + 2], onColour(fill), 1, true);
       if (!box.rest && !split(box.node) && (box.above < 0 || split(scene.boxes[box.above].node))) cuts.push([at, box]);
-      if (names && named(box)) {
-        const size = box.band < 15 ? SMALL : SIZE;
-        const text = this.#label(box, at.width - gap - 2 * MARGIN, size);
-        if (text !== "") pen.text(text, at.x + MARGIN, at.y + box.band / 2, onColour(fill), size);
-      }
     }
     for (const [at, { node, above }] of cuts) {
       if (above < 0 && node === tree.root) continue;
@@ -220,12 +218,25 @@ export abstract class Boxes implements View {
     }
   }
 
+  /** Names of boxes that have room for them. */
+  #letter(pen: Pen, scene: Scene, place: (box: Rectangle) => Rectangle): void {
+    const { inks, width } = this.#board;
+    const fills = fillsOf(this.store.colours, inks);
+    for (const box of scene.boxes) {
+      if (!named(box)) continue;
+      const at = place(box);
+      if (at.x > width || at.x + at.width < 0) continue;
+      const size = box.band < 15 ? SMALL : SIZE;
+      const text = this.#label(box, at.width - 1 - 2 * MARGIN, size);
+      if (text !== "") pen.text(text, at.x + MARGIN, at.y + box.band / 2, onColour(fills(box.node, faint(box))), size);
+    }
+  }
+
   /** Outlines what is selected, chosen and hovered, and says what it is. */
   #mark(): void {
     const { state, shown } = this.store;
     if (this.#scene === null || this.#of?.shown !== shown) return;
-    const pen: CanvasPen = this.#board.marks();
-    if (this.#flight === null) this.#paintMarks(pen, this.#scene);
+    if (this.#flight === null) this.#paintMarks(this.#board.marks(), this.#scene);
     const node = state.hovered ?? this.#active();
     this.#told.textContent = this.#describe(node);
     const active = this.#active();
@@ -356,6 +367,8 @@ export abstract class Boxes implements View {
   }
 }
 
+const same = (box: Rectangle): Rectangle => box;
+const faint = (box: Box): number => (box.rest ? 0.75 : box.faint);
 const named = (box: Box): boolean => box.band >= LEAST_BAND && box.width >= LEAST_ROOM;
 
 /** The box of a node, or of the nearest above it that has one. */

@@ -180,8 +180,12 @@ export class Curves implements View {
     ends.forEach((end, i) => {
       end.y = Math.max(end.y, i > 0 ? ends[i - 1].y + SIZE + 2 : SIZE / 2 + 1);
     });
-    const over = Math.max(0, (ends.at(-1)?.y ?? 0) - (height - EDGE.bottom - SIZE / 2));
-    for (const { y, name, colour } of ends) pen.text(name, this.#x(this.#points[this.#points.length - 1][0]) + 6, y - over, colour, SIZE);
+    let lowest = height - EDGE.bottom;
+    for (const end of ends.toReversed()) {
+      end.y = Math.min(end.y, lowest);
+      lowest = end.y - SIZE - 2;
+    }
+    for (const { y, name, colour } of ends) pen.text(name, this.#x(this.#points[this.#points.length - 1][0]) + 6, y, colour, SIZE);
   }
 
   #paintCut(pen: Pen): void {

@@ -65,6 +65,6 @@ ${texts.join("\n")}
 }
 
 function escaped(text: string): string {
-  // Of what XML cannot hold, `plain` leaves these two.
-  return text.replace(/[\uFFFE\uFFFF]/g, "").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+  // What `plain` may leave of what XML cannot hold: halves of cut signs are among it.
+  return text.replace(/[\uFFFE\uFFFF\p{Cs}]/gu, "").replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

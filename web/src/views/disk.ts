@@ -1,12 +1,12 @@
 import "./disk.css";
-import { centred, Glide, stepTowards, transvection } from "../core/geodesic.ts";
-import { apply, compose, distance, IDENTITY, inverse, type Complex, type Mobius } from "../core/mobius.ts";
-import { Colours } from "../page/colours.ts";
-import { legible } from "../page/contrast.ts";
+import type { Complex } from "../core/mobius.ts";
+import type { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import type { Change, Store, View } from "../page/store.ts";
+import { Camera } from "./disk-camera.ts";
 import { listen } from "./disk-gestures.ts";
 import { Labels, type Label } from "./disk-labels.ts";
+import { Names } from "./disk-names.ts";
 import { traceGeodesic } from "./disk-path.ts";
 import { Scene } from "./disk-scene.ts";
 import { sceneSvg } from "./disk-svg.ts";
@@ -15,9 +15,9 @@ import { Thumbnails } from "./disk-thumbnails.ts";
 const MARGIN = 10; // pixels around the disk
 const DETAIL = 1.5; // pixels at the rim below which the tree is not followed
 const WIDTHS = [0.6, 0.9, 1.2, 1.6, 2, 2.5, 3, 3.6] as const;
+const HOLD = 0.97; // of the radius: how far out the picture can be held
 const HIT = 16; // pixels from a node that still mean it
 const SETTLED = 180; // milliseconds after the last movement
-const LONGEST_NAME = 230; // pixels in type of 16
 const PICTURED = 24; // pixels a unit of length takes where thumbnails begin to grow
 const LEAST_PICTURE = 16; // pixels, from where on they are read and painted
 const LARGEST_PICTURE = 96;
@@ -58,26 +58,24 @@ export class Disk implements View {
   /** Nodes of the cut are 1, (m). */
   #cut: Uint8Array;
   #cutNodes: Int32Array = new Int32Array(0);
-  #map: Mobius = IDENTITY;
-  #glide: { way: Glide; from: number; lasts: number } | null = null;
-  /** Hyperbolic length that the wheel still asks for, and where to. */
-  #pending = 0;
-  #towards: Complex = { re: 0, im: 0 };
-  #grabbed: { map: Mobius; at: Complex } | null = null;
+  readonly #camera = new Camera(
+    () => this.#still.matches,
+    () => this.#scene.layout.radius(0),
+  );
   /** The focus that a movement of the picture has led to: no glide goes there. */
   #followed = -1;
-  #movedAt = -Infinity;
-  #moved = false;
   #drawnAt = 0;
   #waiting = false;
   #width = 0;
   #height = 0;
   #radius = 1;
-  readonly #texts = new Map<number, string>();
-  /** Inner nodes whose text is their size. */
-  readonly #unnamed = new Set<number>();
-  readonly #widths = new Map<string, number>();
-  readonly #needed = new Set<number>();
+  readonly #names = new Names(
+    () => this.store.shown,
+    (text) => {
+      this.#context.font = `16px ${FONT}`;
+      return this.#context.measureText(text).width;
+    },
+  );
   readonly #circle = new Float64Array(3);
   readonly #point = { re: 0, im: 0 };
   /** Edges by colour and width: the first of each, and the next of each edge, -1 for none. */
@@ -91,7 +89,7 @@ export class Disk implements View {
     this.#thumbnails = new Thumbnails(() => this.#soon());
     this.#labels = new Labels({
       text: (node) => this.#text(node),
-      width: (text) => this.#textWidth(text),
+      width: (text) => this.#names.width(text),
       picture: (node, unit) => this.#picture(node, unit),
       weight: (node) => this.#weight(node),
     });
@@ -102,7 +100,7 @@ export class Disk implements View {
     new ResizeObserver(() => this.#resize()).observe(this.element);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#dress());
     listen(this.#canvas, {
-      grab: (at) => this.#grab(at),
+      grab: (at) => this.#camera.grab(this.#inDisk(at, HOLD)),
       drag: (to) => this.#drag(to),
       zoom: (length, towards, atOnce) => this.#zoom(length, this.#inDisk(towards, 1), atOnce),
       release: () => this.#release(),
@@ -128,21 +126,14 @@ export class Disk implements View {
       this.#centre(state.focus);
     }
     if (changed.has("tree") || changed.has("names")) {
-      this.#texts.clear();
-      this.#unnamed.clear();
-      this.#needed.clear();
+      this.#names.clear();
     }
     if (changed.has("tree") || changed.has("k") || this.#cutNodes.length === 0) {
       for (const node of this.#cutNodes) this.#cut[node] = 0;
       this.#cutNodes = shown.cuts.nodes(state.k);
       for (const node of this.#cutNodes) this.#cut[node] = 1;
     }
-    const { colour, k } = state;
-    const stale = this.#colours === undefined || this.#colours.shown !== shown || this.#colours.by !== colour;
-    if (stale || (colour === "layer" && changed.has("k"))) {
-      this.#colours = new Colours(shown, colour, k);
-      this.#dress();
-    } else if (changed.has("theme")) this.#dress();
+    if (this.#colours !== this.store.colours || changed.has("theme")) this.#dress();
     if (changed.has("focus")) {
       if (state.focus !== this.#followed) this.#glideTo(state.focus);
       this.#followed = -1;
@@ -172,105 +163,34 @@ export class Disk implements View {
 
   /** Shows a node in the middle at once. */
   #centre(node: number): void {
-    this.#stop();
     this.#scene.place(node, this.#point);
-    this.#map = centred(this.#point);
+    this.#camera.centre(this.#point);
   }
 
   #glideTo(node: number): void {
-    this.#stop();
     this.#scene.place(node, this.#point);
-    const way = new Glide(this.#map, this.#point);
-    if (this.#still.matches || way.effort < 1e-9) this.#map = way.at(1);
-    else this.#glide = { way, from: -1, lasts: Math.min(300 + 130 * way.effort, 1000) };
+    this.#camera.glideTo(this.#point);
     this.#soon();
   }
 
-  #stop(): void {
-    this.#glide = null;
-    this.#pending = 0;
-  }
-
-  /** Follows glides and the wheel up to a time; whether the picture goes on moving by itself. */
-  #move(now: number): boolean {
-    if (this.#glide !== null) {
-      const { way, lasts } = this.#glide;
-      if (this.#glide.from < 0) this.#glide.from = now;
-      const share = Math.min((now - this.#glide.from) / lasts, 1);
-      this.#map = way.at(share < 0.5 ? 4 * share ** 3 : 1 - (2 - 2 * share) ** 3 / 2);
-      if (share === 1) this.#glide = null;
-      this.#movedAt = now;
-      return share < 1;
-    }
-    if (this.#pending === 0) return false;
-    const part = this.#still.matches || Math.abs(this.#pending) < 0.004 ? 1 : 1 - Math.exp(-Math.min(now - this.#drawnAt, 50) / 90);
-    const length = this.#pending * part;
-    this.#pending -= length;
-    this.#step(length);
-    this.#touched(now);
-    return this.#pending !== 0;
-  }
-
-  /** A step towards where the wheel points, or back to the root. */
-  #step(length: number): void {
-    if (length > 0) {
-      const reach = Math.hypot(this.#towards.re, this.#towards.im);
-      const most = distance({ re: 0, im: 0 }, this.#towards);
-      this.#try(stepTowards(this.#map, this.#towards, Math.min(length * Math.min(reach / 0.25, 1), most)));
-      return;
-    }
-    const root = apply(this.#map, { re: 0, im: 0 });
-    const left = distance({ re: 0, im: 0 }, root);
-    if (left < -length) this.#glideTo(this.#scene.tree.root);
-    else this.#map = stepTowards(this.#map, root, -length);
-  }
-
-  /** Takes a view unless it leaves the tree behind. */
-  #try(map: Mobius): void {
-    const middle = apply(inverse(map), { re: 0, im: 0 });
-    const most = this.#scene.layout.radius(0) + 0.3;
-    if (distance({ re: 0, im: 0 }, middle) <= most) this.#map = map;
-  }
-
-  #touched(now: number): void {
-    this.#movedAt = now;
-    this.#moved = true;
-    this.#tip.hidden = true;
-  }
-
-  #grab(at: Complex): void {
-    this.#stop();
-    this.#grabbed = { map: this.#map, at: this.#inDisk(at, 0.97) };
-  }
-
   #drag(to: Complex): void {
-    if (this.#grabbed === null) return;
-    const { map, at } = this.#grabbed;
-    const way = transvection(at, this.#inDisk(to, 0.97));
-    const before = this.#map;
-    this.#try(compose(way, map));
-    if (this.#map !== before) this.#touched(performance.now());
+    if (this.#camera.drag(this.#inDisk(to, HOLD), performance.now())) this.#tip.hidden = true;
     this.#soon();
   }
 
   #release(): void {
-    this.#grabbed = null;
+    this.#camera.release();
     this.#soon();
   }
 
   #zoom(length: number, towards: Complex, atOnce: boolean): void {
-    this.#glide = null;
-    this.#towards = towards;
-    if (atOnce) {
-      this.#step(length);
-      this.#touched(performance.now());
-    } else this.#pending = Math.min(Math.max(this.#pending + length, -2.5), 2.5);
+    this.#camera.zoom(length, towards, atOnce, performance.now());
+    this.#tip.hidden = true;
     this.#soon();
   }
 
   /** When the picture has come to rest after a movement by hand, the focus follows it. */
   #settle(): void {
-    this.#moved = false;
     const scene = this.#scene;
     let [best, nearest] = [scene.tree.root, Infinity];
     for (let at = 0; at < scene.count; at++) {
@@ -385,7 +305,7 @@ export class Disk implements View {
   /** Selects a node, and goes there if it is too far out to be made out. */
   #select(node: number): void {
     this.store.set({ selected: node });
-    this.#scene.see(this.#map, node, this.#point);
+    this.#scene.see(this.#camera.map, node, this.#point);
     if (Math.hypot(this.#point.re, this.#point.im) > 0.8) this.store.set({ focus: node });
   }
 
@@ -393,10 +313,10 @@ export class Disk implements View {
     const { tree } = this.#scene;
     const towards = { re: 0, im: 0 };
     let node = this.store.state.selected;
-    this.#scene.see(this.#map, node, towards);
+    this.#scene.see(this.#camera.map, node, towards);
     while (Math.hypot(towards.re, towards.im) < 0.1 && !tree.isLeaf(node)) {
       node = largest(tree.children(node), tree.size);
-      this.#scene.see(this.#map, node, towards);
+      this.#scene.see(this.#camera.map, node, towards);
     }
     this.#zoom(length, towards, false);
   }
@@ -410,7 +330,7 @@ export class Disk implements View {
     const sized = tree.isLeaf(selected) || shown.name(selected) !== "";
     const text = `${name}${sized ? size : ""}, level ${tree.depth[selected]}`;
     if (this.#told.textContent !== text) this.#told.textContent = text;
-    if (tree.isLeaf(selected)) this.#need(selected);
+    if (tree.isLeaf(selected)) this.#names.text(selected);
   }
 
   // Looks
@@ -425,63 +345,21 @@ export class Disk implements View {
       quiet: style.textDecorationColor,
       raised: style.columnRuleColor,
     };
-    this.#css = this.#colours.css(TRUNK).map((colour) => legible(colour, this.#theme.ground, 2.4));
+    this.#colours = this.store.colours;
+    this.#css = this.#colours.css(TRUNK);
     this.#soon();
   }
 
+  /** The text of a label: a size alone says what it counts only where it stands for something wanted. */
   #text(node: number): string {
-    let text = this.#texts.get(node);
-    if (text === undefined) {
-      text = this.#find(node);
-      this.#texts.set(node, text);
-    }
-    return this.#unnamed.has(node) && this.#wanted(node) > 0 ? `${text} samples` : text;
-  }
-
-  #find(node: number): string {
-    const { shown } = this.store;
-    const leaf = shown.tree.isLeaf(node);
-    const name = plain(shown.name(node), 60);
-    if (name !== "") return this.#fitted(name);
-    if (!leaf) this.#unnamed.add(node);
-    if (leaf && shown.leafName(node) === undefined) {
-      this.#need(node);
-      return "";
-    }
-    return leaf ? this.#fitted(plain(shown.title(node), 60)) : shown.tree.size[node].toLocaleString("en");
-  }
-
-  #need(leaf: number): void {
-    if (this.store.shown.leafName(leaf) === undefined) this.#needed.add(leaf);
-  }
-
-  #fitted(text: string): string {
-    if (this.#textWidth(text) <= LONGEST_NAME) return text;
-    let [low, high] = [1, text.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#textWidth(`${text.slice(0, middle)}…`) <= LONGEST_NAME) low = middle;
-      else high = middle - 1;
-    }
-    return plain(`${text.slice(0, low).trimEnd()}…`);
-  }
-
-  #textWidth(text: string): number {
-    let width = this.#widths.get(text);
-    if (width === undefined) {
-      this.#context.font = `16px ${FONT}`;
-      width = this.#context.measureText(text).width;
-      if (this.#widths.size > 20_000) this.#widths.clear();
-      this.#widths.set(text, width);
-    }
-    return width;
+    const text = this.#names.text(node);
+    return this.#wanted(node) > 0 && this.#names.unnamed(node) ? `${text} samples` : text;
   }
 
   #weight(node: number): number {
     const wanted = this.#wanted(node);
     if (wanted > 0 || this.#scene.tree.isLeaf(node)) return wanted;
-    this.#text(node);
-    return this.#unnamed.has(node) ? -1 : 0;
+    return this.#names.unnamed(node) ? -1 : 0;
   }
 
   #wanted(node: number): number {
@@ -539,22 +417,18 @@ export class Disk implements View {
   }
 
   #draw(now: number): void {
-    const again = this.#move(now);
-    const moving = again || this.#grabbed !== null && now - this.#movedAt < SETTLED || now - this.#movedAt < SETTLED / 2;
+    const camera = this.#camera;
+    const again = camera.move(now, Math.min(now - this.#drawnAt, 50));
+    const moving = again || now - camera.movedAt < (camera.held ? SETTLED : SETTLED / 2);
     const passed = this.#still.matches || this.#drawnAt === 0 ? Infinity : Math.min(now - this.#drawnAt, 50);
     this.#drawnAt = now;
-    this.#scene.collect(this.#map, this.#radius, DETAIL, this.#cut);
+    this.#scene.collect(this.#camera.map, this.#radius, DETAIL, this.#cut);
     this.#labels.place(this.#scene, { radius: this.#radius, width: this.#width, height: this.#height, moving, passed });
     this.#paint();
-    if (this.#needed.size > 0) {
-      this.store.need([...this.#needed]);
-      this.#needed.clear();
-    }
-    if (again || moving || this.#labels.fading) this.#soon();
-    else if (this.#moved) {
-      if (now - this.#movedAt < SETTLED) this.#soon();
-      else if (this.#grabbed === null) this.#settle();
-    }
+    const missing = this.#names.takeMissing();
+    if (missing.length > 0) this.store.need(missing);
+    if (camera.settled(now, SETTLED)) this.#settle();
+    if (again || moving || this.#labels.fading || camera.unsettled) this.#soon();
   }
 
   #paint(): void {
@@ -614,10 +488,10 @@ export class Disk implements View {
     context.lineWidth = 2.2;
     context.beginPath();
     const point = this.#point;
-    this.#scene.see(this.#map, node, point);
+    this.#scene.see(this.#camera.map, node, point);
     let { re: x, im: y } = point;
     for (let up = tree.parent[node]; up >= 0; up = tree.parent[up]) {
-      this.#scene.see(this.#map, up, point);
+      this.#scene.see(this.#camera.map, up, point);
       const { re, im } = point;
       if (Math.abs(re - x) + Math.abs(im - y) < 1 / this.#radius && up !== tree.root) continue;
       traceGeodesic(context, this.#circle, this.#radius, re, im, x, y);
@@ -660,7 +534,7 @@ export class Disk implements View {
     const { selected, chosen, hovered } = this.store.state;
     const context = this.#context;
     const ring = (node: number, size: number, width: number, colour: string): void => {
-      this.#scene.see(this.#map, node, this.#point);
+      this.#scene.see(this.#camera.map, node, this.#point);
       const { re, im } = this.#point;
       const scale = Math.max(Math.min((1 - re * re - im * im) * 2, 1), 0.35);
       context.beginPath();

@@ -1,20 +1,7 @@
-import { Colours } from "../page/colours.ts";
-import type { Shown } from "../page/shown.ts";
-import type { State } from "../page/store.ts";
+import type { Colours } from "../page/colours.ts";
 import { contrast, mix, type Inks } from "./inks.ts";
 
 const LEAST_CONTRAST = 1.6; // of an area with the ground
-
-const made = new WeakMap<Shown, { colours: Colours; k: number }>();
-
-/** The colours of a tree's nodes as the user wants to see them, the same for all views. */
-export function coloursOf(shown: Shown, { colour, k }: Readonly<State>): Colours {
-  const known = made.get(shown);
-  if (known !== undefined && known.colours.by === colour && (colour !== "layer" || known.k === k)) return known.colours;
-  const colours = new Colours(shown, colour, k);
-  made.set(shown, { colours, k });
-  return colours;
-}
 
 /** CSS colour of a node's area, by the share of the ground in it. */
 export function fillsOf(colours: Colours, inks: Inks): (node: number, faint: number) => string {

@@ -4,7 +4,7 @@ import { element, plain } from "../page/dom.ts";
 import type { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
 import { Board } from "./board.ts";
-import { coloursOf, fillsOf } from "./fills.ts";
+import { fillsOf } from "./fills.ts";
 import { mix } from "./inks.ts";
 import { fit, measure, SvgPen, type Pen } from "./pen.ts";
 
@@ -217,24 +217,26 @@ export class Matrix implements View {
     return table.blocks.filter(({ first, end }) => (end - first) * cell >= LINE);
   }
 
-  #place(table: Table): Place & { left: number; top: number } {
+  /** Where things are; in a wide place the legend stands beside the matrix, and columns go without names. */
+  #place(table: Table): Place & { left: number; top: number; wide: boolean } {
     const { width, height } = this.#board;
     const count = table.groups.length;
-    const room = Math.min(width, height - LEGEND) - 2 * MARGIN;
+    const wide = width > 1.5 * height;
+    const below = wide ? 0 : LEGEND;
+    const room = Math.min(width, height - below) - 2 * MARGIN;
     const names = this.#named(table, (0.75 * room) / count).map(({ node }) => measure(this.#name(node), SIZE) + 6);
-    const longest = Math.ceil(Math.min(Math.max(0, ...names), 0.3 * room));
-    const left = Math.min(longest, 150);
-    const top = Math.min(longest, 84);
-    const side = Math.max(Math.min(width - left, height - LEGEND - top) - 2 * MARGIN - STRIP - 2, 10);
+    const longest = Math.ceil(Math.min(Math.max(0, ...names), 0.3 * (wide ? width : room)));
+    const left = Math.min(longest, wide ? 220 : 150);
+    const top = wide ? 0 : Math.min(longest, 84);
+    const side = Math.max(Math.min(width - left, height - below - top) - 2 * MARGIN - STRIP - 2, 10);
     const x = MARGIN + left + STRIP + 2 + Math.max(0, (width - 2 * MARGIN - left - STRIP - 2 - side) / 2);
-    return { x, y: MARGIN + top + STRIP + 2, side, cell: side / count, left, top };
+    return { x, y: MARGIN + top + STRIP + 2, side, cell: side / count, left, top, wide };
   }
 
   #paint(pen: Pen, table: Table): void {
-    const { shown, state } = this.store;
     const { inks } = this.#board;
-    const { x, y, side, cell, left, top } = this.#place(table);
-    const fills = fillsOf(coloursOf(shown, state), inks);
+    const { x, y, side, cell, left, top, wide } = this.#place(table);
+    const fills = fillsOf(this.store.colours, inks);
     pen.image(table.picture, x, y, side, side);
     table.groups.forEach((node, g) => {
       const fill = fills(node, 0);
@@ -246,7 +248,7 @@ export class Matrix implements View {
       const middle = ((first + end) / 2) * cell;
       const name = this.#name(node);
       pen.text(fit(name, left - 6, SIZE), x - STRIP - 6, y + middle, inks.ink, SIZE, { anchor: "end" });
-      pen.text(fit(name, top - 6, SIZE), x + middle, y - STRIP - 6, inks.ink, SIZE, { upward: true });
+      if (!wide) pen.text(fit(name, top - 6, SIZE), x + middle, y - STRIP - 6, inks.ink, SIZE, { upward: true });
     }
     for (const { first, end } of table.blocks) {
       if (end - first < 2 || end - first === table.groups.length) continue;
@@ -254,7 +256,8 @@ export class Matrix implements View {
       pen.frame(x + from, y + from, long, long, "#000000", 2.5);
       pen.frame(x + from + 0.5, y + from + 0.5, long - 1, long - 1, "#ffffff", 1.5);
     }
-    this.#paintLegend(pen, table, x, y + side + 10, Math.min(side, 220));
+    if (wide) this.#paintLegend(pen, table, x + side + 20, y + 18, 140);
+    else this.#paintLegend(pen, table, x, y + side + 10, Math.min(side, 220));
   }
 
   #paintLegend(pen: Pen, { low, high, values, groups }: Table, x: number, y: number, width: number): void {
@@ -266,7 +269,8 @@ export class Matrix implements View {
     pen.text(number((low + high) / 2), x + width / 2, y + 16, inks.quiet, SIZE, { anchor: "middle" });
     pen.text(above + number(high), x + width, y + 16, inks.quiet, SIZE, { anchor: "end" });
     const label = "mean similarity";
-    if (measure(label, SIZE) + width + 10 < this.#board.width - x) pen.text(label, x + width + 10, y + 4, inks.quiet, SIZE);
+    if (y < 40) pen.text(label, x, y - 9, inks.quiet, SIZE);
+    else if (measure(label, SIZE) + width + 10 < this.#board.width - x) pen.text(label, x + width + 10, y + 4, inks.quiet, SIZE);
   }
 
   /** Marks the cell that is pointed at, and the rows of what is hovered elsewhere and selected. */

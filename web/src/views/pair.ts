@@ -1,7 +1,6 @@
 import "./pair.css";
 import { bestMatch, contingency } from "../core/agreement.ts";
 import { groupsBelow } from "../core/groups.ts";
-import { Colours } from "../page/colours.ts";
 import { element, plain } from "../page/dom.ts";
 import { Shown } from "../page/shown.ts";
 import type { Change, Store, View } from "../page/store.ts";
@@ -99,7 +98,7 @@ export class Pair implements View {
     place(right, height);
     const from = width * 0.3;
     const to = width * 0.7;
-    const colours = new Colours(store.shown, store.state.colour, store.state.k);
+    const { colours } = store;
     const css = colours.css(getComputedStyle(this.element).getPropertyValue("--quiet"));
     const chosen = this.#chosen === null ? { side: left, node: store.state.selected } : { side: right, node: this.#chosen };
     const shares = [left, right].map((side) => sharesOf(side, chosen.side.shown, chosen.node));

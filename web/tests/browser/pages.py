@@ -78,7 +78,7 @@ def tell_cuts(path: Path, tree: Tree, numbers: list[int]) -> None:
     path.write_text(json.dumps({"cuts": {k: tree.cut(k).tolist() for k in numbers}}))
 
 
-def ties(folder: Path, n: int = 60) -> None:
+def ties(folder: Path, n: int = 40) -> None:
     """Nodes with several children, equal heights, and numbers from the deepest level up."""
     binary = random_tree(n, seed=5)
     rng = np.random.default_rng(5)

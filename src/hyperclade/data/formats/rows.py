@@ -167,13 +167,22 @@ def plain_values(values: Any, *, blank_is_missing: bool) -> np.ndarray:
     plain = np.empty(len(array), dtype=object)
     plain[:] = [
         None
-        if absent or (blank_is_missing and isinstance(value, str) and not value)
+        if absent or (blank_is_missing and isinstance(value, str | bytes) and not value)
         else int(value)
         if isinstance(value, int | np.integer)
-        else str(value)
+        else _text(value)
         for value, absent in zip(array, missing, strict=True)
     ]
     return plain
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"ids, labels and names must be UTF-8, but {value[:20]!r} is not") from error
 
 
 def integers_if_all(values: Sequence[Any]) -> np.ndarray:

@@ -1,5 +1,4 @@
 import type { Editor } from "../../page/editor.ts";
-import { Colours } from "../../page/colours.ts";
 import { element, plain } from "../../page/dom.ts";
 import type { Store } from "../../page/store.ts";
 
@@ -9,9 +8,6 @@ const [CAPTION, MENTION] = [120, 60]; // characters of a name in a list, and in 
 export class PanelContext {
   /** Says a result to all users, on screen and aloud; until another node is selected, or (`stays`) longer. */
   say: (text: string, stays?: boolean) => void = () => undefined;
-  #colours: Colours | undefined;
-  /** The cut that the colours are of, if they are those of a cut. */
-  #coloursOf = 0;
 
   constructor(
     readonly store: Store,
@@ -90,14 +86,7 @@ export class PanelContext {
   }
 
   #fillSwatch(made: HTMLElement): void {
-    const { shown, state } = this.store;
-    const known = this.#colours;
-    const k = state.colour === "layer" ? state.k : 0;
-    if (known === undefined || known.shown !== shown || known.by !== state.colour || this.#coloursOf !== k) {
-      this.#colours = new Colours(shown, state.colour, state.k);
-      this.#coloursOf = k;
-    }
-    const colours = this.#colours as Colours;
+    const { colours } = this.store;
     made.style.backgroundColor = colours.css("var(--line)")[colours.of(Number(made.dataset.swatch))];
   }
 }
