@@ -79,7 +79,10 @@ export class SearchBox implements View {
     if (changed.has("tree") || (changed.has("names") && this.#popup.hidden)) this.#searched = "";
     if (document.activeElement === this.#input && (changed.has("query") || changed.has("tree")))
       this.#search();
-    else if (changed.has("names") && !this.#popup.hidden) this.#draw();
+    else if (changed.has("names") && !this.#popup.hidden) {
+      if (this.store.shown.given === this.#given) this.#draw();
+      else this.#search();
+    }
   }
 
   #search(): void {
