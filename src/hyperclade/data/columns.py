@@ -54,13 +54,18 @@ def read_columns(path: str | os.PathLike, d: int) -> list[str]:
 def row_names(*values: NDArray | None) -> list[str] | None:
     """What rows are called: the first that are there and no numbers, which tell nothing.
 
+    None where what they are called has no letter in it, as images that are numbered.
+
     >>> import numpy as np
     >>> row_names(None, np.array([3, 4])), row_names(np.array(["oak", "elm"]))
     (None, ['oak', 'elm'])
+    >>> row_names(np.array(["0012", "0013"]), np.array(["a/0012.png", "a/0013.png"])) is None
+    True
     """
     for own in values:
         if own is not None and own.dtype.kind not in "iu":
-            return [str(value) for value in own]
+            texts = [str(value) for value in own]
+            return texts if any(any(map(str.isalpha, text)) for text in texts) else None
     return None
 
 

@@ -21,6 +21,7 @@ const SETTLED = 180; // milliseconds after the last movement
 const PICTURED = 24; // pixels a unit of length takes where thumbnails begin to grow
 const LEAST_PICTURE = 16; // pixels, from where on they are read and painted
 const LARGEST_PICTURE = 96;
+const LARGEST_OF_GROUP = 44;
 const FONT = "system-ui, sans-serif";
 const TRUNK = "#85859a";
 
@@ -359,7 +360,7 @@ export class Disk implements View {
   #weight(node: number): number {
     const wanted = this.#wanted(node);
     if (wanted > 0 || this.#scene.tree.isLeaf(node)) return wanted;
-    return this.#names.unnamed(node) ? -1 : 0;
+    return this.#names.unnamed(node) && this.#standsFor(node) < 0 ? -1 : 0;
   }
 
   #wanted(node: number): number {
@@ -369,9 +370,22 @@ export class Disk implements View {
   }
 
   #picture(node: number, unit: number): number {
+    if (unit < PICTURED || this.#standsFor(node) < 0) return 0;
+    const most = this.store.shown.tree.isLeaf(node) ? LARGEST_PICTURE : LARGEST_OF_GROUP;
+    return Math.min(2 * (unit - PICTURED), most);
+  }
+
+  /** The leaf whose thumbnail is shown at a node, -1 for none: of nodes with a name that of a leaf alone. */
+  #standsFor(node: number): number {
     const { shown } = this.store;
-    if (!shown.tree.isLeaf(node) || unit < PICTURED || !shown.page.media.hasImage(shown.sample(node))) return 0;
-    return Math.min(2 * (unit - PICTURED), LARGEST_PICTURE);
+    const { media } = shown.page;
+    if (!media.anyImage) return -1;
+    let leaf = node;
+    if (!shown.tree.isLeaf(node)) {
+      if (!this.#names.unnamed(node)) return -1;
+      leaf = shown.typical(node).find((own) => media.hasImage(shown.sample(own))) ?? -1;
+    }
+    return leaf >= 0 && media.hasImage(shown.sample(leaf)) ? leaf : -1;
   }
 
   #widthOf(at: number): number {
@@ -581,7 +595,9 @@ export class Disk implements View {
   #paintPicture({ node, picture, x, y, width }: Label): void {
     const { shown } = this.store;
     const left = x + (width - picture) / 2;
-    this.#thumbnails.paint(this.#context, shown.page.media.image(shown.sample(node)), left, y, picture, this.#theme.line);
+    const leaf = this.#standsFor(node);
+    if (leaf < 0) return;
+    this.#thumbnails.paint(this.#context, shown.page.media.image(shown.sample(leaf)), left, y, picture, this.#theme.line);
   }
 }
 

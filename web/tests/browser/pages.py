@@ -78,7 +78,7 @@ def tell_cuts(path: Path, tree: Tree, numbers: list[int]) -> None:
     path.write_text(json.dumps({"cuts": {k: tree.cut(k).tolist() for k in numbers}}))
 
 
-def ties(folder: Path, n: int = 40) -> None:
+def ties(folder: Path, n: int = 24) -> None:
     """Nodes with several children, equal heights, and numbers from the deepest level up."""
     binary = random_tree(n, seed=5)
     rng = np.random.default_rng(5)
@@ -144,7 +144,10 @@ def media(folder: Path, images: int = 2000, sounds: int = 200) -> None:
             file.setframerate(8000)
             file.writeframes(tone)
     tree = random_tree(images + 1, seed=8)
-    exemplars = {tree.root: np.arange(4), **{tree.root - k: tree.leaves(tree.root - k)[:8] for k in range(1, 9)}}
+    exemplars = {
+        tree.root: np.arange(4),
+        **{tree.root - k: tree.leaves(tree.root - k)[:8] for k in range(1, 9)},
+    }
     outcome = Outcome(tree, layered(tree), exemplars=exemplars, title="media")
     write_page(folder / "media.html", outcome, media=Damaged(own))
 
