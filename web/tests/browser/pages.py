@@ -82,7 +82,7 @@ def ties(folder: Path, n: int = 24) -> None:
     """Nodes with several children, equal heights, and numbers from the deepest level up."""
     binary = random_tree(n, seed=5)
     rng = np.random.default_rng(5)
-    height = np.floor(binary.height * 2) / 2
+    height = np.floor(binary.height)
     parent = binary.parent.copy()
     kept = np.ones(binary.n_nodes, dtype=bool)
     for node in range(n, binary.root):
