@@ -63,6 +63,7 @@ test("every other view as SVG is well-formed", async () => {
     expect(wrong).toEqual(["svg", 0, true]);
   }
   await page.keyboard.press("1");
+  await drawn(page);
 });
 
 test("the disk as PNG is twice as large as on screen", async () => {
