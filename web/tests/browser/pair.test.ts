@@ -32,7 +32,7 @@ test("both trees are drawn, and their agreement is Python's", async () => {
   expect(await page.locator(".pair .ribbon").count()).toBeGreaterThan(12);
   expect(await page.locator(".pair .heads strong").allTextContents()).toEqual(["the one", "the other one"]);
   expect(agreement).toBeLessThan(1);
-  expect(await told()).toContain(`Agreement in all ${agreement.toFixed(3)}`);
+  expect(await told()).toContain(`Agreement in all: ${agreement.toFixed(3)}`);
 });
 
 test("a group of the first tree is told of with its best match", async () => {
