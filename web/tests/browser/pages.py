@@ -162,9 +162,7 @@ def samples(n: int, named: bool) -> Outcome:
     titles = {node: f"group {node}" for node in np.argsort(-tree.size, kind="stable")[:4000].tolist()}
     titles = {node: title for node, title in titles.items() if node >= n}
     labels = (np.arange(n) // (n // 20)).astype(str).astype(object)[tree.leaf_order.argsort()]
-    return Outcome(
-        tree, layered(tree), names=names, labels=labels, node_names=titles, title=f"{n:,} samples"
-    )
+    return Outcome(tree, layered(tree), names=names, labels=labels, node_names=titles, title=f"{n:,} samples")
 
 
 def edges(folder: Path) -> None:
