@@ -210,6 +210,13 @@ def test_columns_are_the_labels_and_then_the_values(rich):
     assert page.strings(columns["switch"]["values"]) == ["True", "False"]
 
 
+def test_a_page_beside_another_tree_says_how_nodes_agree(rich):
+    page = Page(page_text(rich, beside=rich))
+    one, two = page.head["trees"]
+    assert page.head["agreement"] == {"mean": 1.0} and one["parent"] != two["parent"]
+    assert page.numbers(one["match"]) == [1.0] * (one["m"] - one["n"]) == page.numbers(two["match"])
+
+
 def test_no_column_is_called_as_another_or_as_what_the_page_has():
     titles = dict.fromkeys(("label", "branch", "layer", "layer (column)"), np.arange(2))
     outcome = Outcome(Tree([2, 2, -1]), labels=np.array(["a", "b"], dtype=object), values=titles)

@@ -29,6 +29,18 @@ test("branches and clusters colour what is under them, not what is above", () =>
   expect(layer.categories).toBe(4);
 });
 
+test("agreement with another tree is from 0 to 1, and not of leaves or after edits", () => {
+  const shown = shownOf(2, []);
+  const match = (node: number): number | null => [null, null, null, null, 0, 0.5, 1][node] ?? null;
+  Object.assign(shown.data, { match });
+  const colours = new Colours(shown, "agreement", 1);
+  expect([4, 5, 6, 0].map((node) => colours.of(node))).toEqual([1, 4, 6, 0]);
+  expect([colours.scaled, colours.categories, colours.legend()[0].title]).toEqual([true, 0, "0.00"]);
+  const { tree, leaves, names } = shown.revision;
+  const edited = new Shown(shown.page, shown.data, { tree, leaves, origin: Int32Array.from(tree.parent.keys()), names });
+  expect(new Colours(edited, "agreement", 1).of(6)).toBe(0);
+});
+
 test("clusters smaller than the least are of no colour", () => {
   const shown = shownOf(3, []);
   const layer = new Colours(shown, "layer", 3, 3);

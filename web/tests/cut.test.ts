@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { Cuts, labelsOf } from "../src/core/cut.ts";
+import { Cuts } from "../src/core/cut.ts";
 import { Hierarchy } from "../src/core/tree.ts";
 
 interface Golden {
@@ -36,3 +36,12 @@ describe.each(cases)("cuts of $title", (golden) => {
     }
   });
 });
+
+/** Labels (n) of the leaves by disjoint nodes in depth-first order that cover them. */
+function labelsOf(tree: Hierarchy, nodes: Int32Array): Int32Array {
+  const labels = new Int32Array(tree.n).fill(-1);
+  nodes.forEach((node, label) => {
+    for (const leaf of tree.leaves(node)) labels[leaf] = label;
+  });
+  return labels;
+}

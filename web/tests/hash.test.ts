@@ -6,7 +6,7 @@ import { Shown } from "../src/page/shown.ts";
 
 const COLUMN = "a&b=c #é%20";
 const page = { columns: [{ title: COLUMN }] } as unknown as PageData;
-const data = { head: { branches: [], layers: [] } } as unknown as TreeData;
+const data = { head: { branches: [], layers: [], match: null } } as unknown as TreeData;
 const tree = new Hierarchy(Int32Array.of(4, 4, 5, 5, 6, 6, -1), Float64Array.of(0, 0, 0, 0, 1, 1, 2), 4);
 const shown = new Shown(page, data, { tree, leaves: null, origin: null, names: new Map() });
 const start: Kept = {

@@ -25,12 +25,12 @@ export function storeOf(parent: ArrayLike<number>, n: number, own: Fixture = {})
   const width = own.typical?.length ?? 0;
   const head: TreeHead = {
     title: "", n, m, fingerprint: "f00d", parent: block, height: block, splits: null, branches: [], layers: [], told: null,
-    names: null, typical: width > 0 ? { width, block } : null, borderline: null, cost: null, parts: null,
+    names: null, typical: width > 0 ? { width, block } : null, borderline: null, cost: null, match: null, parts: null,
   };
   const told = Int32Array.from(own.nodeNames?.keys() ?? []).sort();
   const toldNames = Array.from(told, (node) => own.nodeNames?.get(node) ?? "");
   const typical = own.typical === undefined ? null : repeated(own.typical, told.length);
-  const data = new TreeData(head, tree, told, toldNames, typical, null, null, null);
+  const data = new TreeData(head, tree, told, toldNames, typical, null, null, null, null);
   const blocks = {
     strings: (): Promise<string[]> => Promise.resolve(own.names ?? []),
     file: (id: string): Blob | null => {

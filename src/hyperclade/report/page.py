@@ -114,11 +114,8 @@ def _write(
     }
     if pair is not None:
         head["agreement"] = None if np.isnan(pair.mean) else {"mean": pair.mean}
-        for tree, (match, jaccard) in zip(head["trees"], pair.matches, strict=True):
-            tree["match"] = {
-                "node": elements.numbers(match, "int32"),
-                "jaccard": elements.numbers(jaccard, "float32"),
-            }
+        for tree, (_, jaccard) in zip(head["trees"], pair.matches, strict=True):
+            tree["match"] = elements.numbers(jaccard, "float32")
     write(f'<script type="application/json" id="hc-head">{_json(head)}</script>\n')
     write(after)
 
@@ -303,7 +300,7 @@ def _columns(outcome: Outcome, elements: _Elements, say: Say | None) -> Iterator
 
 def _with_own_titles(columns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Columns of which none is called as another, or as what the page can colour by without them."""
-    told, taken = [], {"branch", "layer"}
+    told, taken = [], {"branch", "layer", "agreement"}
     for column in columns:
         title = column["title"]
         while title in taken:

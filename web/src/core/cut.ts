@@ -73,14 +73,6 @@ export class Cuts {
   }
 }
 
-/** Labels (n) of the leaves by disjoint nodes in depth-first order that cover them. */
-export function labelsOf(tree: Hierarchy, nodes: Int32Array): Int32Array {
-  const labels = new Int32Array(tree.n).fill(-1);
-  nodes.forEach((node, label) => {
-    for (const leaf of tree.leaves(node)) labels[leaf] = label;
-  });
-  return labels;
-}
 
 /** Nodes not split whose parent is, in depth-first order. */
 function below(tree: Hierarchy, splits: Int32Array): Int32Array {

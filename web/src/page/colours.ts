@@ -23,6 +23,8 @@ export class Colours {
   readonly #counts: Int32Array | null = null;
   readonly #range: [number, number] = [0, 1];
   readonly column: Column | null;
+  /** Whether colours are from low to high. */
+  readonly scaled: boolean;
 
   constructor(
     readonly shown: Shown,
@@ -33,6 +35,7 @@ export class Colours {
     const { tree } = shown;
     const column = shown.page.columns.find(({ title }) => title === by) ?? null;
     this.column = column;
+    this.scaled = column?.kind === "number" || (column === null && by === "agreement");
     this.#layered = column === null && by === "layer";
     this.#groups = this.#layered ? shown.cuts.nodes(k) : Int32Array.from(shown.branches);
     this.#starts = this.#groups.map((node) => tree.start[node]);
@@ -76,7 +79,7 @@ export class Colours {
   /** CSS colours by number, with that of the trunk (for 0) first; they stand out from the ground of the theme. */
   css(trunk: string): string[] {
     const ground = isDark() ? DARK : LIGHT;
-    const own = this.column?.kind === "number" ? SCALE : PALETTE;
+    const own = this.scaled ? SCALE : PALETTE;
     return [trunk, ...own.map((colour) => legible(colour, ground, CONTRAST))];
   }
 
@@ -86,7 +89,7 @@ export class Colours {
     const numbered = (titles: readonly string[]): { title: string; colour: number }[] =>
       titles.slice(0, PALETTE.length).map((title, at) => ({ title, colour: 1 + at }));
     if (column?.kind === "category") return numbered(column.values);
-    if (column?.kind === "number") {
+    if (this.scaled) {
       const [low, high] = this.#range;
       if (low > high) return [];
       return SCALE.map((_, step) => ({ title: (low + ((high - low) * step) / (SCALE.length - 1)).toPrecision(3), colour: 1 + step }));
@@ -96,13 +99,17 @@ export class Colours {
 
   /** Number of categories, branches or clusters; beyond the number of colours they repeat. */
   get categories(): number {
-    if (this.column?.kind === "number") return 0;
-    return this.column?.values.length ?? this.#groups.length;
+    if (this.scaled) return 0;
+    return this.column?.kind === "category" ? this.column.values.length : this.#groups.length;
   }
 
   #find(node: number): number {
     const { shown, column } = this;
     const { tree } = shown;
+    if (column === null && this.scaled) {
+      const jaccard = shown.match(node);
+      return jaccard === null ? 0 : this.#step(jaccard);
+    }
     if (column === null) {
       const at = lastAtMost(this.#starts, tree.start[node]);
       if (at < 0 || !tree.holds(this.#groups[at], node)) return 0;
@@ -116,10 +123,7 @@ export class Colours {
       const counts = this.#counts as Int32Array;
       const known = counts[first + size] - counts[first];
       if (known === 0) return 0;
-      const mean = (sums[first + size] - sums[first]) / known;
-      const [low, high] = this.#range;
-      const share = high > low ? (mean - low) / (high - low) : 0.5;
-      return 1 + Math.min(Math.floor(share * SCALE.length), SCALE.length - 1);
+      return this.#step((sums[first + size] - sums[first]) / known);
     }
     const tally = new Map<number, number>();
     const count = Math.min(size, SAMPLED);
@@ -133,6 +137,12 @@ export class Colours {
       if (times > most || (times === most && code < best)) [best, most] = [code, times];
     }
     return 2 * most > known ? 1 + (best % PALETTE.length) : 0;
+  }
+
+  #step(value: number): number {
+    const [low, high] = this.#range;
+    const share = high > low ? (value - low) / (high - low) : 0.5;
+    return 1 + Math.min(Math.floor(share * SCALE.length), SCALE.length - 1);
   }
 }
 

@@ -24,6 +24,7 @@ export class TreeData {
     private readonly typicalRows: Int32Array | null,
     private readonly borderlineRows: Int32Array | null,
     private readonly costs: Float32Array | null,
+    private readonly matches: Float32Array | null,
     readonly parts: Parts | null,
   ) {}
 
@@ -51,6 +52,12 @@ export class TreeData {
   /** Share of the Dasgupta cost that a node pays by itself, null where unknown. */
   cost(node: number): number | null {
     return this.costs === null || node < this.tree.n ? null : this.costs[node - this.tree.n];
+  }
+
+  /** Jaccard index of an inner node's best match in the other tree, null where unknown. */
+  match(node: number): number | null {
+    const jaccard = this.matches?.[node - this.tree.n] ?? NaN;
+    return Number.isNaN(jaccard) ? null : jaccard;
   }
 
   #row(rows: Int32Array | null, width: number, node: number): Int32Array {
@@ -140,13 +147,14 @@ async function readTree(head: TreeHead, blocks: Blocks): Promise<TreeData> {
   const told = (await optional(head.told)) ?? new Int32Array(0);
   const names: string[] = [];
   if (head.names !== null) for await (const [, block] of new Strings(head.names, blocks).all()) names.push(...block);
-  const cost = head.cost === null ? null : ((await blocks.numbers(head.cost)) as Float32Array);
+  const floats = async (block: Block | null): Promise<Float32Array | null> =>
+    block === null ? null : ((await blocks.numbers(block)) as Float32Array);
   const parts = head.parts === null ? null : {
     nodes: await blocks.int32(head.parts.nodes),
     rows: (await blocks.numbers(head.parts.rows)) as Float32Array,
     dim: head.parts.dim,
   };
-  return new TreeData(head, tree, told, names, await optional(head.typical?.block), await optional(head.borderline?.block), cost, parts);
+  return new TreeData(head, tree, told, names, await optional(head.typical?.block), await optional(head.borderline?.block), await floats(head.cost), await floats(head.match), parts);
 }
 
 /** A tree that breaks the numbering would send every walk astray. */

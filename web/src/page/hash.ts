@@ -45,7 +45,7 @@ export function fromHash(hash: string, start: Kept, shown: Shown): Kept {
     selected: node("selected", focus),
     k: Math.max(number("k", n) ?? Math.min(start.k, n), 1),
     least: Math.max(number("least", n) ?? start.least, 1),
-    colour: one("colour", ["branch", "layer", ...shown.page.columns.map(({ title }) => title)], start.colour),
+    colour: one("colour", ["branch", "layer", ...(shown.data.head.match === null ? [] : ["agreement"]), ...shown.page.columns.map(({ title }) => title)], start.colour),
     side: one("side", SIDES, start.side),
     query: (fields.get("query") ?? start.query).slice(0, LONGEST),
     theme: one("theme", THEMES, start.theme),

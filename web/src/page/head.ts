@@ -33,6 +33,8 @@ export interface TreeHead {
   typical: RowsHead | null;
   borderline: RowsHead | null;
   cost: Block | null;
+  /** Of two trees: Jaccard index of the best match in the other of each inner node, NaN where it is not known. */
+  match: Block | null;
   parts: { nodes: Block; rows: Block; dim: number } | null;
 }
 

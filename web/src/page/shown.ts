@@ -128,6 +128,11 @@ export class Shown {
     return this.#members(node, (id) => this.data.borderline(id));
   }
 
+  /** Jaccard index of a node's best match in the other tree; null where unknown, or edits have changed it. */
+  match(node: number): number | null {
+    return this.revision.origin === null ? this.data.match(node) : null;
+  }
+
   /** Share of the cost that a node pays by itself; null where unknown, or edits have changed it. */
   cost(node: number): number | null {
     return this.revision.origin === null ? this.data.cost(node) : null;

@@ -18,7 +18,7 @@ export interface State {
   k: number;
   /** Clusters of fewer leaves are not counted, and are grey where colours are those of clusters. */
   least: number;
-  /** "branch", "layer" or the title of a column. */
+  /** "branch", "layer", "agreement" (with the other tree) or the title of a column. */
   colour: string;
   side: Side;
   query: string;

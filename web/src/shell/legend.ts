@@ -13,7 +13,8 @@ export class Legend implements View {
     const usual = [
       ["branch", "Branch"],
       ["layer", "Clusters of the cut"],
-    ].filter(([value]) => !titles.includes(value));
+    ];
+    if (store.shown.data.head.match !== null) usual.push(["agreement", "Agreement with the other tree"]);
     this.#select.append(
       ...[...usual, ...titles.map((title) => [title, plain(title, 40) || "(no title)"])].map(
         ([value, text]) => element("option", { value }, text),
@@ -37,7 +38,7 @@ export class Legend implements View {
     this.#select.value = state.colour;
     const css = colours.css("");
     const rows = colours.legend();
-    const numbers = colours.column?.kind === "number";
+    const numbers = colours.scaled;
     this.#list.classList.toggle("scale", numbers);
     this.#list.replaceChildren(
       ...rows.map(({ title, colour }) => {
