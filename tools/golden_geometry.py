@@ -150,7 +150,7 @@ def _layout() -> list[mp.mpc]:
     def reach(share: mp.mpf) -> mp.mpf:
         return mp.log(1 + (share - 1) / 2)
 
-    scale = max(mp.mpf(1), 4 / reach(mp.mpf(_LEAVES)))
+    scale = max(mp.mpf(1), mp.mpf("2.6") / reach(mp.mpf(_LEAVES)))
     return [
         mp.tanh(scale * reach(mp.mpf(_LEAVES) / len(leaves)) / 2)
         * mp.expj((angle(leaves[0]) + angle(leaves[-1])) / 2)

@@ -35,7 +35,7 @@ test("agreement with another tree is from 0 to 1, and not of leaves or after edi
   Object.assign(shown.data, { match });
   const colours = new Colours(shown, "agreement", 1);
   expect([4, 5, 6, 0].map((node) => colours.of(node))).toEqual([1, 4, 6, 0]);
-  expect([colours.scaled, colours.categories, colours.legend()[0].title]).toEqual([true, 0, "0.00"]);
+  expect([colours.scaled, colours.categories, colours.legend()[1].title]).toEqual([true, 0, "0.2"]);
   const { tree, leaves, names } = shown.revision;
   const edited = new Shown(shown.page, shown.data, { tree, leaves, origin: Int32Array.from(tree.parent.keys()), names });
   expect(new Colours(edited, "agreement", 1).of(6)).toBe(0);

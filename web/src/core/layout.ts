@@ -1,7 +1,7 @@
 import type { Hierarchy } from "./tree.ts";
 
 const BRANCH_GAP = 0.006; // of the circle, before each main branch
-const LEAST_REACH = 4; // hyperbolic distance of the leaves from the centre
+const LEAST_REACH = 2.6; // hyperbolic distance of the leaves from the centre
 
 /**
  * Where nodes lie in the Poincaré disk, each computed when it is asked for: sectors as wide as their share of the

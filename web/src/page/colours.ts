@@ -92,7 +92,7 @@ export class Colours {
     if (this.scaled) {
       const [low, high] = this.#range;
       if (low > high) return [];
-      return SCALE.map((_, step) => ({ title: (low + ((high - low) * step) / (SCALE.length - 1)).toPrecision(3), colour: 1 + step }));
+      return SCALE.map((_, step) => ({ title: String(Number((low + ((high - low) * step) / (SCALE.length - 1)).toPrecision(3))), colour: 1 + step }));
     }
     return numbered(Array.from(this.#groups.subarray(0, PALETTE.length), (node) => shown.title(node)));
   }

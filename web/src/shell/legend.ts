@@ -14,7 +14,7 @@ export class Legend implements View {
       ["branch", "Branch"],
       ["layer", "Clusters of the cut"],
     ];
-    if (store.shown.data.head.match !== null) usual.push(["agreement", "Agreement with the other tree"]);
+    if (store.shown.data.head.match !== null) usual.push(["agreement", "Agreement of trees"]);
     this.#select.append(
       ...[...usual, ...titles.map((title) => [title, plain(title, 40) || "(no title)"])].map(
         ([value, text]) => element("option", { value }, text),
