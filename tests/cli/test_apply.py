@@ -66,7 +66,9 @@ def test_edits_give_a_tree_a_taxonomy_and_classes_to_learn(found, tmp_path, caps
     edits.append({"op": "drop", "nodes": [nodes[5]]})
     path = exported(found, tmp_path / "edits.json", edits, cut=5)
     assert applied(found, path, "--out", tmp_path / "new") == 0
-    told = capsys.readouterr().out
+    written = capsys.readouterr()
+    told = written.out
+    assert "cost and score" in written.err + told and (tmp_path / "new/report.html").exists()
     assert "6 (5 rename, 1 drop)" in told and "50 rows, 10 dropped" in told and "5, under 4 other" in told
     new, before = Outcome.read(tmp_path / "new"), Outcome.read(found)
     assert new.tree == apply_edits(before.tree, read_edits(path), before.node_names).tree

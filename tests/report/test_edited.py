@@ -71,7 +71,8 @@ def test_what_no_longer_holds_goes():
     assert done.exemplars == {root: pytest.approx([4])}
     assert done.cost_shares is None and done.parts is None and "cost" not in done.facts
     assert done.facts["rows"] == 5 and done.facts["input"] == "toy"
-    assert [own.column for own in done.cuts] == ["cut_4"] and said == ["the tree has no level_8 any more"]
+    assert [own.column for own in done.cuts] == ["cut_4"] and said[1:] == ["the tree has no level_8 any more"]
+    assert "cost and score" in said[0]
     assert done.evaluation["labelled_rows"] == 5
 
 
@@ -95,7 +96,7 @@ def test_rows_without_ids_keep_their_numbers_and_labels_may_all_go():
     labels = np.array([None] * 4 + ["y"] * 4, dtype=object)
     done, _ = after({"op": "keep", "nodes": [12]}, said=said.append, ids=None, cuts=(), labels=labels)
     assert done.ids.tolist() == [0, 1, 2, 3] and done.labels is None and done.evaluation is None
-    assert said == ["the rows left have no labels, so there is nothing to compare the tree with"]
+    assert said[:1] == ["the rows left have no labels, so there is nothing to compare the tree with"]
     one, leaves = after(
         {"op": "keep", "nodes": [6]}, {"op": "rename", "node": 6, "name": "six"}, ids=None, cuts=()
     )

@@ -210,6 +210,14 @@ def test_columns_are_the_labels_and_then_the_values(rich):
     assert page.strings(columns["switch"]["values"]) == ["True", "False"]
 
 
+def test_no_column_is_called_as_another_or_as_what_the_page_has():
+    titles = dict.fromkeys(("label", "branch", "layer", "layer (column)"), np.arange(2))
+    outcome = Outcome(Tree([2, 2, -1]), labels=np.array(["a", "b"], dtype=object), values=titles)
+    told = [own["title"] for own in Page(page_text(outcome)).head["columns"]]
+    own = ["label", "label (column)", "branch (column)", "layer (column)", "layer (column) (column)"]
+    assert told == own
+
+
 def test_partitions_that_are_no_cuts_are_columns():
     tree = Tree([6, 6, 7, 7, 8, 8, 9, 9, 10, 10, -1], height=[0] * 6 + [1, 2, 3, 4, 5])
     uneven = Partition.of(tree, "by hand", [0, 1, 2, 2, 3, 3])

@@ -17,10 +17,17 @@ import { Pair } from "./views/pair.ts";
 import { Panel } from "./views/panel.ts";
 import { Treemap } from "./views/treemap.ts";
 
+/** The page's own handle, `hyperclade` in the browser's console. */
+export interface Handle {
+  store: Store;
+  editor: Editor;
+  disk: Disk;
+}
+
 /** The views of this page, a line each. */
-function partsOf(store: Store, editor: Editor): Parts {
+function partsOf(store: Store, editor: Editor, disk: Disk): Parts {
   return {
-    disk: new Disk(store),
+    disk,
     sides: [
       { side: "icicle", title: "Icicle", make: (own) => new Icicle(own) },
       { side: "treemap", title: "Treemap", make: (own) => new Treemap(own) },
@@ -64,13 +71,15 @@ async function start(app: HTMLElement): Promise<void> {
   };
   const store = new Store(page, shown, state);
   const editor = new Editor(store);
+  const disk = new Disk(store);
   const notice = new Notice();
-  const shell = new Shell(store, state, partsOf(store, editor), notice);
+  const shell = new Shell(store, state, partsOf(store, editor, disk), notice);
   shell.restore();
   app.replaceChildren(...shell.elements);
   shell.update(ALL);
   store.on((changed) => shell.update(changed));
   notice.watch();
+  Object.assign(globalThis, { hyperclade: { store, editor, disk } satisfies Handle });
   requestAnimationFrame(() => setTimeout(() => performance.mark("hyperclade-first-picture")));
 }
 

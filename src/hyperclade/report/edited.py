@@ -23,6 +23,7 @@ from hyperclade.report.cuts import Cuts
 from hyperclade.report.outcome import Outcome
 from hyperclade.report.partition import Partition
 from hyperclade.report.parts import Parts
+from hyperclade.report.saved import MODEL
 from hyperclade.report.told import shown_nodes
 from hyperclade.trees.edits import Edited, Edits, apply_edits
 from hyperclade.trees.tree import Tree
@@ -73,6 +74,8 @@ def edited_outcome(outcome: Outcome, edits: Edits, say: Say | None = None) -> tu
     if labels is not None and pd.isna(labels).all():
         labels = None
         say_if(say, "the rows left have no labels, so there is nothing to compare the tree with")
+    if not same and not outcome.facts.keys().isdisjoint(_OF_THE_TREE):
+        say_if(say, "cost and score are of the tree that was found, and are left out")
     ids = _some(outcome.ids, leaves)
     renamed = {
         node: name
@@ -161,6 +164,8 @@ def write_edited(
         "classes": len(classes.names),
     }
     outcome = replace(outcome, facts={**outcome.facts, "edited": about})
+    if (source / MODEL).exists():
+        say_if(say, "the model, which assigns new rows to the tree that was found, stays where it is")
     summary = outcome.write(folder, progress, say)
     classes.write(folder / TAXONOMY)
     names = pa.array(np.array(classes.names, dtype=object)[classes.labels], pa.string())

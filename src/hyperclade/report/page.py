@@ -269,7 +269,7 @@ def _samples(outcome: Outcome, elements: _Elements, say: Say | None) -> dict[str
     return {
         "ids": None if ids is None else elements.strings(ids.tolist()),
         "names": None if names is None else elements.strings(names.tolist()),
-        "columns": list(_columns(outcome, elements, say)),
+        "columns": _with_own_titles(_columns(outcome, elements, say)),
         "labels": outcome.labels is not None,
     }
 
@@ -299,6 +299,18 @@ def _columns(outcome: Outcome, elements: _Elements, say: Say | None) -> Iterator
             yield _category(title, codes, categories, elements)
     if left:
         say_if(say, f"{counted(len(left), 'column')} left out of the page, for its size: {', '.join(left)}")
+
+
+def _with_own_titles(columns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Columns of which none is called as another, or as what the page can colour by without them."""
+    told, taken = [], {"branch", "layer"}
+    for column in columns:
+        title = column["title"]
+        while title in taken:
+            title += " (column)"
+        taken.add(title)
+        told.append({**column, "title": title})
+    return told
 
 
 def _coded(values: ArrayLike) -> tuple[IntArray, list[Any]]:

@@ -18,5 +18,5 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 /** A text of a user on one line, without what is not seen or turns the direction of writing, cut where it is long. */
 export function plain(text: string, most = 200): string {
   const line = text.slice(0, 4 * most).replace(UNSEEN, (sign) => (/\s/u.test(sign) ? " " : "")).replace(/\s+/gu, " ").trim();
-  return line.length <= most ? line : `${line.slice(0, most - 1).trimEnd()}…`;
+  return line.length <= most ? line : `${line.slice(0, most - 1).replace(/[\uD800-\uDBFF]$/u, "").trimEnd()}…`;
 }

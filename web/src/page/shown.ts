@@ -4,6 +4,8 @@ import { SectorLayout } from "../core/layout.ts";
 import type { Hierarchy } from "../core/tree.ts";
 import type { PageData, TreeData } from "./data.ts";
 
+const SEEN = /[^\p{C}\p{Z}]/u;
+
 /** What edits have made of a tree: the new tree, and where its leaves and nodes come from. */
 export interface Revision {
   tree: Hierarchy;
@@ -63,14 +65,14 @@ export class Shown {
     return node < 0 ? null : node;
   }
 
+  /** Names that edits gave or took (""), by id in the space of edits; another map after each change. */
+  get given(): ReadonlyMap<number, string> {
+    return this.#names;
+  }
+
   /** Other names by edits, for the same tree. */
   rename(names: ReadonlyMap<number, string>): void {
     this.#names = names;
-  }
-
-  /** Names that edits gave or took, by id in the space of edits. */
-  get given(): ReadonlyMap<number, string> {
-    return this.#names;
   }
 
   /** The leaf as written of a shown leaf: its place in ids, names, columns and media. */
@@ -106,8 +108,12 @@ export class Shown {
   /** What to call a node in any case: its name, or what stands for it. */
   title(node: number): string {
     const name = this.name(node);
-    if (name !== "") return name;
-    if (this.tree.isLeaf(node)) return this.leafName(node) === undefined ? "…" : this.leafId(node) || "(no name)";
+    if (SEEN.test(name)) return name;
+    if (this.tree.isLeaf(node)) {
+      if (this.leafName(node) === undefined) return "…";
+      const id = this.leafId(node) ?? "";
+      return SEEN.test(id) ? id : "(no name)";
+    }
     const { n, size } = this.tree;
     return `${size[node] === n ? "all " : ""}${size[node].toLocaleString("en")} samples`;
   }

@@ -23,6 +23,7 @@ export class SearchBox implements View {
   #nodes: number[] = [];
   #active = -1;
   #searched = "";
+  #given: ReadonlyMap<number, string> | null = null;
 
   constructor(private readonly store: Store) {
     this.#finder = new Finder(store.shown);
@@ -78,16 +79,21 @@ export class SearchBox implements View {
     if (changed.has("tree") || (changed.has("names") && this.#popup.hidden)) this.#searched = "";
     if (document.activeElement === this.#input && (changed.has("query") || changed.has("tree")))
       this.#search();
-    else if (changed.has("names") && !this.#popup.hidden) this.#draw();
+    else if (changed.has("names") && !this.#popup.hidden) {
+      if (this.store.shown.given === this.#given) this.#draw();
+      else this.#search();
+    }
   }
 
   #search(): void {
     const query = this.store.state.query.trim();
     if (query === "") return this.#close();
-    if (query === this.#searched) return this.#open();
+    const { given } = this.store.shown;
+    if (query === this.#searched && given === this.#given) return this.#open();
     this.#running.abort();
     this.#running = new AbortController();
     this.#searched = query;
+    this.#given = given;
     this.#found = null;
     this.#status.textContent = "Searching…";
     const tell = (found: Found, done: boolean): void => {

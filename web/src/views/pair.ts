@@ -140,7 +140,7 @@ export class Pair implements View {
     const other = this.#other as Shown;
     const { agreement } = store.page.head;
     if (whole) {
-      const all = agreement == null ? "" : ` Agreement in all ${agreement.mean.toFixed(3)}: the best match of each node, by Jaccard, in the mean over nodes.`;
+      const all = agreement == null ? "" : ` Agreement in all: ${agreement.mean.toFixed(3)}, the mean Jaccard of best matches.`;
       this.#told.textContent = `Select a group to see where its samples are in the other tree.${all}`;
       return;
     }

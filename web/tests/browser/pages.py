@@ -2,13 +2,19 @@
 
 import json
 import sys
+import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from hyperclade.data.samples import read_or_sample
 from hyperclade.hierarchy import SHHC
+from hyperclade.metrics.agreement import best_matches, match_agreement
 from hyperclade.report import Outcome, Partition
+from hyperclade.report.media import Media, MediaItem
+from hyperclade.report.notebook import show
 from hyperclade.report.page import write_page
 from hyperclade.trees import Tree
 
@@ -63,9 +69,87 @@ def nouns(folder: Path) -> None:
     outcome = Outcome.of(model, table, exemplars=8, title="everyday nouns")
     outcome.write(folder / "nouns")
     write_page(folder / "nouns.html", outcome)
-    tree = outcome.tree
-    cuts = {k: tree.cut(k).tolist() for k in (1, 2, 3, 10, 100, 1000, tree.n_leaves)}
-    (folder / "nouns.json").write_text(json.dumps({"cuts": cuts}))
+    tell_cuts(folder / "nouns.json", outcome.tree, [1, 2, 3, 10, 100, 1000, outcome.tree.n_leaves])
+    frame = show(outcome)._repr_html_()
+    (folder / "notebook.html").write_text(f"<!doctype html><title>notebook</title><body>{frame}</body>")
+
+
+def tell_cuts(path: Path, tree: Tree, numbers: list[int]) -> None:
+    path.write_text(json.dumps({"cuts": {k: tree.cut(k).tolist() for k in numbers}}))
+
+
+def ties(folder: Path, n: int = 24) -> None:
+    """Nodes with several children, equal heights, and numbers from the deepest level up."""
+    binary = random_tree(n, seed=5)
+    rng = np.random.default_rng(5)
+    height = np.floor(binary.height)
+    parent = binary.parent.copy()
+    kept = np.ones(binary.n_nodes, dtype=bool)
+    for node in range(n, binary.root):
+        if height[node] == height[parent[node]] and rng.random() < 0.5:
+            parent[parent == node] = parent[node]
+            kept[node] = False
+    depth = np.zeros(binary.n_nodes, dtype=np.int64)
+    for node in range(binary.root - 1, -1, -1):
+        depth[node] = depth[parent[node]] + 1
+    inner = np.flatnonzero(kept)[n:]
+    inner = inner[np.lexsort((rng.random(len(inner)), -depth[inner]))]
+    new = np.full(binary.n_nodes + 1, -1)
+    new[np.r_[:n, inner]] = np.arange(n + len(inner))
+    order = np.r_[:n, inner]
+    tree = Tree(new[parent[order]], height[order])
+    write_page(folder / "ties.html", Outcome(tree))
+    tell_cuts(folder / "ties.json", tree, list(range(1, n + 1)))
+
+
+def pair(folder: Path, n: int = 90) -> None:
+    """A tree, and one in which a third of the samples are elsewhere, in another order."""
+    rng = np.random.default_rng(6)
+    one = random_tree(n, seed=6)
+    place = np.arange(n)
+    moved = rng.choice(n, n // 3, replace=False)
+    place[moved] = rng.permutation(moved)
+    two = random_tree(n, seed=7).restrict(place)
+    ids = np.array([f"s{i}" for i in range(n)], dtype=object)
+    other = rng.permutation(n)
+    beside = Outcome(two.restrict(other), ids=ids[other], title="the other one")
+    write_page(folder / "pair.html", Outcome(one, layered(one), ids=ids, title="the one"), beside=beside)
+    told = {
+        "agreement": match_agreement(one, two),
+        "jaccard": best_matches(one, two)[1].tolist(),
+        "sizes": one.size[n:].tolist(),
+    }
+    (folder / "pair.json").write_text(json.dumps(told))
+
+
+class Damaged(Media):
+    """Media of a folder and a picture that is none, for the last leaf."""
+
+    def of(self, outcome: Outcome, *args: object) -> Iterator[MediaItem]:
+        yield from super().of(outcome, *args)
+        yield MediaItem(outcome.tree.n_leaves - 1, "image", "image/webp", b"no picture")
+
+
+def media(folder: Path, images: int = 2000, sounds: int = 200) -> None:
+    own = folder / "media"
+    own.mkdir()
+    rng = np.random.default_rng(8)
+    for leaf, pixels in enumerate(rng.integers(0, 256, (images, 8, 8, 3), dtype=np.uint8)):
+        Image.fromarray(pixels).save(own / f"{leaf}.bmp")
+    tone = (8000 * np.sin(np.arange(4000) / 3)).astype("<i2").tobytes()
+    for leaf in range(sounds):
+        with wave.open(str(own / f"{10 * leaf}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(tone)
+    tree = random_tree(images + 1, seed=8)
+    exemplars = {
+        tree.root: np.arange(4),
+        **{tree.root - k: tree.leaves(tree.root - k)[:8] for k in range(1, 9)},
+    }
+    outcome = Outcome(tree, layered(tree), exemplars=exemplars, title="media")
+    write_page(folder / "media.html", outcome, media=Damaged(own))
 
 
 def samples(n: int, named: bool) -> Outcome:
@@ -78,9 +162,7 @@ def samples(n: int, named: bool) -> Outcome:
     titles = {node: f"group {node}" for node in np.argsort(-tree.size, kind="stable")[:4000].tolist()}
     titles = {node: title for node, title in titles.items() if node >= n}
     labels = (np.arange(n) // (n // 20)).astype(str).astype(object)[tree.leaf_order.argsort()]
-    return Outcome(
-        tree, layered(tree), names=names, labels=labels, node_names=titles, title=f"{n:,} samples"
-    )
+    return Outcome(tree, layered(tree), names=names, labels=labels, node_names=titles, title=f"{n:,} samples")
 
 
 def edges(folder: Path) -> None:
@@ -108,9 +190,15 @@ def hostile(folder: Path) -> None:
         names=texts,
         labels=texts,
         node_names=inner,
-        title="<script>globalThis.broken = 1</script>\n</title><img src=x onerror=alert(1)>",
+        exemplars={tree.root: np.arange(tree.n_leaves)},
+        values={title: texts if k % 2 else np.arange(tree.n_leaves) for k, title in enumerate(HOSTILE)},
+        title="<script>globalThis.broken = 1</script>\n</title><img src=x onerror='globalThis.broken = 1'>",
+        facts={"similarity": "<img src=x onerror='globalThis.broken = 1'>", "metric": "x" * 3000},
     )
-    write_page(folder / "hostile.html", outcome)
+    empty = folder / "empty"
+    empty.mkdir()
+    write_page(folder / "hostile.html", outcome, media=Damaged(empty))
+    (folder / "hostile.json").write_text(json.dumps(HOSTILE))
     tree = random_tree(100_000, seed=4)
     write_page(folder / "equal.html", Outcome(tree, layered(tree), names=np.full(100_000, "same", object)))
 
@@ -122,4 +210,7 @@ if __name__ == "__main__":
     write_page(target / "large.html", samples(100_000, named=True))
     write_page(target / "million.html", samples(1_000_000, named=False))
     edges(target)
+    ties(target)
+    pair(target)
+    media(target)
     hostile(target)
