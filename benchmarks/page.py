@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         rewrite(options.document, "page", tables(load_sections(options.out)))
         return 0
-    section = setting(" ".join(["python", *sys.argv]), PACKAGES) | {"limit": options.limit}
+    section = setting("python benchmarks/page.py", PACKAGES) | {"limit": options.limit}
     section["versions"] |= {"chromium": _version("chromium"), "node": _version("node")}
     stored = load_sections(options.out).get("sizes", {"records": []})["records"]
     records = {(one["what"], one["leaves"]): one for one in stored}
