@@ -1,6 +1,6 @@
 """The page of a hierarchy at growing sizes: written, opened and moved about in, beside pictures of others.
 
-    python benchmarks/page.py [--leaves 10000 100000 1000000] [--repeats 3]  # measure and store
+    python benchmarks/page.py [--leaves 10000 …] [--what hyperclade …]  # measure and store
     python benchmarks/page.py --report                                       # into docs/benchmarks.md
 
 Needs `pip install -e '.[bench]'`, Node 20 with `cd web && npm ci`, and Chromium (/usr/bin/chromium, or as
@@ -9,6 +9,7 @@ CHROMIUM says).
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -38,6 +39,7 @@ sys.path.append(str(HERE.parent / "web" / "tests" / "browser"))
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--leaves", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--what", nargs="+", choices=WRITERS, default=[*WRITERS], help="the others are kept")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for writing, and for opening")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -49,14 +51,18 @@ def main(arguments: list[str] | None = None) -> int:
 
         rewrite(options.document, "page", tables(load_sections(options.out)))
         return 0
-    section = setting(" ".join(["python", *sys.argv]), PACKAGES) | {"limit": options.limit}
+    section = setting("python benchmarks/page.py", PACKAGES) | {"limit": options.limit}
     section["versions"] |= {"chromium": _version("chromium"), "node": _version("node")}
-    section["records"] = []
-    for name in WRITERS:
+    stored = load_sections(options.out).get("sizes", {"records": []})["records"]
+    records = {(one["what"], one["leaves"]): one for one in stored}
+    for name in options.what:
         for n in options.leaves:
-            found = {"what": name, "leaves": n} | drawn(name, n, options.repeats, options.limit)
+            load = round(os.getloadavg()[0], 2)
+            found = {"what": name, "leaves": n, "load": load} | drawn(name, n, options.repeats, options.limit)
             print(found, flush=True)
-            section["records"].append(found)
+            records[name, n] = found
+    order = [*WRITERS]
+    section["records"] = sorted(records.values(), key=lambda one: (one["leaves"], order.index(one["what"])))
     save_section(options.out, "sizes", section)
     return 0
 
@@ -202,8 +208,8 @@ def _version(program: str) -> str | None:
 
 
 def _last(errors: str) -> str:
-    lines = errors.strip().splitlines()
-    return f"failed: {lines[-1]}" if lines else "failed"
+    lines = [line for line in errors.splitlines() if "Error" in line] or ["failed"]
+    return lines[0].strip()
 
 
 if __name__ == "__main__":

@@ -33,10 +33,11 @@ def tables(sections: dict[str, Any]) -> dict[str, str]:
 
 def _sizes(section: dict[str, Any]) -> str:
     parts = [setting_line(section)]
-    load = section["machine"]["load"]
-    if load >= BUSY:
+    loads = [record["load"] for record in section["records"]]
+    if max(loads) >= BUSY:
         parts.append(
-            f"**The machine was busy with other work** (load {load:.1f} at the start): times are too long."
+            "**The machine was busy with other work** "
+            f"(load {min(loads):.1f} to {max(loads):.1f} before each measurement): times are too long."
         )
     for n in sorted({record["leaves"] for record in section["records"]}):
         records = [record for record in section["records"] if record["leaves"] == n]
