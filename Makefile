@@ -32,7 +32,7 @@ docs: $(INSTALLED)
 screenshots: $(INSTALLED) web
 	$(BIN)/python tools/screenshots.py
 
-test: $(INSTALLED) .venv-core/tests
+test: $(INSTALLED) .venv-core/tests web/node_modules/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

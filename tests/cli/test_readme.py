@@ -1,5 +1,6 @@
 """The commands of README run as they are printed, on files of the names it uses; trainings are cut short."""
 
+import json
 import re
 import shlex
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from PIL import Image
 
 from generated_media import write_media
 from hyperclade.cli import main as entry
+from hyperclade.report import Outcome
 
 README = Path(__file__).parents[2] / "README.md"
 SHORTER = {
@@ -25,6 +27,22 @@ SHORTER = {
 def commands():
     lines = re.findall(r"^\$? ?(hyperclade .*?)(?:   +#.*)?$", README.read_text("utf-8"), re.MULTILINE)
     return [shlex.split(line)[1:] for line in lines]
+
+
+def another_tree(home):
+    assert entry.main(["discover", "photos", "--similarity", "cosine", "--out", "other"]) == 0
+
+
+def exported_edits(home):
+    """What the page of `result` saves after its top has been renamed."""
+    tree = Outcome.read(home / "result").tree
+    edits = {"format": "hyperclade-edits", "version": 1, "tree": tree.fingerprint, "cut": 3}
+    edits |= {"leaves": tree.n_leaves, "nodes": tree.n_nodes}
+    edits["edits"] = [{"op": "rename", "node": tree.root, "name": "life"}]
+    (home / "edits.json").write_text(json.dumps(edits))
+
+
+BEFORE = {"report": another_tree, "apply": exported_edits}
 
 
 @pytest.fixture
@@ -66,6 +84,8 @@ def test_the_commands_run_as_printed(home, capsys):
     for arguments in commands():
         words = " ".join(arguments[:2])
         more = ["--overwrite"] if arguments[0] == "discover" else shlex.split(SHORTER.get(words, ""))
+        if arguments[0] in BEFORE:
+            BEFORE[arguments[0]](home)
         if arguments[0] == "train":
             run = home / "run"
             if run.exists():
