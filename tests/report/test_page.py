@@ -213,6 +213,7 @@ def test_columns_are_the_labels_and_then_the_values(rich):
 def test_a_page_beside_another_tree_says_how_nodes_agree(rich):
     page = Page(page_text(rich, beside=rich))
     one, two = page.head["trees"]
+    assert one["title"] == two["title"] == rich.title.partition("\n")[2]
     assert page.head["agreement"] == {"mean": 1.0} and one["parent"] != two["parent"]
     assert page.numbers(one["match"]) == [1.0] * (one["m"] - one["n"]) == page.numbers(two["match"])
 

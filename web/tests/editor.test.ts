@@ -108,9 +108,12 @@ describe("editor", () => {
     editor.do({ op: "merge", nodes: [2, 4] }, { op: "rename", node: 8, name: "</script>\u202e" });
     const text = editor.json();
     expect(JSON.parse(text)).toMatchObject({ format: "hyperclade-edits", version: 1, tree: "f00d", leaves: 5, nodes: 8, cut: 2 });
-    const other = new Editor(storeOf(PARENT, 5), null);
+    const store = storeOf(PARENT, 5);
+    store.set({ k: 5 });
+    const other = new Editor(store, null);
     expect(other.load(text)).toBeNull();
     expect(other.edits).toEqual(editor.edits);
+    expect(store.state.k).toBe(2);
     other.undo();
     expect(other.edits).toEqual([]);
     const wrong = (patch: Record<string, unknown>): string | null => other.load(JSON.stringify({ ...JSON.parse(text), ...patch }));
@@ -120,6 +123,7 @@ describe("editor", () => {
     expect(wrong({ tree: "beef" })).toMatch(/another tree/);
     expect(wrong({ leaves: 6 })).toMatch(/another tree: one of 6 samples/);
     expect(wrong({ edits: {} })).toMatch(/must be a list/);
+    expect(wrong({ cut: 0 })).toMatch(/number of clusters/);
     expect(wrong({ edits: [{ op: "rename", node: 5 }] })).toMatch(/edit 1 \(rename\) has no "name"/);
     expect(wrong({ edits: [{ op: "toString" }] })).toMatch(/no edit is called/);
     expect(wrong({ edits: [{ op: "dissolve", node: "5" }] })).toMatch(/a node's id/);

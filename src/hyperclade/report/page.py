@@ -113,6 +113,9 @@ def _write(
         "agreement": None,
     }
     if pair is not None:
+        one, two = (own.title.partition("\n") for own in outcomes)
+        if one[0] == two[0] and one[2] and two[2]:  # what sets them apart stands below
+            head["trees"][0]["title"], head["trees"][1]["title"] = one[2], two[2]
         head["agreement"] = None if np.isnan(pair.mean) else {"mean": pair.mean}
         for tree, (_, jaccard) in zip(head["trees"], pair.matches, strict=True):
             tree["match"] = elements.numbers(jaccard, "float32")

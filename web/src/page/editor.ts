@@ -87,7 +87,10 @@ export class Editor {
   /** Puts the edits of a file in place of the present ones; gives the reason if that cannot be. Can be undone. */
   load(text: string): string | null {
     try {
-      return this.#replace(readEdits(text, this.#data.head));
+      const { edits, cut } = readEdits(text, this.#data.head);
+      const error = this.#replace(edits);
+      if (error === null && cut !== null) this.store.set({ k: Math.min(cut, this.store.shown.tree.n) });
+      return error;
     } catch (error) {
       return message(error);
     }
@@ -175,7 +178,7 @@ export class Editor {
     let error: string | null;
     let edits: Edit[] = [];
     try {
-      edits = readEdits(text, this.#data.head);
+      ({ edits } = readEdits(text, this.#data.head));
       error = this.#change({ taken: [], put: edits });
     } catch (failure) {
       error = message(failure);

@@ -18,8 +18,15 @@ export function writeEdits(tree: TreeHead, cut: number | null, edits: readonly E
   return `${JSON.stringify({ format: FORMAT, version: VERSION, tree: tree.fingerprint, leaves: tree.n, nodes: tree.m, cut, edits }, null, 1)}\n`;
 }
 
+/** What a file of edits holds. */
+export interface EditsFile {
+  edits: Edit[];
+  /** Clusters of the cut that was shown when it was saved. */
+  cut: number | null;
+}
+
 /** Edits of a file for a tree; an Error with a clear line if it is none, or for another tree. */
-export function readEdits(text: string, tree: TreeHead): Edit[] {
+export function readEdits(text: string, tree: TreeHead): EditsFile {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -37,7 +44,9 @@ export function readEdits(text: string, tree: TreeHead): Edit[] {
     throw new Error(`the edits are for another tree: its fingerprint is ${short(content.tree)}, that of this one "${tree.fingerprint}"`);
   }
   if (!Array.isArray(content.edits)) throw new Error(`"edits" must be a list, got ${short(content.edits)}`);
-  return content.edits.map((edit, at) => checked(edit, at + 1));
+  const cut = content.cut ?? null;
+  if (cut !== null && !(Number.isSafeInteger(cut) && (cut as number) >= 1)) throw new Error(`"cut" must be a number of clusters, got ${short(cut)}`);
+  return { edits: content.edits.map((edit, at) => checked(edit, at + 1)), cut: cut as number | null };
 }
 
 function checked(edit: unknown, number: number): Edit {
