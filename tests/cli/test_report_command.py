@@ -144,7 +144,7 @@ def test_beside_another_outcome_and_a_taxonomy(done, copy, tmp_path, capsys):
     one, two = head["trees"]
     assert one["n"] == two["n"] == 30 and 0.3 < head["agreement"]["mean"] <= 1
     for tree in (one, two):
-        assert tree["match"]["node"]["length"] == tree["match"]["jaccard"]["length"] == tree["m"] - 30
+        assert tree["match"]["length"] == tree["m"] - 30
     kinds = tmp_path / "kinds.csv"
     kinds.write_text("child,parent\nr,warm\ny,warm\ng,cold\nb,cold\n")
     assert reported(copy, "--beside", kinds, "--out", tmp_path / "given.html")
