@@ -1,5 +1,5 @@
 import "./pair.css";
-import { bestMatch, contingency } from "../core/agreement.ts";
+import { bestMatch, contingency, type Match } from "../core/agreement.ts";
 import { groupsBelow } from "../core/groups.ts";
 import { element, plain } from "../page/dom.ts";
 import { Shown } from "../page/shown.ts";
@@ -37,6 +37,7 @@ export class Pair implements View {
   #otherFocus = 0;
   /** The node of the second tree that was chosen last; null: the choice is the first tree's. */
   #chosen: number | null = null;
+  #known: { from: Shown; node: number; to: Shown; match: Match } | undefined;
 
   constructor(private readonly store: Store) {
     const data = store.page.trees[1];
@@ -82,9 +83,14 @@ export class Pair implements View {
     return this.#match(this.#other as Shown, chosen, this.store.shown).node === this.store.state.selected ? chosen : null;
   }
 
-  #match(from: Shown, node: number, to: Shown): ReturnType<typeof bestMatch> {
+  /** The best match of a node in the other tree; the last is kept, as a choice asks for it several times. */
+  #match(from: Shown, node: number, to: Shown): Match {
+    const known = this.#known;
+    if (known?.from === from && known.node === node && known.to === to) return known.match;
     const leaves = Array.from(from.tree.leaves(node), (leaf) => to.leafOf(from.sample(leaf)));
-    return bestMatch(to.tree, leaves.filter((leaf) => leaf >= 0));
+    const match = bestMatch(to.tree, leaves.filter((leaf) => leaf >= 0));
+    this.#known = { from, node, to, match };
+    return match;
   }
 
   #draw(): void {

@@ -17,7 +17,6 @@ declare module "vitest" {
 }
 
 declare global {
-  // eslint-disable-next-line no-var
   var hyperclade: Handle;
 }
 
