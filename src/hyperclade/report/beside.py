@@ -139,18 +139,13 @@ def restricted(outcome: Outcome, leaves: IntArray) -> Outcome:
 def _parts(outcome: Outcome, tree: Tree, leaves: IntArray) -> Parts:
     """The parts that have some of the leaves left; their mean rows are those of all their leaves."""
     assert outcome.parts is not None
-    whole, parts = outcome.tree, outcome.parts
-    start, stop = whole.leaf_interval[parts.nodes].T
-    order = np.argsort(start)
-    part = np.empty(whole.n_leaves, dtype=np.int64)
-    part[whole.leaf_order] = np.repeat(order, (stop - start)[order])
-    codes, left = pd.factorize(part[leaves], sort=True)
-    return Parts(tree.nodes_of(codes), parts.rows[left])
+    codes, left = pd.factorize(outcome.parts.of_leaves(outcome.tree)[leaves], sort=True)
+    return Parts(tree.nodes_of(codes), outcome.parts.rows[left])
 
 
 def _matched(one: Outcome, two: Outcome) -> tuple[IntArray, IntArray]:
     """The rows of the samples that are in both, in the order of the first."""
-    ours, theirs = (pd.Index(_ids(own), dtype=object) for own in (one, two))
+    ours, theirs = (pd.Index(own.id_texts(), dtype=object) for own in (one, two))
     if ours.equals(theirs):
         rows = np.arange(len(ours))
         return rows, rows
@@ -166,11 +161,6 @@ def _matched(one: Outcome, two: Outcome) -> tuple[IntArray, IntArray]:
             f"no sample is in both outcomes by its id: {few[0]} … in one, {few[1]} … in the other"
         )
     return rows, place[rows]
-
-
-def _ids(outcome: Outcome) -> list[str]:
-    own = range(outcome.tree.n_leaves) if outcome.ids is None else outcome.ids.tolist()
-    return [str(id) for id in own]
 
 
 def _given(outcome: Outcome, taxonomy: Taxonomy) -> tuple[IntArray, Outcome]:

@@ -276,11 +276,7 @@ def _parts(outcome: Outcome, done: Edited) -> Parts | None:
     if outcome.parts is None:
         return None
     before, tree = outcome.tree, done.tree
-    label = np.empty(before.n_leaves, dtype=np.int64)
-    label[before.leaf_order] = np.repeat(
-        np.arange(len(outcome.parts.nodes)), before.size[outcome.parts.nodes]
-    )
-    there, own = np.unique(label[done.leaves], return_inverse=True)
+    there, own = np.unique(outcome.parts.of_leaves(before)[done.leaves], return_inverse=True)
     nodes = tree.nodes_of(own)
     whole = before.size[outcome.parts.nodes][there]
     if not (np.array_equal(whole, np.bincount(own)) and np.array_equal(whole, tree.size[nodes])):

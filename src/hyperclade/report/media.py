@@ -104,7 +104,7 @@ class Media:
         What is left out is said, with the reasons.
         """
         n = outcome.tree.n_leaves
-        ids = [str(own) for own in (range(n) if outcome.ids is None else outcome.ids.tolist())]
+        ids = outcome.id_texts()
         order = standing_first(outcome)
         makers = self._in_table(ids, order) if self._is_table else self._in_folder(ids, order, say)
         made: dict[Kind, int] = {"image": 0, "sound": 0}

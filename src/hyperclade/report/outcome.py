@@ -316,6 +316,11 @@ class Outcome:
         outcome.__dict__["evaluation"] = evaluation  # kept, as it takes long for large trees
         return outcome
 
+    def id_texts(self) -> list[str]:
+        """Ids of the rows as texts, their numbers where there are none."""
+        own = range(self.tree.n_leaves) if self.ids is None else self.ids.tolist()
+        return [str(id) for id in own]
+
     def captions(self) -> dict[int, str]:
         """What stands at nodes in the picture: their names, or else what is known of their rows."""
         tree, called = self.tree, row_names(self.names, self.ids)

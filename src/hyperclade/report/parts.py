@@ -57,10 +57,9 @@ class Parts:
         >>> parts.nodes.tolist(), (parts.rows @ parts.rows.T).round(6).tolist()[1]
         ([0, 1, 2, 3], [1.0, 1.0, 0.0, 0.0])
         """
-        nodes = tree.cut_nodes(min(_MOST_PARTS, tree.n_leaves))
+        k = min(_MOST_PARTS, tree.n_leaves)
+        nodes, label = tree.cut_nodes(k), tree.cut(k)
         size = tree.size[nodes].astype(np.float64)
-        label = np.empty(tree.n_leaves, dtype=np.int64)
-        label[tree.leaf_order] = np.repeat(np.arange(len(nodes)), tree.size[nodes])
         rows = Rows(X, metric)
         means = np.zeros((len(nodes), rows.width))
         for block in rows.blocks():
@@ -74,3 +73,15 @@ class Parts:
         axes = axes[:_MOST_COLUMNS]
         largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
         return cls(nodes, (means @ (axes * np.where(largest < 0, -1.0, 1.0)).T).astype(np.float32))
+
+    def of_leaves(self, tree: Tree) -> IntArray:
+        """The number of the part that each leaf of their tree is in, `(n,)`.
+
+        >>> parts = Parts(np.array([5, 4]), np.eye(2, dtype=np.float32))
+        >>> parts.of_leaves(Tree([4, 4, 5, 5, 6, 6, -1])).tolist()
+        [1, 1, 0, 0]
+        """
+        order = np.argsort(tree.leaf_interval[self.nodes, 0])
+        part = np.empty(tree.n_leaves, dtype=np.int64)
+        part[tree.leaf_order] = np.repeat(order, tree.size[self.nodes[order]])
+        return part
